@@ -1,0 +1,1 @@
+"""The Hydra application: `python -m experiments experiment=NAME`, one module per experiment."""

@@ -1,0 +1,138 @@
+"""The shapes of all configs, so that an unknown or mistyped key fails before anything runs.
+
+What the keys mean, their units and ranges stand beside their values in conf/.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+
+@dataclass
+class RunConfig:
+    """How to compute; see conf/run/."""
+
+    directory: str = MISSING
+    seed: int = MISSING
+    platform: str = MISSING
+    devices: int | None = None
+    precision: str = MISSING
+    chunk: int | None = None
+    progress: bool = MISSING
+
+
+@dataclass
+class HullCoverageConfig:
+    """See conf/experiment/hull_coverage.yaml."""
+
+    name: str = MISSING
+    draws: int = MISSING
+    leaders: list[int] = MISSING
+    types: int = MISSING
+    states: int = MISSING
+    actions: int = MISSING
+    diversity: list[float] = MISSING
+    offset: str = MISSING
+    scale: str = MISSING
+    eps: list[float] = MISSING
+
+
+@dataclass
+class NoiseConfig:
+    """See jaxgame.sampling.Noise."""
+
+    name: str = MISSING
+    strength: float = MISSING
+
+
+@dataclass
+class UniformConfig:
+    """See jaxgame.sampling.Uniform."""
+
+    name: str = MISSING
+
+
+@dataclass
+class SharedBiasConfig:
+    """See jaxgame.sampling.SharedBias."""
+
+    name: str = MISSING
+    rho: float = MISSING
+    strength: float = MISSING
+
+
+@dataclass
+class GoalsConfig:
+    """See jaxgame.sampling.Goals."""
+
+    name: str = MISSING
+    weight: float = MISSING
+    state_dependent: bool = MISSING
+
+
+@dataclass
+class LowRankConfig:
+    """See jaxgame.sampling.LowRank."""
+
+    name: str = MISSING
+    factors: int = MISSING
+
+
+@dataclass
+class PersonaConfig:
+    """See jaxgame.sampling.Persona."""
+
+    name: str = MISSING
+    weight: float = MISSING
+    strength: float = MISSING
+    state_dependent: bool = MISSING
+
+
+@dataclass
+class Config:
+    """The whole: what to measure, on what, and how to compute it."""
+
+    experiment: Any = MISSING
+    family: Any = None
+    panel: Any = None
+    run: RunConfig = field(default_factory=RunConfig)
+
+
+SCHEMAS: dict[str, dict[str, type]] = {
+    "experiment": {"hull_coverage": HullCoverageConfig},
+    "family": {
+        "noise": NoiseConfig,
+        "uniform": UniformConfig,
+        "shared_bias": SharedBiasConfig,
+        "goals": GoalsConfig,
+        "low_rank": LowRankConfig,
+        "persona": PersonaConfig,
+    },
+    "run": {"run": RunConfig},
+}
+
+
+def register() -> None:
+    """Make the schemas known to Hydra as `GROUP/NAME_schema`, and `fingerprint` to OmegaConf."""
+    store = ConfigStore.instance()
+    store.store(name="config_schema", node=Config)
+    for group, schemas in SCHEMAS.items():
+        for name, node in schemas.items():
+            store.store(group=group, name=f"{name}_schema", node=node)
+    OmegaConf.register_new_resolver("fingerprint", _fingerprint, replace=True)
+
+
+def identity(config: DictConfig) -> dict[str, Any]:
+    """What determines the results: everything but how the computation is spread and shown."""
+    parts = {key: config[key] for key in ("experiment", "family", "panel") if config[key] is not None}
+    content = {key: OmegaConf.to_container(part, resolve=True) for key, part in parts.items()}
+    return {**content, "run": {key: config.run[key] for key in ("seed", "precision")}}
+
+
+def _fingerprint(*, _root_: DictConfig) -> str:
+    text = json.dumps(identity(_root_), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]

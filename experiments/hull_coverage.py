@@ -1,0 +1,214 @@
+"""Hull coverage on random games, against the number and the diversity of the leaders."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from itertools import groupby, pairwise
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import polars as pl
+from jaxtyping import Array
+from matplotlib.figure import Figure
+from omegaconf import DictConfig
+
+from experiments.config import identity
+from jaxgame import plot
+from jaxgame.batch import DrawFunction, run_draws
+from jaxgame.bracket import Bracket
+from jaxgame.game import Game
+from jaxgame.hull import game_hull_distance, leader_distances
+from jaxgame.run_directory import write_whole
+from jaxgame.sampling import FAMILIES, Family, Shape
+from jaxgame.summary import WIDE, bracket_summary, coverage_summary
+from jaxgame.theorems import alignment_dimension, wendel_coverage, wendel_probability
+
+log = logging.getLogger("experiments")
+
+
+def run(config: DictConfig, directory: Path) -> None:
+    """Compute table, summary and figure in `directory`; report what the brackets and the checks gave."""
+    settings = config.experiment
+    family = make_family(config.family)
+    leaders, diversity = list(settings.leaders), list(settings.diversity)
+    _check(leaders, diversity, list(settings.eps))
+    shape = Shape(max(leaders), settings.types, settings.states, settings.actions)
+
+    table = run_draws(
+        draw_function(family, shape, leaders, diversity, settings.offset, settings.scale),
+        settings.draws,
+        config.run.seed,
+        coordinates={"diversity": diversity, "leaders": leaders},
+        chunk=config.run.chunk,
+        directory=directory,
+        settings=identity(config),
+        progress=config.run.progress,
+    )
+    summary = summarise(table, list(settings.eps))
+    wendel = wendel_checks(summary, config, shape)
+    for norm in ("sup", "square"):
+        widest = _extreme(summary, f"{norm}_widest")
+        wide = summary.unique(["diversity", "leaders"])[f"{norm}_wide"].sum()
+        log.info(
+            "%s norm: widest bracket %.1e; %d of %d wider than %g", norm, widest, wide, table.height, WIDE
+        )
+    for row in wendel.iter_rows(named=True):
+        log.info(
+            "Wendel's formula, K = %(leaders)d: %(wendel).4f; counted in [%(low).4f, %(high).4f]: %(holds)s",
+            row,
+        )
+    summary = summary.join(
+        wendel.select("diversity", "leaders", "eps", "wendel", "holds"), how="left", on=_SETTING
+    )
+    write_whole(directory / "summary.csv", summary.write_csv)
+    plot.save(figure(table, summary, config), directory)
+
+
+def make_family(config: DictConfig) -> Family:
+    """The family that a config of the group `family` names."""
+    parameters = {str(key): value for key, value in config.items() if key != "name"}
+    return FAMILIES[config.name](**parameters)
+
+
+def draw_function(
+    family: Family, shape: Shape, leaders: list[int], diversity: list[float], offset: str, scale: str
+) -> DrawFunction:
+    """One draw: distances at every diversity to the hull of the first K leaders, for every K.
+
+    Returns Brackets `sup` and `square` and the distance `best_single` (sup norm) of the nearest
+    single leader, each [diversity, K]. Draws at different diversities share their randomness.
+    """
+
+    def at(key: Array, d: Array) -> Mapping[str, Array | Bracket]:
+        game = family.sample(key, shape, d)
+        alone = leader_distances(game, offset)
+
+        def nested(norm: str) -> Bracket:
+            def distance(some: Array) -> Bracket:
+                return game_hull_distance(Game(game.prior, game.follower, some), offset, scale, norm).distance
+
+            classes = groupby(leaders, key=lambda k: max(k, _SMALL))
+            brackets = [jax.vmap(distance)(game.leaders[_repeated(ks, size)]) for size, ks in classes]
+            return jax.tree.map(lambda *ends: jnp.concatenate(ends), *brackets)
+
+        return {
+            "sup": nested("sup"),
+            "square": nested("square"),
+            "best_single": jnp.stack([alone[:k].min() for k in leaders]),
+        }
+
+    return lambda key: jax.vmap(lambda d: at(key, d))(jnp.asarray(diversity))
+
+
+# Repeating leaders leaves the hull as it is: up to 8 of them share one compiled program.
+_SMALL = 8
+
+
+def _repeated(numbers: Iterable[int], size: int) -> np.ndarray:
+    """For each K the indices 0, ..., K - 1, repeated up to `size`."""
+    return np.stack([np.arange(size) % k for k in numbers])
+
+
+_SETTING = ["diversity", "leaders", "eps"]
+
+
+def summarise(table: pl.DataFrame, eps: list[float]) -> pl.DataFrame:
+    """One row per diversity, K and eps: coverage in the sup norm with its 99% interval, and quantiles."""
+    by = ["diversity", "leaders"]
+    summary = coverage_summary(table, "sup", by, eps)
+    for norm in ("sup", "square"):
+        summary = summary.join(bracket_summary(table, norm, by).drop("draws"), on=by)
+    nearest = table.group_by(by).agg(pl.col("best_single").median().alias("best_single_median"))
+    return summary.join(nearest, on=by).sort(_SETTING)
+
+
+def wendel_checks(summary: pl.DataFrame, config: DictConfig, shape: Shape) -> pl.DataFrame:
+    """Rows where Wendel's formula applies (independent symmetric noise on the simplex), with its verdict."""
+    applies = (
+        config.family.name == "noise" and config.family.strength > 0 and config.experiment.scale == "simplex"
+    )
+    dimension = alignment_dimension(shape, config.experiment.offset)
+    rows = summary.filter((pl.col("diversity") == 1.0) & (pl.col("eps") == 0.0) & pl.lit(applies))
+    expected = [wendel_probability(leaders, dimension) for leaders in rows["leaders"]]
+    counts = rows.select("inside", "undecided", "draws").iter_rows()
+    verdicts = [wendel_coverage(e, *count).holds for e, count in zip(expected, counts, strict=True)]
+    return rows.with_columns(
+        wendel=pl.Series(expected, dtype=pl.Float64), holds=pl.Series(verdicts, dtype=pl.String)
+    )
+
+
+def figure(table: pl.DataFrame, summary: pl.DataFrame, config: DictConfig) -> Figure:
+    """Coverage at each eps and the distance's quartiles, against K, one line per diversity."""
+    settings = config.experiment
+    leaders = list(settings.leaders)
+    draws = table["draw"].n_unique()
+    levels = list(settings.eps)[:2]
+    entries = f"T = {settings.types}, S = {settings.states}, A = {settings.actions}"
+    caption = (
+        f"{_claim(summary)} Family {config.family.name}, {draws:,} random games ({entries}), sup norm, "
+        f"offset {settings.offset}, weights on the {settings.scale}. Diversity runs from 0 (one misalignment "
+        f"for all) to 1 (each its own). Bands: 99% intervals (coverage), quartiles (distance). "
+        f"Every distance carries a bracket; the widest of {table.height:,} is "
+        f"{_extreme(summary, 'sup_widest'):.0e}."
+    )
+    fig, axes = plot.new_figure(
+        "Who covers the user? Hull coverage by number and diversity of models", caption, len(levels) + 1
+    )
+    for axis, eps in zip(axes, levels, strict=False):
+        rows = summary.filter(pl.col("eps") == eps)
+        plot.band(axis, rows, "leaders", "coverage", "low", "high", "diversity", "diversity {:g}")
+        formula = rows.drop_nulls("wendel").sort("leaders")
+        if formula.height:
+            axis.plot(
+                formula["leaders"],
+                formula["wendel"],
+                "kx",
+                markersize=7,
+                label="Wendel's formula\n(diversity 1)",
+                zorder=5,
+            )
+        within = "exactly in the hull" if eps == 0 else f"within {eps:g} of the hull"
+        axis.set(title=f"User's utility {within}", ylabel="share of games", ylim=(-0.03, 1.03))
+    rows = summary.filter(pl.col("eps") == summary["eps"].min())
+    plot.band(axes[-1], rows, "leaders", "sup_median", "sup_q25", "sup_q75", "diversity", "diversity {:g}")
+    most = max(settings.diversity)
+    widest = rows.filter(pl.col("diversity") == most).sort("leaders")
+    axes[-1].plot(
+        widest["leaders"], widest["best_single_median"], color="0.45", linestyle=":",
+        label=f"nearest single model\n(diversity {most:g})",
+    )  # fmt: skip
+    axes[-1].set(title="Distance to the hull", ylabel="median sup distance (utility units)")
+    axes[-1].set_ylim(bottom=0)
+    for axis in axes:
+        plot.leaders_axis(axis, leaders)
+    axes[0].legend(frameon=False)
+    axes[-1].legend(handles=axes[-1].get_lines()[-1:], frameon=False, loc="upper right")
+    return fig
+
+
+def _claim(summary: pl.DataFrame) -> str:
+    """What the figure shows, in numbers read off the summary."""
+    ends = summary.filter(pl.col("eps") == summary["eps"].min()).sort("diversity", "leaders")
+    sentences = []
+    for d in sorted({ends["diversity"][0], ends["diversity"][-1]}):
+        line = ends.filter(pl.col("diversity") == d)
+        few, many = line["leaders"][0], line["leaders"][-1]
+        sentences.append(
+            f"At diversity {d:g} the median distance goes from {line['sup_median'][0]:.2f} with K = {few} "
+            f"to {line['sup_median'][-1]:.2f} with K = {many}."
+        )
+    return " ".join(sentences)
+
+
+def _extreme(summary: pl.DataFrame, column: str) -> float:
+    return float(summary[column].to_numpy().max())
+
+
+def _check(leaders: list[int], diversity: list[float], eps: list[float]) -> None:
+    if not leaders or leaders[0] < 1 or any(a >= b for a, b in pairwise(leaders)):
+        raise ValueError(f"experiment.leaders is {leaders}; it must be increasing integers from 1 on")
+    if not diversity or any(not 0 <= d <= 1 for d in diversity) or len(set(diversity)) < len(diversity):
+        raise ValueError(f"experiment.diversity is {diversity}; it must be distinct numbers from 0 to 1")
+    if not eps or any(not e >= 0 for e in eps) or len(set(eps)) < len(eps):
+        raise ValueError(f"experiment.eps is {eps}; it must be distinct numbers of at least 0")

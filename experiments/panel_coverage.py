@@ -1,0 +1,202 @@
+"""Hull coverage on a real panel: distance on test rows against the number of raters."""
+
+import logging
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from omegaconf import DictConfig
+
+from experiments.config import identity
+from jaxgame import panel as panels
+from jaxgame import plot
+from jaxgame.batch import run_draws
+from jaxgame.panel import Panel
+from jaxgame.run_directory import write_whole
+from jaxgame.summary import WIDE, bracket_summary
+
+log = logging.getLogger("experiments")
+
+# Label, colour, marker and dash of each line; the hull is the one to look at.
+LOOKS: dict[str, tuple[str, str, str, Any]] = {
+    "hull": ("hull", "#440154", "o", "-"),
+    "cone": ("cone", "#440154", "D", (0, (1, 1))),
+    "best_single": ("best single", "#21918c", "^", (0, (5, 1.5))),
+    "best_single_fitted": ("best single", "#21918c", "^", (0, (5, 1.5))),
+    "plain_average": ("plain average", "#3b7a3a", "s", (0, (3, 1, 1, 1))),
+    "plain_average_fitted": ("plain average", "#3b7a3a", "s", (0, (3, 1, 1, 1))),
+    "null": ("shuffled target", "0.55", "X", "-"),
+    "constant": ("constant guess", "0.35", "", (0, (1, 2.5))),
+}
+
+RIVALS = {
+    "best_single": "the best single rater",
+    "best_single_fitted": "the best single rater with a fitted slope",
+    "plain_average": "the plain average",
+    "plain_average_fitted": "the plain average with a fitted slope",
+}
+
+
+def run(config: DictConfig, directory: Path) -> None:
+    """Compute table, summary and figure in `directory`; report what the brackets gave."""
+    settings = config.experiment
+    panel = load_panel(config.panel)
+    table = panels.prepare(panel, standardise=config.panel.standardise, pool=config.panel.pool)
+    sizes = list(settings.raters or panels.nested_sizes(panels.largest_pool(panel, config.panel.pool)))
+    log.info("%r", panel)
+
+    results = run_draws(
+        lambda key: panels.coverage(key, table, sizes, offset=settings.offset),
+        settings.draws,
+        config.run.seed,
+        coordinates={"raters": sizes},
+        chunk=config.run.chunk,
+        directory=directory,
+        settings=identity(config),
+        progress=config.run.progress,
+    )
+    summary = summarise(results)
+    for method in ("hull", "cone"):
+        rows = summary.filter(pl.col("method") == method)
+        widest, wide = rows["train_widest"].to_numpy().max(), rows["train_wide"].sum()
+        log.info(
+            "%s, train distance: widest bracket %.1e; %d of %d wider than %g",
+            method, widest, wide, results.height, WIDE,
+        )  # fmt: skip
+    log.info("%s", claim(summary))
+    write_whole(directory / "summary.csv", summary.write_csv)
+    plot.save(figure(summary, panel, config), directory)
+
+
+def load_panel(config: DictConfig) -> Panel:
+    """The panel that a config of the group `panel` names."""
+    groups = None if config.groups is None else list(config.groups)
+    return panels.load(config.source, groups=groups, target=config.target)
+
+
+def summarise(results: pl.DataFrame) -> pl.DataFrame:
+    """One row per method and K: means over the draws on train and test, spread on test, bracket widths.
+
+    `train_widest` and `train_wide` (largest width, and how many exceed 1e-6) are of hull and cone alone.
+    """
+    results = results.with_columns(
+        hull_train=pl.col("hull_train_upper"), cone_train=pl.col("cone_train_upper")
+    )
+    methods = []
+    for method in panels.METHODS:
+        test = pl.col(f"{method}_test")
+        rows = results.group_by("raters", maintain_order=True).agg(
+            pl.lit(method).alias("method"),
+            pl.len().alias("draws"),
+            pl.col(f"{method}_train").mean().alias("train_mean"),
+            test.mean().alias("test_mean"),
+            test.std(ddof=0).alias("test_sd"),
+            test.quantile(0.25, "linear").alias("test_q25"),
+            test.median().alias("test_median"),
+            test.quantile(0.75, "linear").alias("test_q75"),
+        )
+        if f"{method}_train_lower" in results.columns:
+            widths = bracket_summary(results, f"{method}_train", ["raters"]).select(
+                "raters",
+                pl.col(f"{method}_train_widest").alias("train_widest"),
+                pl.col(f"{method}_train_wide").alias("train_wide"),
+            )
+            rows = rows.join(widths, on="raters")
+        methods.append(rows)
+    return pl.concat(methods, how="diagonal").select("method", pl.exclude("method"))
+
+
+def claim(summary: pl.DataFrame) -> str:
+    """What the run shows, in numbers read off the summary (means over the draws, test rows)."""
+
+    def ends(method: str) -> tuple[float, float]:
+        line = summary.filter(pl.col("method") == method).sort("raters")["test_mean"]
+        return line[0], line[-1]
+
+    few, many = summary["raters"].to_numpy().min(), summary["raters"].to_numpy().max()
+    hull, null = ends("hull"), ends("null")
+    best = min(RIVALS, key=lambda rival: ends(rival)[1])
+    return (
+        f"On test rows the hull's mean distance goes from {hull[0]:.2f} with K = {few} to {hull[1]:.2f} with "
+        f"K = {many}. It falls for a shuffled target too ({null[0]:.2f} to {null[1]:.2f}): the finding is "
+        f"the gap, {null[1] - hull[1]:.2f} in the end. And a hull shrinks: its best simple rival, "
+        f"{RIVALS[best]}, ends at {ends(best)[1]:.2f}; a constant guess scores {ends('constant')[1]:.2f}."
+    )
+
+
+def figure(summary: pl.DataFrame, panel: Panel, config: DictConfig) -> Figure:
+    """Distance on test rows against K: rivals as they are, and rivals with a fitted slope."""
+    sizes = summary["raters"].unique().sort().to_list()
+    unit = "standard deviations of the target" if config.panel.standardise else panel.unit
+    who = "" if config.panel.groups is None else f"; groups {', '.join(config.panel.groups)}"
+    who += "" if config.panel.pool == "any" else f"; raters of pool {config.panel.pool}"
+    rows, train = panel.scores.shape[0], int(panel.train.sum())
+    draws = summary["draws"][0]
+    caveat = f" Caveat: {panel.caveat}." if panel.caveat else ""
+    caption = (
+        f"{claim(summary)}{caveat} Lines: means of {draws:,} draws of raters in random "
+        f"order; bands: quartiles. Weights, slope and intercept are fitted on {train:,} train rows; "
+        f"{rows - train:,} test rows; offset {config.experiment.offset}{who}."
+    )
+    fig, axes = plot.new_figure(panel.title, caption, 2, height=3.6)
+    with mpl.rc_context(plot.STYLE):
+        _lines(axes[0], summary, ("null", "constant", "best_single", "plain_average", "hull"))
+        _lines(axes[1], summary, ("constant", "best_single_fitted", "plain_average_fitted", "cone", "hull"))
+        axes[0].set_title("Rivals as they are")
+        axes[1].set_title("Rivals with fitted slope (zoomed)")
+        for axis in axes:
+            plot.leaders_axis(axis, sizes, "number of raters K")
+            axis.set_ylabel(f"RMS distance on test rows\n({unit})")
+            axis.tick_params(axis="x", labelsize=7.5)
+    return fig
+
+
+def _lines(axes: Axes, summary: pl.DataFrame, methods: tuple[str, ...]) -> None:
+    """One line per method, quartiles of hull and null, labels at the ends.
+
+    The axis shows everything, but beside fitted rivals not the hull's start, far above them.
+    """
+    ends, reached = {}, []
+    for method in methods:
+        label, colour, marker, dash = LOOKS[method]
+        line = summary.filter(pl.col("method") == method).sort("raters")
+        shown = line["test_mean"].to_list()
+        if method in ("hull", "null"):
+            low, high = line["test_q25"], line["test_q75"]
+            axes.fill_between(line["raters"], low, high, color=colour, alpha=0.18, linewidth=0)
+            shown += [*low, *high]
+        axes.plot(line["raters"], line["test_mean"], color=colour, marker=marker, linestyle=dash, label=label)
+        ends[method] = float(line["test_mean"][-1])
+        reached += [min(shown)] if method == "hull" and "null" not in methods else shown
+    margin = 0.06 * (max(reached) - min(reached))
+    low, high = min(reached) - margin, max(reached) + margin
+    axes.set_ylim(low, high)
+    last = float(summary["raters"].to_numpy().max())
+    for method, place in _spread(ends, gap=0.06 * (high - low)).items():
+        label, colour, *_ = LOOKS[method]
+        axes.annotate(
+            label,
+            (last, ends[method]),
+            xytext=(1.06, (place - low) / (high - low)),
+            textcoords="axes fraction",
+            va="center",
+            fontsize=8,
+            color=colour,
+            arrowprops={"arrowstyle": "-", "color": "0.75", "linewidth": 0.6, "shrinkA": 1, "shrinkB": 3},
+        )
+
+
+def _spread(places: dict[str, float], gap: float) -> dict[str, float]:
+    """The places in their order, neighbours pushed apart alike until all are `gap` apart."""
+    order = sorted(places, key=places.__getitem__)
+    spread = dict(places)
+    for _ in range(100):
+        for lower, upper in pairwise(order):
+            lacking = max(0.0, gap - (spread[upper] - spread[lower])) / 2
+            spread[lower] -= lacking
+            spread[upper] += lacking
+    return spread

@@ -1,0 +1,38 @@
+"""Games in which several misaligned AI models compete to advise one person, solved in batches."""
+
+from jaxgame import hull
+from jaxgame.beliefs import Beliefs, action_values, joint_scheme, outcome, update
+from jaxgame.bracket import Bracket
+from jaxgame.game import (
+    Game,
+    full_information_value,
+    game_from_outcomes,
+    make_game,
+    no_information_value,
+)
+from jaxgame.hull import HullFit, game_hull_distance, hull_distance
+from jaxgame.response import best_response, quantal_regret_bound, quantal_response, regret
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Beliefs",
+    "Bracket",
+    "Game",
+    "HullFit",
+    "action_values",
+    "best_response",
+    "full_information_value",
+    "game_from_outcomes",
+    "game_hull_distance",
+    "hull",
+    "hull_distance",
+    "joint_scheme",
+    "make_game",
+    "no_information_value",
+    "outcome",
+    "quantal_regret_bound",
+    "quantal_response",
+    "regret",
+    "update",
+]

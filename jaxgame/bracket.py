@@ -1,0 +1,31 @@
+"""A two-sided interval around an approximately computed number."""
+
+from jaxtyping import Array, Bool, Float
+
+from jaxgame.record import record
+
+
+@record
+class Bracket:
+    """Interval [lower, upper] that holds the true value whatever the solver that proposed it did.
+
+    Both ends are recomputed from the definition of the quantity (theory, section 6), so they are
+    exact up to the rounding of that one evaluation. Fields share one shape.
+    """
+
+    lower: Float[Array, "*batch"]
+    upper: Float[Array, "*batch"]
+
+    @property
+    def width(self) -> Float[Array, "*batch"]:
+        """How far the number is pinned down: upper - lower."""
+        return self.upper - self.lower
+
+    @property
+    def midpoint(self) -> Float[Array, "*batch"]:
+        """The point estimate with the smallest worst-case error, width / 2."""
+        return (self.lower + self.upper) / 2
+
+    def contains(self, value: Float[Array, "*batch"], slack: float = 0.0) -> Bool[Array, "*batch"]:
+        """Whether `value` lies in the interval widened by `slack` on both sides."""
+        return (self.lower - slack <= value) & (value <= self.upper + slack)

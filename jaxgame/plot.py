@@ -1,0 +1,114 @@
+"""Figures from results tables: one look for all, legible in grey, the claim in the caption."""
+
+import functools
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from jaxgame.run_directory import write_whole
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DASHES = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
+STYLE: dict[Any, Any] = {
+    "font.size": 9.0,
+    "axes.titlesize": 10.0,
+    "axes.labelsize": 9.0,
+    "legend.fontsize": 8.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "0.9",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 4.5,
+    "savefig.dpi": 200,
+}
+
+
+def shades(count: int) -> list[tuple[float, ...]]:
+    """`count` colours from dark to light, ordered in grey as in colour."""
+    return [tuple(mpl.colormaps["viridis"](x)) for x in np.linspace(0.0, 0.8, max(count, 1))]
+
+
+def new_figure(title: str, caption: str, panels: int, height: float = 3.3) -> tuple[Figure, list[Axes]]:
+    """A figure with a row of `panels`, a title above and a wrapped caption below."""
+    width = 3.55 * panels + 0.4
+    lines = textwrap.wrap(caption, int(width * 16.5))
+    below = 0.17 * len(lines) + 0.12
+    total = height + below + 0.35
+    layout = ConstrainedLayoutEngine(rect=(0, below / total, 1, 1 - (below + 0.3) / total), w_pad=0.06)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, total), layout=layout)
+        axes = figure.subplots(1, panels, squeeze=False)[0]
+        figure.text(0.01, 1 - 0.09 / total, title, ha="left", va="top", fontsize=11, fontweight="bold")
+        figure.text(
+            0.01,
+            0.06 / total,
+            "\n".join(lines),
+            ha="left",
+            va="bottom",
+            fontsize=8,
+            color="0.25",
+            linespacing=1.25,
+        )
+    return figure, list(axes)
+
+
+def band(
+    axes: Axes,
+    table: pl.DataFrame,
+    x: str,
+    middle: str,
+    low: str,
+    high: str,
+    by: str,
+    label: str = "{}",
+) -> None:
+    """One line per value of `by`: `middle` against `x` with a band from `low` to `high`.
+
+    Lines differ in shade, marker and dash; `label` is a format of the value.
+    """
+    values = table[by].unique(maintain_order=True).to_list()
+    for place, (value, colour) in enumerate(zip(values, shades(len(values)), strict=True)):
+        line = table.filter(pl.col(by) == value).sort(x)
+        axes.fill_between(line[x], line[low], line[high], color=colour, alpha=0.18, linewidth=0)
+        axes.plot(
+            line[x],
+            line[middle],
+            color=colour,
+            marker=MARKERS[place % len(MARKERS)],
+            linestyle=DASHES[place % len(DASHES)],
+            label=label.format(value),
+        )
+
+
+def leaders_axis(axes: Axes, leaders: Sequence[int], label: str = "number of leaders K") -> None:
+    """A logarithmic axis whose ticks are the numbers of leaders that were run."""
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(list(leaders), [str(k) for k in leaders])
+    axes.minorticks_off()
+    axes.set_xlabel(label)
+
+
+def save(figure: Figure, directory: Path) -> list[Path]:
+    """Write `figure.png` and `figure.pdf` into `directory`; no dates, so equal figures are equal files."""
+    metadata: dict[str, dict[str, Any]] = {
+        "png": {"Software": None},
+        "pdf": {"CreationDate": None, "Producer": None},
+    }
+    with mpl.rc_context(STYLE):
+        return [
+            write_whole(
+                directory / f"figure.{kind}",
+                functools.partial(figure.savefig, format=kind, metadata=metadata[kind]),
+            )
+            for kind in metadata
+        ]

@@ -1,0 +1,1 @@
+"""Batched numerics that know nothing of games: approximation by non-negative combinations."""

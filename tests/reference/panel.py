@@ -1,0 +1,50 @@
+"""What `jaxgame.panel` computes, once more: row by row in NumPy and SciPy, one fit at a time."""
+
+import numpy as np
+from scipy.optimize import nnls
+
+
+def rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(values**2)))
+
+
+def hull_weights(raters: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Least squares over the simplex: Lawson and Hanson's active sets, the sum as one more row."""
+    differences = (raters - target[:, None]) / np.sqrt(len(target))
+    system = np.vstack([differences, np.ones(raters.shape[1])])
+    weights, _ = nnls(system, np.append(np.zeros(len(target)), 1.0), maxiter=10_000)
+    return weights / weights.sum()
+
+
+def cone_weights(raters: np.ndarray, target: np.ndarray) -> np.ndarray:
+    return nnls(raters, target, maxiter=10_000)[0]
+
+
+def line(column: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Intercept and slope of an ordinary least squares fit."""
+    return np.linalg.lstsq(np.column_stack([np.ones(len(column)), column]), target, rcond=None)[0]
+
+
+def distances(raters: np.ndarray, target: np.ndarray, train: np.ndarray) -> dict[str, float]:
+    """Train and test root mean squares of every method but the null, without offset, from all rows."""
+    fit, aim = raters[train], target[train]
+    size = raters.shape[1]
+    nearest = min(range(size), key=lambda i: rms(fit[:, i] - aim))
+    lines = [line(fit[:, i], aim) for i in range(size)]
+    steepest = min(range(size), key=lambda i: rms(lines[i][0] + lines[i][1] * fit[:, i] - aim))
+    average = raters.mean(axis=1)
+    average_line = line(average[train], aim)
+    predictions = {
+        "hull": raters @ hull_weights(fit, aim),
+        "cone": raters @ cone_weights(fit, aim),
+        "best_single": raters[:, nearest],
+        "best_single_fitted": lines[steepest][0] + lines[steepest][1] * raters[:, steepest],
+        "plain_average": average,
+        "plain_average_fitted": average_line[0] + average_line[1] * average,
+        "constant": np.full(len(target), aim.mean()),
+    }
+    result = {}
+    for name, prediction in predictions.items():
+        result[f"{name}_train"] = rms((prediction - target)[train])
+        result[f"{name}_test"] = rms((prediction - target)[~train])
+    return result
