@@ -42,6 +42,28 @@ class HullCoverageConfig:
 
 
 @dataclass
+class PanelCoverageConfig:
+    """See conf/experiment/panel_coverage.yaml."""
+
+    name: str = MISSING
+    draws: int = MISSING
+    raters: list[int] | None = None
+    offset: str = MISSING
+
+
+@dataclass
+class PanelConfig:
+    """A table of scores and how to read it; see conf/panel/ and jaxgame.panel."""
+
+    name: str = MISSING
+    source: str = MISSING
+    target: str | None = None
+    groups: list[str] | None = None
+    pool: str = MISSING
+    standardise: bool = MISSING
+
+
+@dataclass
 class NoiseConfig:
     """See jaxgame.sampling.Noise."""
 
@@ -103,7 +125,7 @@ class Config:
 
 
 SCHEMAS: dict[str, dict[str, type]] = {
-    "experiment": {"hull_coverage": HullCoverageConfig},
+    "experiment": {"hull_coverage": HullCoverageConfig, "panel_coverage": PanelCoverageConfig},
     "family": {
         "noise": NoiseConfig,
         "uniform": UniformConfig,
@@ -112,6 +134,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "low_rank": LowRankConfig,
         "persona": PersonaConfig,
     },
+    "panel": {"panel": PanelConfig},
     "run": {"run": RunConfig},
 }
 

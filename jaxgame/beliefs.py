@@ -18,7 +18,7 @@ class Beliefs:
     posterior: Float[Array, "T M S"]
 
 
-def update(prior: Float[Array, "*T S"], scheme: Float[Array, "S M"]) -> Beliefs:
+def update(prior: checks.Numbers, scheme: checks.Numbers) -> Beliefs:
     """Bayes' rule for messages drawn from `scheme[s, m] = P(m | s)` (theory, section 2).
 
     `prior[t, s] = P(t, s)`, or [S] with one type. Where Bayes' rule is silent the belief is the one
@@ -37,7 +37,7 @@ def update(prior: Float[Array, "*T S"], scheme: Float[Array, "S M"]) -> Beliefs:
     >>> [round(float(p), 6) for p in beliefs.posterior[0, 1]]
     [0.5, 0.5]
     """
-    prior, scheme = jnp.asarray(prior), jnp.asarray(scheme)
+    prior, scheme = checks.as_floats(prior, scheme)
     if prior.ndim == 1:
         prior = prior[None, :]
     if prior.ndim != 2:
@@ -58,7 +58,7 @@ def update(prior: Float[Array, "*T S"], scheme: Float[Array, "S M"]) -> Beliefs:
     )
 
 
-def joint_scheme(*schemes: Float[Array, "S _"]) -> Float[Array, "S M"]:
+def joint_scheme(*schemes: Float[Array, "_ _"]) -> Float[Array, "S M"]:
     """The scheme of hearing several leaders at once, messages independent given the state.
 
     Messages of the result number prod(M_i); the last leader's message varies fastest. The posterior

@@ -1,6 +1,6 @@
 """A two-sided interval around an approximately computed number."""
 
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, ArrayLike, Bool, Float
 
 from jaxgame.record import record
 
@@ -26,6 +26,6 @@ class Bracket:
         """The point estimate with the smallest worst-case error, width / 2."""
         return (self.lower + self.upper) / 2
 
-    def contains(self, value: Float[Array, "*batch"], slack: float = 0.0) -> Bool[Array, "*batch"]:
+    def contains(self, value: ArrayLike, slack: float = 0.0) -> Bool[Array, "*batch"]:
         """Whether `value` lies in the interval widened by `slack` on both sides."""
         return (self.lower - slack <= value) & (value <= self.upper + slack)

@@ -5,13 +5,27 @@ argument is a tracer, and only its shape can be checked.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
+# What a public function that checks its input takes: an array or (nested) sequences of numbers.
+Numbers = ArrayLike | Sequence[Any]
 
-def is_concrete(*arrays: ArrayLike) -> bool:
+
+def as_floats(*arrays: Numbers) -> list[Array]:
+    """As JAX arrays of one floating dtype: the widest given; the session's default for integers."""
+    converted = [jnp.asarray(array) for array in arrays]
+    default = jnp.zeros(()).dtype
+    dtypes = [x.dtype if jnp.issubdtype(x.dtype, jnp.floating) else default for x in converted]
+    dtype = max(dtypes, key=lambda dtype: dtype.itemsize)
+    return [array.astype(dtype) for array in converted]
+
+
+def is_concrete(*arrays: Numbers) -> bool:
     """Whether the values of all `arrays` can be looked at, i.e. none is being traced."""
     return not any(isinstance(array, jax.core.Tracer) for array in arrays)
 

@@ -2,9 +2,9 @@
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
-from jaxtyping import ArrayLike as Numbers
 
 from jaxgame import checks
+from jaxgame.checks import Numbers
 from jaxgame.record import record
 
 
@@ -50,7 +50,7 @@ def make_game(prior: Numbers, follower: Numbers, leaders: Numbers) -> Game:
     >>> float(jg.no_information_value(judge)), float(jg.full_information_value(judge))
     (0.7, 1.0)
     """
-    prior, follower, leaders = _to_float(prior, follower, leaders)
+    prior, follower, leaders = checks.as_floats(prior, follower, leaders)
     if prior.ndim == 1:
         prior = prior[None, :]
     if follower.ndim == 2:
@@ -92,7 +92,7 @@ def game_from_outcomes(joint: Numbers, follower: Numbers, leaders: Numbers) -> G
 
     Raises ValueError as `make_game` does.
     """
-    joint, follower, leaders = _to_float(joint, follower, leaders)
+    joint, follower, leaders = checks.as_floats(joint, follower, leaders)
     for name, array, axes in (
         ("joint", joint, "[T, S, Y]"),
         ("follower", follower, "[A, Y]"),
@@ -128,12 +128,3 @@ def no_information_value(game: Game) -> Float[Array, ""]:
 def full_information_value(game: Game) -> Float[Array, ""]:
     """The follower's value OPT when she learns the state: sum_ts prior[t,s] max_a u[t,s,a]."""
     return (game.prior * game.follower.max(axis=-1)).sum()
-
-
-def _to_float(*arrays: Numbers) -> tuple[Float[Array, "..."], ...]:
-    """As JAX arrays of one floating dtype: the widest given, never narrower than the session's default."""
-    converted = [jnp.asarray(array) for array in arrays]
-    dtype = jnp.result_type(*converted)
-    if not jnp.issubdtype(dtype, jnp.floating):
-        dtype = jnp.result_type(float)
-    return tuple(array.astype(dtype) for array in converted)

@@ -3,12 +3,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array, Bool, Float
-from jaxtyping import ArrayLike as Numbers
 
 from jaxgame import checks
 from jaxgame.bracket import Bracket
+from jaxgame.checks import Numbers
 from jaxgame.game import Game
 from jaxgame.record import record
 from jaxgame.solve import chebyshev, least_squares
@@ -40,7 +39,7 @@ def hull_distance(
     target: Numbers,
     utilities: Numbers,
     norm: str = "sup",
-    offset: "str | Numbers" = "constant",
+    offset: str | Numbers = "constant",
     scale: str = "simplex",
 ) -> HullFit:
     """Distance of `target` [D] to the hull of `utilities` [K, D] up to an offset (Definition 1 of the paper).
@@ -63,7 +62,7 @@ def hull_distance(
     """
     checks.check_choice("norm", norm, NORMS)
     checks.check_choice("scale", scale, SCALES)
-    target, utilities = jnp.asarray(target), jnp.asarray(utilities)
+    target, utilities = checks.as_floats(target, utilities)
     if target.ndim != 1 or utilities.ndim != 2 or utilities.shape[1] != target.shape[0]:
         raise ValueError(
             f"target has shape {target.shape} and utilities {utilities.shape}; they must be [D] and [K, D]"
@@ -71,13 +70,12 @@ def hull_distance(
     checks.check_not_empty("utilities", utilities, "[K, D]")
     checks.check_finite("target", target)
     checks.check_finite("utilities", utilities)
-    dtype = jnp.result_type(target, utilities, jnp.float32)
-    target, columns = target.astype(dtype), utilities.astype(dtype).T
-    groups = _groups(offset, target.shape[0]).astype(dtype)
+    columns, groups = utilities.T, _groups(offset, target.shape[0]).astype(target.dtype)
     simplex = scale == "simplex"
 
     # Offsets in the data cost precision, and no answer depends on them.
-    centred_target, centred = chebyshev.centre(target, groups), chebyshev.centre(columns, groups)
+    centred_target, centred = (_without_offset(x, groups) for x in (target[:, None], columns))
+    centred_target = centred_target[:, 0]
     if norm == "sup":
         fit = chebyshev.chebyshev_fit(centred_target, centred, groups, simplex=simplex)
         weights, proposal = fit.weights, fit.measure
@@ -85,8 +83,20 @@ def hull_distance(
         weights = _square_weights(centred_target, centred, simplex=simplex)
         proposal = centred_target - centred @ weights
     if simplex:
-        weights = optax.projections.projection_simplex(weights)
-    return _certified(weights, proposal, target, columns, groups, norm=norm, offset=offset, simplex=simplex)
+        weights = weights / weights.sum()  # exactly, whatever rounding did
+    distance, measure = _certificate(
+        weights, proposal, centred_target, centred, groups, norm=norm, simplex=simplex
+    )
+    residual = target - columns @ weights
+    shifts = chebyshev.half_range(residual, groups)[1] if norm == "sup" else _means(residual, groups)
+    size = jnp.maximum(jnp.abs(target).max(), jnp.abs(columns).max())
+    return HullFit(
+        weights=weights,
+        offset=shifts.sum() if isinstance(offset, str) else shifts,
+        measure=measure,
+        distance=distance,
+        converged=distance.width <= 1e-6 * size,
+    )
 
 
 def game_hull_distance(
@@ -120,7 +130,7 @@ def leader_distances(game: Game, offset: str = "constant", norm: str = "sup") ->
     return jax.vmap(lambda residual: chebyshev.half_range(residual, groups)[0])(residuals)
 
 
-def _game_labels(game: Game, offset: str) -> "str | np.ndarray":
+def _game_labels(game: Game, offset: str) -> str | np.ndarray:
     checks.check_choice("offset", offset, GAME_OFFSETS)
     types, states, actions = game.follower.shape
     return np.repeat(np.arange(types * states), actions) if offset == "state" else offset
@@ -132,7 +142,7 @@ def _square_weights(target: Array, columns: Array, *, simplex: bool) -> Array:
     return least_squares.nonnegative_least_squares(columns.T @ columns, columns.T @ target).weights
 
 
-def _certified(
+def _certificate(
     weights: Array,
     proposal: Array,
     target: Array,
@@ -140,38 +150,34 @@ def _certified(
     groups: Array,
     *,
     norm: str,
-    offset: "str | Numbers",
     simplex: bool,
-) -> HullFit:
+) -> tuple[Bracket, Array]:
     """Both ends of the bracket from the definition, given any weights and any proposed measure."""
     residual = target - columns @ weights
     if norm == "sup":
-        upper, shifts = chebyshev.half_range(residual, groups)
+        upper, _ = chebyshev.half_range(residual, groups)
         measure = chebyshev.unit_measure(proposal, groups)
     else:
-        centred = chebyshev.centre(residual, groups)
-        upper = _root_mean_square(centred)
-        shifts = groups.T @ residual / groups.sum(axis=0)
+        upper = _root_mean_square(chebyshev.centre(residual, groups))
         direction = chebyshev.centre(proposal, groups)
         length = _root_mean_square(direction)
         measure = jnp.where(length > 0, direction / jnp.where(length > 0, length, 1.0), 0.0) / target.shape[0]
-    if simplex:  # measures of total 0 within groups do not see offsets: subtracting the target is exact
-        lower = chebyshev.separation(measure, jnp.zeros_like(target), columns - target[:, None], simplex=True)
-    else:
-        lower = chebyshev.separation(
-            measure, chebyshev.centre(target, groups), chebyshev.centre(columns, groups), simplex=False
-        )
-    lower = jnp.minimum(lower, upper)  # they may cross by the rounding of the two evaluations
-    size = jnp.maximum(jnp.abs(target).max(), jnp.abs(columns).max())
-    if isinstance(offset, str):
-        shifts = shifts.sum()
-    return HullFit(
-        weights=weights,
-        offset=shifts,
-        measure=measure,
-        distance=Bracket(lower=lower, upper=upper),
-        converged=upper - lower <= 1e-6 * size,
-    )
+    if simplex:  # sum w = 1: measuring from the target loses nothing and costs no precision
+        columns, target = columns - target[:, None], jnp.zeros_like(target)
+    lower = chebyshev.separation(measure, target, columns, simplex=simplex)
+    # The ends may cross by the rounding of their two evaluations.
+    return Bracket(lower=jnp.minimum(lower, upper), upper=upper), measure
+
+
+def _without_offset(vectors: Array, groups: Array) -> Array:
+    """Columns centred within groups; one that is constant there but for rounding becomes 0."""
+    centred = chebyshev.centre(vectors, groups)
+    noise = 8 * jnp.finfo(vectors.dtype).eps * jnp.abs(vectors).max(axis=0)
+    return jnp.where((jnp.abs(centred).max(axis=0) > noise)[None, :], centred, 0.0)
+
+
+def _means(vector: Array, groups: Array) -> Array:
+    return groups.T @ vector / groups.sum(axis=0)
 
 
 def _root_mean_square(vector: Array) -> Array:
@@ -181,7 +187,7 @@ def _root_mean_square(vector: Array) -> Array:
     return size * jnp.sqrt(jnp.mean((vector / size) ** 2))
 
 
-def _groups(offset: "str | Numbers", rows: int) -> Array:
+def _groups(offset: str | Numbers, rows: int) -> Array:
     """Indicators [D, G] of the groups that share an offset; G = 0 without offset."""
     if isinstance(offset, str):
         checks.check_choice("offset", offset, OFFSETS)

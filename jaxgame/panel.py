@@ -8,7 +8,8 @@ target's values in random order. It falls with K too, so that a falling distance
 
 Least squares sees rows only through their inner products. A QR decomposition, made once, turns N
 rows into as many as there are columns, with all root mean squares unchanged; a draw then costs a
-few small matrices. The factor, unlike a Gram matrix, keeps distances near 0 exact to rounding.
+few small matrices. The factor, unlike a Gram matrix, keeps the distance of given weights exact to
+rounding, however near to 0; fitted weights come within about 1e-8 of an exact fit.
 """
 
 import difflib
@@ -456,7 +457,7 @@ def _permutation(key: Array, length: int) -> Array:
     Sorting random bits with the place in the low bits is eight times faster on a CPU than sorting
     pairs, as `jax.random.permutation` does; with 64 bits ties of the random part do not matter.
     """
-    if not jax.config.x64_enabled:
+    if jnp.result_type(float) != jnp.float64:
         return jax.random.permutation(key, length)
     low = jnp.uint64(2 ** (length - 1).bit_length() - 1)
     bits = jax.random.bits(key, (length,), jnp.uint64)

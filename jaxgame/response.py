@@ -31,7 +31,8 @@ def best_response(
         raise ValueError(f"tie {tie!r} {need} favour, the values [..., A] of whoever breaks the tie")
     best = values >= values.max(axis=-1, keepdims=True) - tolerance
     if tie == "uniform":
-        return best / best.sum(axis=-1, keepdims=True).astype(values.dtype)
+        shares = best.astype(values.dtype)
+        return shares / shares.sum(axis=-1, keepdims=True)
     if favour is not None:
         if favour.shape != values.shape:
             raise ValueError(f"favour has shape {favour.shape}; it must be that of values, {values.shape}")

@@ -97,27 +97,34 @@ def chebyshev_fit(
     """
     tolerance = float(jnp.finfo(target.dtype).eps) ** 0.75
     target, columns, column_size = _standardise(target, columns, groups, simplex=simplex)
-    start = _start(target, columns, groups, simplex=simplex)
+    design = jnp.concatenate([columns, groups], axis=1)
+    start = _start(target, design, columns.shape[1], simplex=simplex)
 
-    def unfinished(state: "_State") -> Bool[Array, ""]:
+    def score(state: _State, iterate: Iterate) -> _State:
+        return _score(state, iterate, target, columns, groups, simplex=simplex)
+
+    def unfinished(state: _State) -> Bool[Array, ""]:
         # A complementarity gap below rounding (or NaN) means that further steps cannot help.
         alive = state.iterate.gap() > jnp.finfo(target.dtype).eps
         return alive & (state.upper - state.lower > tolerance) & (state.iterations < MAX_ITERATIONS)
 
-    def advance(state: "_State") -> "_State":
-        iterate = step(state.iterate, columns, groups, simplex=simplex)
-        return _score(state, iterate, target, columns, groups, simplex=simplex)
+    def advance(state: _State) -> _State:
+        return score(state, step(state.iterate, design, columns.shape[1], simplex=simplex))
 
-    initial = _State(
-        iterate=start,
-        weights=start.w,
-        measure=jnp.zeros_like(target),
-        upper=jnp.asarray(jnp.inf, target.dtype),
-        lower=jnp.asarray(0.0, target.dtype),
-        iterations=jnp.asarray(-1),
-    )
     final = lax.while_loop(
-        unfinished, advance, _score(initial, start, target, columns, groups, simplex=simplex)
+        unfinished,
+        advance,
+        score(
+            _State(
+                iterate=start,
+                weights=start.v[: columns.shape[1]],
+                measure=jnp.zeros_like(target),
+                upper=jnp.asarray(jnp.inf, target.dtype),
+                lower=jnp.asarray(0.0, target.dtype),
+                iterations=jnp.asarray(-1),
+            ),
+            start,
+        ),
     )
     return ChebyshevFit(
         weights=final.weights / column_size,
@@ -151,25 +158,19 @@ def _standardise(
         return target, columns / size.max(), jnp.ones_like(size)
     target_size = jnp.abs(target).max()
     target_size = jnp.where(target_size > 0, target_size, 1.0)
-    return target / target_size, columns / size, size / target_size
+    return target / target_size, columns / size[None, :], size / target_size
 
 
-def _start(target: Array, columns: Array, groups: Array, *, simplex: bool) -> Iterate:
-    """Strictly feasible on the simplex; on the cone the conditions on z hold only from a full step on."""
-    rows, leaders = columns.shape
+def _start(target: Array, design: Array, leaders: int, *, simplex: bool) -> Iterate:
+    """Strictly feasible on the simplex; on the cone stationarity in w is reached on the way."""
+    rows = target.shape[0]
     w = jnp.full(leaders, 1 / leaders, target.dtype)
-    residual = target - columns @ w
+    residual = target - design[:, :leaders] @ w
     t = 1.1 * jnp.abs(residual).max() + 1e-2
-    p = jnp.full(rows, 0.5 / rows, target.dtype)
     return Iterate(
-        w=w,
-        c=jnp.zeros(groups.shape[1], target.dtype),
-        t=t,
-        above=t - residual,
-        below=t + residual,
-        p=p,
-        q=p,
-        z=jnp.ones(leaders, target.dtype),
+        v=jnp.concatenate([w, jnp.zeros(design.shape[1] - leaders, target.dtype), t[None]]),
+        slack=jnp.concatenate([t - residual, t + residual, w]),
+        dual=jnp.concatenate([jnp.full(2 * rows, 0.5 / rows, target.dtype), jnp.ones(leaders, target.dtype)]),
         y=jnp.asarray(1.0 if simplex else 0.0, target.dtype),
     )
 
@@ -178,9 +179,11 @@ def _score(
     state: _State, iterate: Iterate, target: Array, columns: Array, groups: Array, *, simplex: bool
 ) -> _State:
     """Move to `iterate`, keep its weights and its measure where they bound better than those kept."""
-    weights = iterate.w / iterate.w.sum() if simplex else iterate.w
+    rows = columns.shape[0]
+    weights = iterate.slack[2 * rows :]
+    weights = weights / weights.sum() if simplex else weights
     upper, _ = half_range(target - columns @ weights, groups)
-    measure = unit_measure(iterate.p - iterate.q, groups)
+    measure = unit_measure(iterate.dual[:rows] - iterate.dual[rows : 2 * rows], groups)
     lower = separation(measure, target, columns, simplex=simplex)
     # Comparisons with NaN are false: a broken iterate is never kept.
     return _State(

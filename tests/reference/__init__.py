@@ -1,0 +1,1 @@
+"""Independent computations in NumPy and SciPy, to test against; they share no code with jaxgame."""
