@@ -1,6 +1,7 @@
 """Games in which several misaligned AI models compete to advise one person, solved in batches."""
 
-from jaxgame import hull
+from jaxgame import hull, sampling, theorems
+from jaxgame.batch import run_draws
 from jaxgame.beliefs import Beliefs, action_values, joint_scheme, outcome, update
 from jaxgame.bracket import Bracket
 from jaxgame.game import (
@@ -34,5 +35,8 @@ __all__ = [
     "quantal_regret_bound",
     "quantal_response",
     "regret",
+    "run_draws",
+    "sampling",
+    "theorems",
     "update",
 ]

@@ -231,7 +231,9 @@ def _goals(key: Array, shape: Shape, diversity: float | Array, state_dependent: 
     return ndtr(_correlated(key, actions_only, diversity))
 
 
-def _check_at_least(name: str, value: float, least: float, most: float = float("inf")) -> None:
+def _check_at_least(
+    name: str, value: float | int, least: float | int, most: float | int = float("inf")
+) -> None:
     if not least <= value <= most:
         limit = f"at least {least:g}" if most == float("inf") else f"between {least:g} and {most:g}"
         raise ValueError(f"{name} is {value}; it must be {limit}")

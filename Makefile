@@ -1,0 +1,34 @@
+# make reproduce | make test | make lint | make bench   (needs Python >= 3.11, make and git)
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: test test-slow reproduce lint bench clean
+
+# Tests that take more than a few seconds run with `make test-slow`.
+test: .venv/installed
+	$(BIN)/python -m pytest -q -n 2 -m "not slow"
+
+test-slow: .venv/installed
+	$(BIN)/python -m pytest -q -n 2 -s -m slow
+
+reproduce: .venv/installed
+	$(BIN)/python -m experiments experiment=hull_coverage run.directory=outputs/reproduce/hull_coverage
+	$(BIN)/python -m experiments experiment=panel_coverage panel=snippets run.directory=outputs/reproduce/panel_snippets
+	$(BIN)/python -m experiments experiment=panel_coverage panel=senate run.directory=outputs/reproduce/panel_senate
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/installed
+	$(BIN)/python -m benchmarks
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c "import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else 'jaxgame needs Python 3.11 to 3.13; choose one with make PYTHON=...')"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test,bench,lint]"
+	touch $@
+
+clean:
+	rm -rf .venv outputs

@@ -1,0 +1,61 @@
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from jaxgame import theorems
+from jaxgame.sampling import Shape
+from jaxgame.summary import wilson_interval
+
+
+def test_wendel_by_hand():
+    assert theorems.wendel_probability(2, 1) == 0.5  # two signs differ
+    assert theorems.wendel_probability(3, 2) == 0.25
+    assert [theorems.wendel_probability(2 * n, n) for n in range(1, 20)] == [0.5] * 19
+    assert theorems.wendel_probability(4, 4) == 0.0
+    assert theorems.wendel_probability(1, 0) == 1.0
+    assert theorems.wendel_probability(4000, 3) == pytest.approx(1.0, abs=1e-15)
+
+
+def test_wendel_by_simulation_in_the_plane():
+    """0 is in the hull of points in the plane iff the widest gap between their angles is below pi."""
+    rng = np.random.default_rng(0)
+    angles = np.sort(rng.uniform(0, 2 * math.pi, size=(40_000, 5)), axis=1)
+    gaps = np.diff(np.concatenate([angles, angles[:, :1] + 2 * math.pi], axis=1), axis=1).max(axis=1)
+    inside = int((gaps < math.pi).sum())
+    assert binomtest(inside, 40_000, theorems.wendel_probability(5, 2)).pvalue > 0.001
+
+
+def test_alignment_dimension():
+    shape = Shape(leaders=1, types=2, states=3, actions=4)
+    dimensions = [theorems.alignment_dimension(shape, offset) for offset in ("none", "constant", "state")]
+    assert dimensions == [24, 23, 18]
+    with pytest.raises(ValueError, match="offset is 'x'; it must be one of"):
+        theorems.alignment_dimension(shape, "x")
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 10), (3, 10), (500, 1000), (4096, 4096)])
+def test_wilson_interval_agrees_with_scipy(successes, trials):
+    expected = binomtest(successes, trials).proportion_ci(0.99, method="wilson")
+    assert wilson_interval(successes, trials, 0.99) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_verdicts_are_three_valued():
+    def verdict(inside, undecided):
+        return theorems.wendel_coverage(0.5, inside, undecided, 1000).holds
+
+    assert verdict(500, 0) == "yes"
+    assert verdict(600, 0) == "no"
+    assert verdict(400, 0) == "no"
+    assert verdict(400, 300) == "undecided"
+    assert verdict(495, 10) == "yes"
+
+
+def test_bad_input_is_named():
+    with pytest.raises(ValueError, match="points is 0"):
+        theorems.wendel_probability(0, 1)
+    with pytest.raises(ValueError, match="successes is 3 of 2 trials"):
+        wilson_interval(3, 2)
+    with pytest.raises(ValueError, match=r"confidence is 1\.0"):
+        wilson_interval(1, 2, 1.0)
