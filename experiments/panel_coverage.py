@@ -12,10 +12,9 @@ from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
 from experiments.config import identity
-from jaxgame import panel as panels
-from jaxgame import plot
+from jaxgame import panel_coverage, plot
 from jaxgame.batch import run_draws
-from jaxgame.panel import Panel
+from jaxgame.panel import Panel, load
 from jaxgame.run_directory import write_whole
 from jaxgame.summary import WIDE, bracket_summary
 
@@ -45,15 +44,17 @@ def run(config: DictConfig, directory: Path) -> None:
     """Compute table, summary and figure in `directory`; report what the brackets gave."""
     settings = config.experiment
     panel = load_panel(config.panel)
-    table = panels.prepare(panel, standardise=config.panel.standardise, pool=config.panel.pool)
-    sizes = list(settings.raters or panels.nested_sizes(panels.largest_pool(panel, config.panel.pool)))
+    table = panel_coverage.prepare(panel, standardise=config.panel.standardise, pool=config.panel.pool)
+    largest = panel_coverage.largest_pool(panel, config.panel.pool)
+    sizes = list(settings.raters or panel_coverage.nested_sizes(largest))
     log.info("%r", panel)
 
     results = run_draws(
-        lambda key: panels.coverage(key, table, sizes, offset=settings.offset),
+        lambda key: panel_coverage.coverage(key, table, sizes, offset=settings.offset),
         settings.draws,
         config.run.seed,
         coordinates={"raters": sizes},
+        labels={"target": [*panel.raters, config.panel.target or "target"]},
         chunk=config.run.chunk,
         directory=directory,
         settings=identity(config),
@@ -75,7 +76,7 @@ def run(config: DictConfig, directory: Path) -> None:
 def load_panel(config: DictConfig) -> Panel:
     """The panel that a config of the group `panel` names."""
     groups = None if config.groups is None else list(config.groups)
-    return panels.load(config.source, groups=groups, target=config.target)
+    return load(config.source, groups=groups, target=config.target)
 
 
 def summarise(results: pl.DataFrame) -> pl.DataFrame:
@@ -87,7 +88,7 @@ def summarise(results: pl.DataFrame) -> pl.DataFrame:
         hull_train=pl.col("hull_train_upper"), cone_train=pl.col("cone_train_upper")
     )
     methods = []
-    for method in panels.METHODS:
+    for method in panel_coverage.METHODS:
         test = pl.col(f"{method}_test")
         rows = results.group_by("raters", maintain_order=True).agg(
             pl.lit(method).alias("method"),

@@ -34,6 +34,7 @@ def run_draws(
     seed: int,
     *,
     coordinates: Mapping[str, Sequence[Any]] | None = None,
+    labels: Mapping[str, Sequence[str]] | None = None,
     chunk: int | None = None,
     directory: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -45,7 +46,8 @@ def run_draws(
     compiled once and spread over all devices of the process. Arrays have shape () or the shape of the
     grid of `coordinates`: `{"leaders": [1, 2, 4]}` asks for arrays [3] and gives three rows per draw.
 
-    Rows: `draw`, one column per coordinate, then the values; a Bracket `x` becomes `x_lower`, `x_upper`.
+    Rows: `draw`, one column per coordinate, then the values; a Bracket `x` becomes `x_lower`, `x_upper`,
+    and an array of places in `labels[x]` becomes a column of these labels.
 
     With a `directory` finished chunks are kept there: the same call resumes an interrupted run, and a
     finished run is read, not computed. `settings` (JSON values) say what `function` computes; they are
@@ -95,7 +97,7 @@ def run_draws(
         for span in pending:
             for start in range(span.start, span.stop, chunk):
                 stop = min(start + chunk, span.stop)
-                table = _tabulate(jax.device_get(compiled(start)), start, stop, grid)
+                table = _tabulate(jax.device_get(compiled(start)), start, stop, grid, labels or {})
                 if store:
                     store.save_chunk(start, stop, table)
                 else:
@@ -129,7 +131,11 @@ def _compile(
 
 
 def _tabulate(
-    values: Mapping[str, Any], start: int, stop: int, grid: Mapping[str, Sequence[Any]]
+    values: Mapping[str, Any],
+    start: int,
+    stop: int,
+    grid: Mapping[str, Sequence[Any]],
+    labels: Mapping[str, Sequence[str]],
 ) -> pl.DataFrame:
     """Rows of draws start, ..., stop - 1, draws varying slowest, the last coordinate fastest.
 
@@ -152,7 +158,8 @@ def _tabulate(
         filled = np.broadcast_to(
             array.reshape(draws, *array.shape[1:], *[1] * (len(shape) + 1 - array.ndim)), (draws, *shape)
         )
-        columns[name] = filled.reshape(-1)
+        column = filled.reshape(-1)
+        columns[name] = np.asarray(labels[name])[column] if name in labels else column
     return pl.DataFrame(columns)
 
 

@@ -43,6 +43,16 @@ def test_one_row_per_draw_and_setting():
     assert row["bounds_upper"] - row["bounds_lower"] == pytest.approx(2, abs=1e-14)
 
 
+def test_places_become_labels():
+    def place(key):
+        return {"who": jnp.asarray(1), "each": jnp.asarray([2, 0, 1])}
+
+    labels = {"who": ["ann", "bob"], "each": ["x", "y", "z"]}
+    table = run_draws(place, 2, 0, coordinates={"leaders": [1, 2, 3]}, labels=labels)
+    assert table["who"].to_list() == ["bob"] * 6
+    assert table["each"].to_list() == ["z", "x", "y"] * 2
+
+
 def test_results_do_not_depend_on_chunks():
     tables = [run_draws(hull, 50, seed=1, chunk=chunk) for chunk in (2, 16, 50)]
     for table in tables[1:]:

@@ -27,12 +27,16 @@ class NonNegativeFit(NamedTuple):
 
 def simplex_least_squares(columns: Float[Array, "D K"]) -> NonNegativeFit:
     """Weights on the simplex of the point of the columns' convex hull that is nearest to 0."""
+    fit = nonnegative_least_squares(*simplex_problem(columns))
+    return fit._replace(weights=fit.weights / fit.weights.sum())
+
+
+def simplex_problem(columns: Float[Array, "D K"]) -> tuple[Float[Array, "K K"], Float[Array, " K"]]:
+    """Gram matrix and moment whose non-negative solution, divided by its sum, is the simplex's."""
     gram = columns.T @ columns
     kappa = jnp.diagonal(gram).mean()
     kappa = jnp.where(kappa > 0, kappa, 1.0)
-    fit = nonnegative_least_squares(gram + kappa, jnp.full(gram.shape[0], kappa))
-    total = fit.weights.sum()
-    return fit._replace(weights=fit.weights / total)
+    return gram + kappa, jnp.full(gram.shape[0], kappa)
 
 
 def nonnegative_least_squares(gram: Float[Array, "K K"], moment: Float[Array, " K"]) -> NonNegativeFit:
