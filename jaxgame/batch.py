@@ -107,27 +107,28 @@ def run_draws(
     return store.finish() if store else pl.concat(tables)
 
 
+def spread(function: Callable[..., Any], devices: Sequence[jax.Device]) -> Callable[..., Any]:
+    """`function` of one draw as a jitted function of many, on `devices`, each taking an equal share.
+
+    Arguments and results carry the draws on their first axis, whose length the devices divide. Draws
+    are independent: with `shard_map` a device's loops end with its own slowest draw, without waiting
+    for the others at every step.
+    """
+    mesh, spec = Mesh(np.array(devices), ("draw",)), PartitionSpec("draw")
+    # check_vma: constants that start a loop are the same on all devices, what it makes of them is not.
+    mapped = jax.shard_map(jax.vmap(function), mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
+    sharding = NamedSharding(mesh, spec)
+    return jax.jit(mapped, in_shardings=sharding, out_shardings=sharding)
+
+
 def _compile(
     function: DrawFunction, seed: int, chunk: int, devices: Sequence[jax.Device]
 ) -> Callable[[int], Mapping[str, Array | Bracket]]:
-    """The function of a chunk's first draw that evaluates the chunk, each device its share.
-
-    Draws are independent: with `shard_map` a device's loops end with its own slowest draw, without
-    waiting for the others at every step.
-    """
-    mesh = Mesh(np.array(devices), ("draw",))
+    """The function of a chunk's first draw that evaluates the chunk."""
     root = jax.random.key(seed)
-
-    def share(draws: Array) -> Mapping[str, Array | Bracket]:
-        return jax.vmap(lambda draw: function(jax.random.fold_in(root, draw)))(draws)
-
-    spec = PartitionSpec("draw")
-    # check_vma: constants that start a loop are the same on all devices, what it makes of them is not.
-    mapped = jax.shard_map(share, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
-    sharding = NamedSharding(mesh, spec)
-    shape = jax.ShapeDtypeStruct((chunk,), jnp.uint32, sharding=sharding)
-    program = jax.jit(mapped).lower(shape).compile()
-    return lambda start: program(jax.device_put(np.arange(start, start + chunk, dtype=np.uint32), sharding))
+    program = spread(lambda draw: function(jax.random.fold_in(root, draw)), devices)
+    compiled = program.lower(jax.ShapeDtypeStruct((chunk,), jnp.uint32)).compile()
+    return lambda start: compiled(np.arange(start, start + chunk, dtype=np.uint32))
 
 
 def _tabulate(

@@ -32,7 +32,10 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.99) -> tu
     centre = share + z * z / (2 * trials)
     spread = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
     scale = 1 + z * z / trials
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+    # At the extremes centre and spread cancel exactly, but for rounding.
+    low = 0.0 if successes == 0 else (centre - spread) / scale
+    high = 1.0 if successes == trials else (centre + spread) / scale
+    return low, high
 
 
 def bracket_summary(table: pl.DataFrame, name: str, by: Sequence[str]) -> pl.DataFrame:

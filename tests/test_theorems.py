@@ -41,6 +41,12 @@ def test_wilson_interval_agrees_with_scipy(successes, trials):
     assert wilson_interval(successes, trials, 0.99) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
+@pytest.mark.parametrize("trials", [1, 10, 4096, 20_000])
+def test_wilson_interval_reaches_the_ends_exactly(trials):
+    assert wilson_interval(0, trials)[0] == 0.0
+    assert wilson_interval(trials, trials)[1] == 1.0
+
+
 def test_verdicts_are_three_valued():
     def verdict(inside, undecided):
         return theorems.wendel_coverage(0.5, inside, undecided, 1000).holds
