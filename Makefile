@@ -6,10 +6,10 @@ BIN := .venv/bin
 
 # Tests that take more than a few seconds run with `make test-slow`.
 test: .venv/installed
-	$(BIN)/python -m pytest -q -n 2 -m "not slow"
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow"
 
 test-slow: .venv/installed
-	$(BIN)/python -m pytest -q -n 2 -s -m slow
+	$(BIN)/python -m pytest -q -n 2 -m slow
 
 reproduce: .venv/installed
 	$(BIN)/python -m experiments experiment=hull_coverage run.directory=outputs/reproduce/hull_coverage

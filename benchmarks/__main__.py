@@ -31,9 +31,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"suites to run: {', '.join(SUITES)} (all)")
     parser.add_argument("--quick", action="store_true", help="few problems and repeats: does it run at all?")
     parser.add_argument("--json", type=Path, metavar="PATH", help="also write the rows there")
-    parser.add_argument(
-        "--devices", type=int, metavar="N", help="virtual CPU devices of ours (one per core)"
-    )
+    parser.add_argument("--devices", type=int, metavar="N", help="virtual CPU devices of ours (one per core)")
     arguments = parser.parse_args()
     for name in arguments.names:
         if name not in SUITES:

@@ -72,7 +72,8 @@ def coverage_summary(
         counted = table.group_by(by, maintain_order=True).agg(
             pl.lit(float(level)).alias("eps"),
             (pl.col(f"{name}_upper") <= threshold).sum().alias("inside"),
-            (pl.col(f"{name}_lower") > threshold).sum().alias("outside"),
+            # Polars takes NaN for the largest number; a draw that failed is undecided.
+            pl.col(f"{name}_lower").is_between(threshold, math.inf, closed="none").sum().alias("outside"),
             pl.len().alias("draws"),
         )
         rows.append(counted.with_columns(undecided=pl.col("draws") - pl.col("inside") - pl.col("outside")))

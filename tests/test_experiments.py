@@ -1,0 +1,228 @@
+"""The application as a user runs it: small runs end to end, sweeps, and what bad input says."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import hydra
+import matplotlib.image
+import numpy as np
+import polars as pl
+import pytest
+from omegaconf import OmegaConf
+
+from experiments.config import identity, register
+
+ROOT = Path(__file__).parent.parent
+SMALL_HULL = ["experiment=hull_coverage", "experiment.draws=6", "experiment.leaders=[1,2]"]
+SMALL_PANEL = ["experiment=panel_coverage", "panel=senate", "panel.groups=[D]", "experiment.draws=4"]
+SETTING = ["experiment.diversity=[0.0,1.0]", "experiment.states=2", "experiment.actions=2"]
+
+
+def application(*overrides: str, directory: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "experiments", *overrides]
+    if directory is not None:
+        command.append(f"run.directory={directory}")
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=250)
+
+
+def compose(*overrides: str):
+    register()
+    with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return hydra.compose("config", overrides=list(overrides))
+
+
+def names(group: str) -> list[str]:
+    return sorted(path.stem for path in (ROOT / "conf" / group).glob("*.yaml"))
+
+
+# Configs
+
+
+@pytest.mark.parametrize("family", names("family"))
+def test_every_family_config_makes_its_family(family):
+    from experiments.hull_coverage import make_family
+
+    config = compose("experiment=hull_coverage", f"family={family}")
+    assert not OmegaConf.missing_keys(config)
+    made = make_family(config.family)
+    assert type(made).__name__.lower() == family.replace("_", "")
+
+
+@pytest.mark.parametrize("panel", names("panel"))
+def test_every_panel_config_names_a_panel(panel):
+    from experiments.panel_coverage import load_panel
+
+    config = compose("experiment=panel_coverage", f"panel={panel}")
+    assert not OmegaConf.missing_keys(config)
+    assert load_panel(config.panel).name == panel
+
+
+def test_every_experiment_has_a_config_and_a_module():
+    modules = {path.stem for path in (ROOT / "experiments").glob("*.py")} - {"__init__", "__main__", "config"}
+    assert set(names("experiment")) == modules
+
+
+def test_a_run_is_identified_by_what_determines_its_results():
+    def directory(*overrides):
+        return compose("experiment=hull_coverage", *overrides).run.directory
+
+    assert directory() == directory("run.chunk=7", "run.progress=false", "run.devices=1")
+    changed = {directory(change) for change in ("run.seed=1", "experiment.draws=5", "family=uniform")}
+    assert len(changed | {directory()}) == 4
+
+
+# Runs
+
+
+@pytest.fixture(scope="module")
+def hull_run(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("run") / "hull"
+    return application(*SMALL_HULL, *SETTING, "experiment.eps=[0.0]", directory=directory), directory
+
+
+@pytest.fixture(scope="module")
+def panel_run(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("run") / "panel"
+    return application(*SMALL_PANEL, "experiment.raters=[1,3]", directory=directory), directory
+
+
+ONE_WORKER = pytest.mark.xdist_group("runs")  # which then makes each run once
+
+
+@ONE_WORKER
+@pytest.mark.parametrize("run", ["hull_run", "panel_run"])
+def test_a_run_leaves_everything_a_reader_needs(run, request):
+    done, directory = request.getfixturevalue(run)
+    assert done.returncode == 0, done.stderr
+    expected = {
+        "config.yaml", "manifest.json", "results.parquet", "summary.csv", "figure.png", "figure.pdf",
+    }  # fmt: skip
+    assert {path.name for path in directory.iterdir()} == expected
+    manifest = json.loads((directory / "manifest.json").read_text())
+    assert manifest["complete"] and manifest["draws_per_second"] > 0
+    saved = OmegaConf.load(directory / "config.yaml")
+    assert manifest["request"]["settings"] == identity(saved)
+    picture = matplotlib.image.imread(directory / "figure.png")
+    assert min(picture.shape[:2]) > 400 and np.ptp(picture) > 0.5
+    assert "widest bracket" in done.stdout and "wider than 1e-06" in done.stdout
+
+
+@ONE_WORKER
+def test_hull_coverage_in_numbers(hull_run):
+    _, directory = hull_run
+    results = pl.read_parquet(directory / "results.parquet")
+    assert results.height == 6 * 2 * 2
+    assert (results["sup_lower"] <= results["sup_upper"]).all()
+    # Nested leaders: the second never increases a distance; alone, the hull is the leader.
+    by_leaders = {k: results.filter(leaders=k).sort("draw", "diversity") for k in (1, 2)}
+    assert (by_leaders[2]["sup_lower"] <= by_leaders[1]["sup_upper"] + 1e-12).all()
+    np.testing.assert_allclose(by_leaders[1]["sup_upper"], by_leaders[1]["best_single"], atol=1e-12)
+    summary = pl.read_csv(directory / "summary.csv")
+    counted = summary["inside"] + summary["outside"] + summary["undecided"]
+    assert counted.to_list() == [6] * 4 == summary["draws"].to_list()
+
+
+@ONE_WORKER
+def test_panel_coverage_in_numbers(panel_run):
+    _, directory = panel_run
+    results = pl.read_parquet(directory / "results.parquet")
+    assert results.height == 4 * 2 and results["converged"].all()
+    assert results["target"].str.contains("_d_").all()  # a senator of the party D
+    summary = pl.read_csv(directory / "summary.csv")
+    hull = summary.filter(method="hull", raters=3).row(0, named=True)
+    assert hull["test_mean"] == pytest.approx(results.filter(raters=3)["hull_test"].mean(), abs=1e-12)
+
+
+@ONE_WORKER
+def test_the_same_command_finds_its_finished_run(hull_run):
+    _, directory = hull_run
+    before = (directory / "results.parquet").stat().st_mtime_ns
+    again = application(*SMALL_HULL, *SETTING, "experiment.eps=[0.0]", directory=directory)
+    assert again.returncode == 0, again.stderr
+    assert (directory / "results.parquet").stat().st_mtime_ns == before
+    other = application(*SMALL_HULL, *SETTING, "experiment.eps=[0.0]", "run.seed=1", directory=directory)
+    assert other.returncode == 1
+    assert "holds a run that differs in" in other.stderr and "seed (0 there, 1 here)" in other.stderr
+
+
+@pytest.mark.slow
+def test_a_sweep_gives_every_point_its_directory(tmp_path):
+    swept = application(
+        "--multirun", *SMALL_HULL, *SETTING, "family=noise,uniform",
+        f"run.directory={tmp_path}/${{family.name}}", f"hydra.sweep.dir={tmp_path}",
+    )  # fmt: skip
+    assert swept.returncode == 0, swept.stderr
+    for family in ("noise", "uniform"):
+        assert (tmp_path / family / "figure.png").exists()
+        assert OmegaConf.load(tmp_path / family / "config.yaml").family.name == family
+
+
+# Errors: one line that names what was wrong, before anything is computed
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["experiment.drawz=3"], "Key 'drawz' not in 'HullCoverageConfig'"),
+        (["experiment.draws=many"], "Value 'many' of type 'str' could not be converted to Integer"),
+        (["family=nois"], "Could not find 'family/nois'"),
+        (["experiment.draws=0"], "error: draws is 0; it must be at least 1"),
+        (["experiment.leaders=[2,1]"], "error: experiment.leaders is [2, 1]"),
+        (["experiment.diversity=[1.5]"], "error: experiment.diversity"),
+        (
+            ["experiment.offset=some"],
+            "error: offset is 'some'; it must be one of 'none', 'constant', 'state'",
+        ),
+        (["family.strength=-1"], "error: strength is -1.0; it must be at least 0"),
+        (["experiment.states=0"], "error: states is 0; it must be at least 1"),
+        (["run.precision=half"], "error: run.precision is 'half'; it must be 'float64' or 'float32'"),
+        (["run.platform=tpu"], "error: run.platform is 'tpu'; it must be 'auto', 'cpu' or 'gpu'"),
+    ],
+)
+def test_bad_values_are_named(overrides, message, tmp_path):
+    failed = application("experiment=hull_coverage", *overrides, directory=tmp_path / "run")
+    assert failed.returncode == 1
+    assert message in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert not (tmp_path / "run" / "results.parquet").exists()
+
+
+def test_an_unwritable_directory_is_named_before_computing(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    failed = application("experiment=hull_coverage", directory=blocked / "run")
+    assert failed.returncode == 1
+    assert f"error: cannot write the run directory {blocked}/run" in failed.stderr
+    assert "Nothing was computed" in failed.stderr
+
+
+def test_help_lists_what_can_be_set():
+    shown = application("--help")
+    assert shown.returncode == 0
+    for word in ("hull_coverage", "panel_coverage", "low_rank", "senate", "draws: 4096"):
+        assert word in shown.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are POSIX")
+def test_progress_is_shown_on_a_terminal(tmp_path):
+    import pty
+
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "experiments", *SMALL_HULL, *SETTING, f"run.directory={tmp_path}/run"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=follower, stderr=follower, stdin=follower)
+    os.close(follower)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(leader, 4096)
+        except OSError:  # how a pseudo-terminal says that the other end is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(leader)
+    assert process.wait() == 0, shown.decode()
+    assert b"compiling" in shown and b"draws/s" in shown and b"6/6" in shown
