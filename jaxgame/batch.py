@@ -107,7 +107,7 @@ def run_draws(
     return store.finish() if store else pl.concat(tables)
 
 
-def spread(function: Callable[..., Any], devices: Sequence[jax.Device]) -> Callable[..., Any]:
+def spread(function: Callable[..., Any], devices: Sequence[jax.Device]) -> jax.stages.Wrapped:
     """`function` of one draw as a jitted function of many, on `devices`, each taking an equal share.
 
     Arguments and results carry the draws on their first axis, whose length the devices divide. Draws

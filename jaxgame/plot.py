@@ -1,7 +1,6 @@
 """Figures from results tables: one look for all, legible in grey, the claim in the caption."""
 
 import functools
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,15 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.textpath import TextToPath
 
 from jaxgame.run_directory import write_whole
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
+CAPTION_SIZE = 8.0  # points
 STYLE: dict[Any, Any] = {
     "font.size": 9.0,
     "axes.titlesize": 10.0,
@@ -41,7 +43,7 @@ def shades(count: int) -> list[tuple[float, ...]]:
 def new_figure(title: str, caption: str, panels: int, height: float = 3.3) -> tuple[Figure, list[Axes]]:
     """A figure with a row of `panels`, a title above and a wrapped caption below."""
     width = 3.55 * panels + 0.4
-    lines = textwrap.wrap(caption, int(width * 16.5))
+    lines = _wrapped(caption, 0.98 * width, CAPTION_SIZE)
     below = 0.17 * len(lines) + 0.12
     total = height + below + 0.35
     layout = ConstrainedLayoutEngine(rect=(0, below / total, 1, 1 - (below + 0.3) / total), w_pad=0.06)
@@ -55,11 +57,24 @@ def new_figure(title: str, caption: str, panels: int, height: float = 3.3) -> tu
             "\n".join(lines),
             ha="left",
             va="bottom",
-            fontsize=8,
+            fontsize=CAPTION_SIZE,
             color="0.25",
             linespacing=1.25,
         )
     return figure, list(axes)
+
+
+def _wrapped(text: str, inches: float, size: float) -> list[str]:
+    """Lines of at most `inches` at a font size in points, measured with the font."""
+    font, measure = FontProperties(size=size), TextToPath().get_text_width_height_descent
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".lstrip()
+        if lines[-1] and measure(longer, font, False)[0] > 72 * inches:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def band(

@@ -174,7 +174,7 @@ def test_a_sweep_gives_every_point_its_directory(tmp_path):
         (["experiment.diversity=[1.5]"], "error: experiment.diversity"),
         (
             ["experiment.offset=some"],
-            "error: offset is 'some'; it must be one of 'none', 'constant', 'state'",
+            "error: offset is 'some'; it must be one of 'none', 'constant'",
         ),
         (["family.strength=-1"], "error: strength is -1.0; it must be at least 0"),
         (["experiment.states=0"], "error: states is 0; it must be at least 1"),

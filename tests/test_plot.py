@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import polars as pl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -7,7 +9,7 @@ from jaxgame import plot
 
 def test_shades_are_ordered_in_grey():
     grey = [0.299 * r + 0.587 * g + 0.114 * b for r, g, b, _ in plot.shades(5)]
-    assert all(later > earlier + 0.03 for earlier, later in zip(grey, grey[1:], strict=False))
+    assert all(later > earlier + 0.03 for earlier, later in pairwise(grey))
     assert len(plot.shades(1)) == 1
 
 
