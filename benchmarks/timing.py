@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -53,9 +54,14 @@ def measure(cell: Cell, repeats: int) -> Row:
 
 
 def device() -> str:
-    """What ours ran on, e.g. "2 x cpu"."""
+    """What ours ran on, e.g. "2 x cpu (AMD EPYC 7763 64-Core Processor)"."""
     devices = jax.devices()
-    return f"{len(devices)} x {devices[0].device_kind}"
+    kind = devices[0].device_kind
+    described = Path("/proc/cpuinfo")
+    if kind == "cpu" and described.exists():
+        names = [line for line in described.read_text().splitlines() if line.startswith("model name")]
+        kind += f" ({names[0].split(':')[1].strip()})" if names else ""
+    return f"{len(devices)} x {kind}"
 
 
 def _seconds(call: Callable[[], np.ndarray]) -> float:

@@ -27,6 +27,10 @@ DrawFunction = Callable[[Array], Mapping[str, Array | Bracket]]
 # Large enough to amortise a dispatch, small enough that a chunk's slowest draw delays few others.
 DEFAULT_CHUNK_PER_DEVICE = 256
 
+# Few enough that what a loop touches stays in a core's cache, and that few wait for the slowest; enough
+# to use its vector units and to pay for each step's fixed cost. Measured in benchmarks/results/.
+CPU_BATCH = 16
+
 
 def run_draws(
     function: DrawFunction,
@@ -70,7 +74,10 @@ def run_draws(
     grid = {name: list(values) for name, values in (coordinates or {}).items()}
     devices = jax.devices()
     chunk = min(chunk or DEFAULT_CHUNK_PER_DEVICE * len(devices), draws)
-    chunk = -(-chunk // len(devices)) * len(devices)
+    share = -(-chunk // len(devices))
+    if share > CPU_BATCH:  # a rest would be a second program to compile
+        share = -(-share // CPU_BATCH) * CPU_BATCH
+    chunk = share * len(devices)
 
     store = None
     if directory is not None:
@@ -112,11 +119,19 @@ def spread(function: Callable[..., Any], devices: Sequence[jax.Device]) -> jax.s
 
     Arguments and results carry the draws on their first axis, whose length the devices divide. Draws
     are independent: with `shard_map` a device's loops end with its own slowest draw, without waiting
-    for the others at every step.
+    for the others at every step. A CPU takes CPU_BATCH draws at a time, a GPU its whole share.
     """
+    batch = CPU_BATCH if devices[0].platform == "cpu" else None
+
+    def share(*arguments: Any) -> Any:
+        draws = jax.tree.leaves(arguments)[0].shape[0]
+        if batch is None or draws <= batch:
+            return jax.vmap(function)(*arguments)
+        return jax.lax.map(lambda one: function(*one), arguments, batch_size=batch)
+
     mesh, spec = Mesh(np.array(devices), ("draw",)), PartitionSpec("draw")
     # check_vma: constants that start a loop are the same on all devices, what it makes of them is not.
-    mapped = jax.shard_map(jax.vmap(function), mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
+    mapped = jax.shard_map(share, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
     sharding = NamedSharding(mesh, spec)
     return jax.jit(mapped, in_shardings=sharding, out_shardings=sharding)
 

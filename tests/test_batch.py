@@ -54,7 +54,7 @@ def test_places_become_labels():
 
 
 def test_results_do_not_depend_on_chunks():
-    tables = [run_draws(hull, 50, seed=1, chunk=chunk) for chunk in (2, 16, 50)]
+    tables = [run_draws(hull, 50, seed=1, chunk=chunk) for chunk in (2, 16, 50)]  # 50: batches within a chunk
     for table in tables[1:]:
         assert table["draw"].equals(tables[0]["draw"])
         for name in ("distance_lower", "distance_upper"):
