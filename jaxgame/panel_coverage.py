@@ -48,6 +48,9 @@ USED_WEIGHT = 1e-6
 # A bracket counts as closed if it is no wider than this, relative to the target's size.
 CLOSED = 1e-6
 
+# Squared errors this near, relative to the target's square, are a tie.
+TIE = 1e-12
+
 # A prediction whose spread is a smaller part of its size is constant, and gets slope 0.
 CONSTANT = 1e-10
 
@@ -254,7 +257,10 @@ def _rivals(train: _View, sizes: Sequence[int]) -> dict[str, _Models]:
 
     def nearest(view: _View, scaled: Array) -> Array:
         errors = ((view.target[:, None] - scaled) ** 2).sum(axis=0)
-        best = jnp.where(first, errors[None, :], jnp.inf).argmin(axis=1)
+        errors = jnp.where(first, errors[None, :], jnp.inf)
+        # Of those that tie (votes do) the first in the draw's order, whatever rounding says.
+        tied = errors <= errors.min(axis=1, keepdims=True) + TIE * (view.target**2).sum()
+        best = tied.argmax(axis=1)
         return jax.nn.one_hot(best, raters, dtype=train.target.dtype)
 
     single = nearest(train, train.raters)

@@ -25,6 +25,19 @@ def line(column: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.linalg.lstsq(np.column_stack([np.ones(len(column)), column]), target, rcond=None)[0]
 
 
+def tied_singles(raters: np.ndarray, target: np.ndarray, train: np.ndarray) -> dict[str, list[float]]:
+    """Test distances of all raters that tie for the least train distance, as they are and fitted."""
+    fit, aim = raters[train], target[train]
+    lines = [line(column, aim) for column in fit.T]
+    fitted = np.column_stack([a + b * column for (a, b), column in zip(lines, raters.T, strict=True)])
+    tied = {}
+    for name, predictions in (("best_single", raters), ("best_single_fitted", fitted)):
+        errors = [rms(prediction[train] - aim) for prediction in predictions.T]
+        nearest = np.flatnonzero(np.array(errors) <= min(errors) + 1e-10)
+        tied[name] = [rms((predictions[:, i] - target)[~train]) for i in nearest]
+    return tied
+
+
 def distances(raters: np.ndarray, target: np.ndarray, train: np.ndarray) -> dict[str, float]:
     """Train and test root mean squares of every method but the null, without offset, from all rows."""
     fit, aim = raters[train], target[train]
