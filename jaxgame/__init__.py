@@ -12,6 +12,7 @@ from jaxgame.game import (
     no_information_value,
 )
 from jaxgame.hull import HullFit, game_hull_distance, hull_distance
+from jaxgame.leader import LeaderBest, leader_value, value_curve
 from jaxgame.response import best_response, quantal_regret_bound, quantal_response, regret
 
 __version__ = "0.1.0"
@@ -21,6 +22,7 @@ __all__ = [
     "Bracket",
     "Game",
     "HullFit",
+    "LeaderBest",
     "action_values",
     "best_response",
     "full_information_value",
@@ -29,6 +31,7 @@ __all__ = [
     "hull",
     "hull_distance",
     "joint_scheme",
+    "leader_value",
     "make_game",
     "no_information_value",
     "outcome",
@@ -39,4 +42,5 @@ __all__ = [
     "sampling",
     "theorems",
     "update",
+    "value_curve",
 ]
