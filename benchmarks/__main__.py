@@ -6,19 +6,29 @@ difference between the two answers.
 """
 
 import argparse
+import importlib
 import json
 import os
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
 
 import jax
 
-from benchmarks import hull
-from benchmarks.timing import Cell, Row, device, measure
+from benchmarks.timing import Row, device, measure
 
-SUITES: dict[str, Callable[[bool], Iterator[Cell]]] = {"hull": hull.cells}
-FORMATS = ("{:<12}", "{:<12}", "{:>12,.0f}", "{:<22}", "{:>12,.1f}", "{:>8.1f}", "{:>14.1e}")
+WIDTHS = ("<16", "<13", ">12", "<24", ">12", ">8", ">14", ">11", "")
+SUITES = ("hull", "leader", "scaling")  # modules of this package with `cells(quick)`
+FORMATS = (
+    "{:<16}",
+    "{:<13}",
+    "{:>12,.0f}",
+    "{:<24}",
+    "{:>12,.1f}",
+    "{:>8.2f}",
+    "{:>14.1e}",
+    "{:>11.1%}",
+    "{}",
+)
 
 
 def main() -> None:
@@ -30,7 +40,7 @@ def main() -> None:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"suites to run: {', '.join(SUITES)} (all)")
     parser.add_argument("--quick", action="store_true", help="few problems and repeats: does it run at all?")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="also write the rows there")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write rows there, figures beside")
     parser.add_argument("--devices", type=int, metavar="N", help="virtual CPU devices of ours (one per core)")
     arguments = parser.parse_args()
     for name in arguments.names:
@@ -40,17 +50,26 @@ def main() -> None:
     jax.config.update("jax_num_cpu_devices", arguments.devices or len(os.sched_getaffinity(0)))
 
     print(f"{device()}, JAX {jax.__version__}")
-    headings = [format.split(":")[1].replace(",", "").split(".")[0].rstrip("}") for format in FORMATS]
-    print(" ".join(f"{field.name:{width}}" for field, width in zip(fields(Row), headings, strict=False)))
-    rows = []
+    print(" ".join(f"{field.name:{w}}" for field, w in zip(fields(Row), WIDTHS, strict=False)))
+    rows: list[Row] = []
     for name in arguments.names or SUITES:
-        for cell in SUITES[name](arguments.quick):
+        # Imported now: some peers start JAX's devices when they are imported.
+        suite = importlib.import_module(f"benchmarks.{name}")
+        measured = []
+        for cell in suite.cells(arguments.quick):
             row = measure(cell, repeats=2 if arguments.quick else 5)
             values = list(asdict(row).values())[: len(FORMATS)]  # the device is printed once
             print(" ".join(f.format(v) for f, v in zip(FORMATS, values, strict=True)), flush=True)
-            rows.append(asdict(row))
+            measured.append(row)
             if arguments.json:
-                arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+                arguments.json.write_text(
+                    json.dumps([asdict(row) for row in rows + measured], indent=2) + "\n"
+                )
+        if arguments.json and hasattr(suite, "figure"):
+            directory = arguments.json.parent / name
+            directory.mkdir(exist_ok=True)
+            suite.figure(measured, directory)
+        rows += measured
 
 
 if __name__ == "__main__":

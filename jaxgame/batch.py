@@ -114,14 +114,17 @@ def run_draws(
     return store.finish() if store else pl.concat(tables)
 
 
-def spread(function: Callable[..., Any], devices: Sequence[jax.Device]) -> jax.stages.Wrapped:
+def spread(
+    function: Callable[..., Any], devices: Sequence[jax.Device], batch: int | None = CPU_BATCH
+) -> jax.stages.Wrapped:
     """`function` of one draw as a jitted function of many, on `devices`, each taking an equal share.
 
     Arguments and results carry the draws on their first axis, whose length the devices divide. Draws
     are independent: with `shard_map` a device's loops end with its own slowest draw, without waiting
-    for the others at every step. A CPU takes CPU_BATCH draws at a time, a GPU its whole share.
+    for the others at every step. A CPU takes `batch` draws at a time (None: all), a GPU its whole share.
     """
-    batch = CPU_BATCH if devices[0].platform == "cpu" else None
+    if devices[0].platform != "cpu":
+        batch = None
 
     def share(*arguments: Any) -> Any:
         draws = jax.tree.leaves(arguments)[0].shape[0]

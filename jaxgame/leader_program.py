@@ -24,9 +24,6 @@ from jaxgame.solve.persuasion import FEASIBILITY, Program, bounds
 # Two states: the closed form compares (2 A)^2 splits, fewer operations than pivoting up to here.
 TWO_STATE_ACTIONS = 8
 
-# Long walks that are tried after the short one, each with a perturbation of its own.
-ATTEMPTS = 3
-
 # A bracket wider than this part of the leader's scale is not converged, and solved again.
 WIDTH = 1e-9
 
@@ -104,7 +101,7 @@ def solve_programs(
     messages, rows = actions**types, types * max(actions - 1, 1)
     lanes = min(_lanes(states, messages, rows, thresholds.shape[1]), count)
     short, long = _segments(states, messages)
-    perturbations = jnp.asarray(pivoting.perturbations(ATTEMPTS, messages * rows))
+    perturbations = jnp.asarray(pivoting.perturbations(messages * rows))
 
     def attempt(index: Array, segments: tuple[int, ...], perturbation: Array) -> Solved:
         chosen = [jnp.moveaxis(x.at[index].get(mode="clip"), 0, -1) for x in games]
@@ -134,7 +131,7 @@ def solve_programs(
         start = (jnp.zeros_like(left), best)
         return jax.lax.while_loop(lambda state: state[0] * lanes < left, again, start)[1]
 
-    return jax.lax.fori_loop(0, ATTEMPTS, retry, best)
+    return jax.lax.fori_loop(0, len(perturbations), retry, best)
 
 
 @solve_programs.def_vmap

@@ -25,7 +25,9 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxgame.solve.persuasion import Program, Solution, is_start, scaled
 
-PERTURBATION = 1e-10  # far above rounding, far below the accuracy asked of an outcome
+# Of one attempt after another. The first is far above rounding, far below the accuracy asked for.
+# Next to RATIO_SLACK rows tie that are not tied: a risk of cycling, but larger pivots, and so less rounding.
+PERTURBATIONS = (1e-10, 1e-13, 1e-12, 1e-14)
 GAIN_TOLERANCE = 1e-12  # a reduced cost below this is no reason to pivot (coefficients are scaled to 1)
 PIVOT_TOLERANCE = 1e-9
 RATIO_SLACK = 1e-13  # infeasibility allowed in exchange for a larger pivot (Harris)
@@ -59,9 +61,10 @@ class Walk(NamedTuple):
     step: Int[Array, ""]
 
 
-def perturbations(attempts: int, slacks: int) -> Float[np.ndarray, "attempts slacks"]:
+def perturbations(slacks: int) -> Float[np.ndarray, "attempts slacks"]:
     """Amounts for the obedience rows; generic, so that no two rows block at once."""
-    return np.random.default_rng(0).uniform(1.0, 2.0, (attempts, slacks)) * PERTURBATION
+    sizes = np.array(PERTURBATIONS)[:, None]
+    return sizes * np.random.default_rng(0).uniform(1.0, 2.0, (len(sizes), slacks))
 
 
 def solve(
