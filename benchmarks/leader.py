@@ -83,7 +83,7 @@ def cells(quick: bool) -> Iterator[Cell]:
 
 
 def _all_curves(game: jg.Game, levels: Any) -> jg.LeaderBest:
-    return jax.vmap(jg.value_curve, (None, 0, None))(game, np.arange(LEADERS), levels)
+    return jax.vmap(jg.value_curve, (None, 0, None))(game, jnp.arange(LEADERS), levels)
 
 
 class _Ours(NamedTuple):
@@ -131,7 +131,8 @@ def _random_games(seed: int, count: int, leaders: int, size: int) -> jg.Game:
     random = np.random.default_rng([seed, size])
     prior = random.dirichlet(np.ones(size), count)[:, None]
     follower = random.random((count, 1, size, size))
-    return jax.vmap(jg.Game)(prior, follower, random.random((count, leaders, 1, size, size)))
+    arrays = prior, follower, random.random((count, leaders, 1, size, size))
+    return jax.vmap(jg.Game)(*map(jnp.asarray, arrays))
 
 
 def _between(games: jg.Game, shares: np.ndarray) -> np.ndarray:
