@@ -204,5 +204,5 @@ def _lanes(states: int, messages: int, rows: int, points: int) -> int:
 def _segments(states: int, messages: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Pivots allowed at first, which most programs do not need, and in later attempts."""
     unit = max(8, 4 * round(states * messages / 16))
-    first = (unit,) if unit == 8 else (unit // 2, unit // 2)
+    first = (unit,) if unit == 8 else (unit // 2, unit // 2, unit)
     return first, (unit, 3 * unit, 12 * unit)
