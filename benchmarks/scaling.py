@@ -57,7 +57,7 @@ def figure(rows: Sequence[Row], directory: Path) -> list[Path]:
     """Seconds against the number of games, one line per size."""
     measured = [(int(row.size[4:].split(",")[0]), int(row.size.split()[1]), row.ours_per_s) for row in rows]
     fig, (axes,) = plot.new_figure(
-        "Cost of best responses in the number of games",
+        "Time of best responses",
         "One program per game, brackets included; grey: proportional to the number of games. "
         f"{rows[0].device}, float64, medians of repeats.",
         1,

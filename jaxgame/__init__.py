@@ -1,6 +1,6 @@
 """Games in which several misaligned AI models compete to advise one person, solved in batches."""
 
-from jaxgame import hull, sampling, theorems
+from jaxgame import hull, sampling, selection, theorems
 from jaxgame.batch import run_draws
 from jaxgame.beliefs import Beliefs, action_values, joint_scheme, outcome, update
 from jaxgame.bracket import Bracket
@@ -40,6 +40,7 @@ __all__ = [
     "regret",
     "run_draws",
     "sampling",
+    "selection",
     "theorems",
     "update",
     "value_curve",

@@ -1,0 +1,25 @@
+"""Best-AI selection: the follower keeps the leader with the best offer (theory, section 4 (3))."""
+
+from jaxgame.selection.dynamics import (
+    ENDS,
+    ORDERS,
+    STARTS,
+    Trace,
+    best_response_dynamics,
+    starting_offers,
+)
+from jaxgame.selection.outbidding import best_outbids, exploitability
+from jaxgame.selection.worst import WorstEquilibrium, worst_equilibrium
+
+__all__ = [
+    "ENDS",
+    "ORDERS",
+    "STARTS",
+    "Trace",
+    "WorstEquilibrium",
+    "best_outbids",
+    "best_response_dynamics",
+    "exploitability",
+    "starting_offers",
+    "worst_equilibrium",
+]

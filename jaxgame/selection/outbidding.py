@@ -1,0 +1,78 @@
+"""What each leader gains by outbidding an outcome, and so whether it is an equilibrium's.
+
+For K >= 2 an outcome x is that of a pure equilibrium iff no leader could outbid it and gain:
+`U_j(x) >= f_j(V(x))` for all j, where the leader selected is held in place by another that offers the same
+[own]. A single leader has nobody to outbid: it takes f_1 at no information.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxgame import checks
+from jaxgame.bracket import Bracket
+from jaxgame.game import Game, no_information_value
+from jaxgame.leader import LeaderBest, leader_value
+
+# An outcome may miss its prior or obedience by this much: rounding.
+FEASIBLE = 1e-9
+
+
+def exploitability(game: Game, outcome: Float[Array, "T S A"]) -> Bracket:
+    """The largest gain that a leader has by outbidding `outcome`, in the leaders' utility units.
+
+    `outcome[t, s, a] = P(t, s, a)` is what the follower has now. 0 at equilibria; the bracket rests on
+    those of `leader_value`.
+
+    Raises ValueError if the outcome is not one that an obeying follower can have: its law of types and states
+    is not the prior, it is negative, or (one type) an action is taken where another is better.
+
+    >>> import jax
+    >>> jax.config.update("jax_enable_x64", True)
+    >>> import jaxgame as jg
+    >>> judge = jg.make_game(                     # two prosecutors: full information serves neither
+    ...     prior=[0.7, 0.3], follower=[[1.0, 0.0], [0.0, 1.0]], leaders=[[[0.0, 1.0], [0.0, 1.0]]] * 2
+    ... )
+    >>> full = [[[0.7, 0.0], [0.0, 0.3]]]
+    >>> gain = jg.selection.exploitability(judge, jax.numpy.array(full))
+    >>> round(float(gain.upper), 9)               # but none can outbid it
+    0.0
+    """
+    _check_outcome(game, outcome)
+    worth, theirs = (game.follower * outcome).sum(), (game.leaders * outcome[None]).sum((1, 2, 3))
+    best = best_outbids(game, worth).value
+    return Bracket((best.lower - theirs).max(), (best.upper - theirs).max())
+
+
+def best_outbids(game: Game, worth: Float[Array, ""]) -> LeaderBest:
+    """Each leader's best outcome worth at least `worth` to the follower; fields lead with the axis K.
+
+    A single leader need not outbid anybody: the follower is left with what she knows.
+    """
+    leaders = game.leaders.shape[0]
+    level = jnp.minimum(worth, no_information_value(game)) if leaders == 1 else worth
+    return jax.vmap(leader_value, (None, 0, None))(game, jnp.arange(leaders), level)
+
+
+def _check_outcome(game: Game, outcome: Array) -> None:
+    checks.check_shape("outcome", outcome, "[T, S, A]", game.follower.shape, "as follower is")
+    checks.check_finite("outcome", outcome)
+    if not checks.is_concrete(game.prior, game.follower, outcome):
+        return
+    error = float(jnp.abs(outcome.sum(2) - game.prior).max())
+    least = float(outcome.min())
+    if error > FEASIBLE or least < -FEASIBLE:
+        raise ValueError(
+            f"outcome misses the prior by {error:.3g} (least entry {least:.3g}); its sums over actions "
+            "must be the prior, its entries at least 0"
+        )
+    if game.prior.shape[0] == 1:
+        gaps = game.follower[0][:, :, None] - game.follower[0][:, None, :]
+        kept = jnp.einsum("sa,sab->ab", outcome[0], gaps)
+        missed = -float(kept.min())
+        if missed > FEASIBLE:
+            chosen, better = divmod(int(kept.argmin()), kept.shape[1])
+            raise ValueError(
+                f"outcome is not obedient: where action {chosen} is taken, action {better} is better by "
+                f"{missed:.3g}; the follower would not take it"
+            )
