@@ -1,0 +1,269 @@
+"""Best-AI selection against closed forms, a scan by HiGHS, brute force over menus, and the bound."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxgame as jg
+from jaxgame import selection
+from jaxgame.sampling import FAMILIES, Shape
+from tests.reference import selection as reference
+
+PROSECUTOR = [[0.0, 1.0], [0.0, 1.0]]
+DEFENDER = [[1.0, 0.0], [1.0, 0.0]]
+
+
+def judge(*leaders) -> jg.Game:
+    return jg.make_game([0.7, 0.3], np.eye(2), np.array(leaders))
+
+
+@functools.cache
+def batched(slack=0.0):
+    return jax.jit(jax.vmap(lambda game: selection.worst_equilibrium(game, slack=slack)))
+
+
+def games(seed: int, count: int, leaders: int, size: int, mixed: bool = False) -> jg.Game:
+    """Random games with one type; with `mixed` the follower's utility is a mixture of the leaders'."""
+    rng = np.random.default_rng(seed)
+    prior, theirs = rng.dirichlet(np.ones(size), count), rng.random((count, leaders, 1, size, size))
+    follower = rng.random((count, 1, size, size))
+    if mixed:
+        follower = np.einsum("nk,nktsa->ntsa", rng.dirichlet(np.ones(leaders), count), theirs)
+    return jax.vmap(jg.Game)(prior[:, None], follower, theirs)
+
+
+def one(batch, place):
+    return jax.tree.map(lambda x: x[place], batch)
+
+
+# The worst equilibrium
+
+
+@pytest.mark.parametrize("leaders", [2, 3])
+def test_identical_prosecutors_leave_the_judge_at_no_information(leaders):
+    found = jax.jit(selection.worst_equilibrium)(judge(*[PROSECUTOR] * leaders))
+    assert float(found.value.lower) == pytest.approx(0.7, abs=1e-6)
+    assert float(found.value.upper) == pytest.approx(0.7, abs=1e-6)
+    assert bool(found.converged)
+
+
+def test_one_defender_makes_full_information_the_only_equilibrium():
+    found = jax.jit(selection.worst_equilibrium)(judge(PROSECUTOR, PROSECUTOR, DEFENDER))
+    assert 1 - 1e-6 <= float(found.value.lower) <= float(found.value.upper) <= 1 + 1e-12
+    # Allowed a gain of 0.1, prosecutor and defender may leave her at 0.9: 2 (1 - v) = 2 * 0.1.
+    loose = jax.jit(functools.partial(selection.worst_equilibrium, slack=0.1))(
+        judge(PROSECUTOR, PROSECUTOR, DEFENDER)
+    )
+    assert float(loose.value.lower) == pytest.approx(0.9, abs=1e-6)
+    assert float(loose.value.upper) == pytest.approx(0.9, abs=1e-6)
+
+
+def test_a_single_leader_takes_its_best():
+    found = jax.jit(selection.worst_equilibrium)(judge(PROSECUTOR))
+    assert float(found.value.lower) == pytest.approx(0.7, abs=1e-6)
+    assert float((found.outcome * judge(PROSECUTOR).leaders[0]).sum()) == pytest.approx(0.6, abs=1e-7)
+
+
+@pytest.mark.parametrize("count", [64, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_in_the_hull_every_equilibrium_is_worth_full_information(count):
+    worst = 0.0
+    for seed in range(0, count, 64):
+        batch = games(seed, 64, 2, 3, mixed=True)
+        full = np.asarray(jax.vmap(jg.full_information_value)(batch))
+        found = batched()(batch)
+        worst = max(worst, float((full - np.asarray(found.value.lower)).max()))
+        assert bool(found.converged.all())
+    print(f"largest loss among {count} games in the hull: {worst:.1e}")
+    assert worst <= 1e-6
+
+
+@pytest.mark.parametrize("count", [6, pytest.param(100, marks=pytest.mark.slow)])
+def test_brackets_agree_with_a_scan_by_highs(count):
+    batch = games(5, 64, 2, 3)
+    if count > 64:
+        batch = jax.tree.map(lambda *x: jnp.concatenate(x), batch, games(6, 64, 2, 3))
+    parts = [jax.tree.map(lambda x, i=i: x[i : i + 64], batch) for i in range(0, len(batch.prior), 64)]
+    found = jax.tree.map(lambda *x: np.concatenate(x), *(batched()(part) for part in parts))
+    assert found.converged.all()
+    for i in range(count):
+        game = jax.tree.map(np.asarray, one(batch, i))
+        low, high = reference.worst_value(game.prior[0], game.follower[0], game.leaders[:, 0], points=40)
+        # The scan may step over equilibria, and takes those within its slack of 1e-8: it bounds from above.
+        assert found.value.lower[i] <= high + 1e-9
+        assert low - 2e-6 <= found.value.upper[i] <= high + 2e-6
+
+
+@pytest.mark.slow
+def test_outcomes_found_are_equilibria_and_no_menu_holds_a_worse_one():
+    """Brute force: of all schemes on a grid none below the bracket is an equilibrium, even of the menu."""
+    batch = games(7, 16, 2, 2)
+    found = batched()(batch)
+    gain = jax.jit(jax.vmap(selection.exploitability))(batch, found.outcome)
+    assert float(gain.upper.max()) <= 1e-7
+    share = np.linspace(0, 1, 201)
+    first, second = (x.ravel() for x in np.meshgrid(share, share))
+    for i in range(16):
+        game = jax.tree.map(np.asarray, one(batch, i))
+        prior, u = game.prior[0], game.follower[0]
+        menu = np.stack([np.stack([first, 1 - first], 1), np.stack([second, 1 - second], 1)], 1)
+        menu = prior[None, :, None] * menu  # [N,S,A]
+        gaps = np.einsum("nsa,sab->nab", menu, u[:, :, None] - u[:, None, :])
+        menu = menu[gaps.min((1, 2)) >= -1e-12]
+        worth, theirs = np.einsum("nsa,sa->n", menu, u), np.einsum("nsa,ksa->nk", menu, game.leaders[:, 0])
+        order = np.argsort(-worth)
+        menu, worth, theirs = menu[order], worth[order], theirs[order]
+        best = np.maximum.accumulate(theirs, axis=0)  # over all worth at least as much
+        # An outcome that loses to the menu by more than rounding loses to all schemes too.
+        beaten = (best - theirs).max(axis=1) > 1e-9
+        below = worth < float(found.value.lower[i]) - 0.02  # a few grid steps
+        assert beaten[below].all()
+
+
+@pytest.mark.parametrize(
+    "family", [pytest.param(name, marks=[] if name == "goals" else pytest.mark.slow) for name in FAMILIES]
+)
+def test_no_draw_violates_the_bound(family):
+    """V >= OPT - 2 eps at every equilibrium, eps with state offsets (theory, section 4 (3))."""
+    keys = jax.random.split(jax.random.key(8), 64)
+    batch = jax.vmap(lambda key: FAMILIES[family]().sample(key, Shape(2, 1, 3, 3), 0.7))(keys)
+    full = np.asarray(jax.vmap(jg.full_information_value)(batch))
+    found, distance = batched()(batch), sup_distances()(batch)
+    assert bool(found.converged.all())
+    assert (np.asarray(found.value.lower) >= full - 2 * np.asarray(distance) - 1e-6).all()
+
+
+@functools.cache
+def sup_distances():
+    return jax.jit(jax.vmap(lambda game: jg.game_hull_distance(game, "state").distance.upper))
+
+
+@pytest.mark.slow
+def test_more_slack_allows_worse_equilibria():
+    batch = games(9, 64, 2, 3)
+    strict, loose = batched()(batch), batched(0.02)(batch)
+    assert (np.asarray(loose.value.lower) <= np.asarray(strict.value.upper) + 1e-9).all()
+    assert (np.asarray(loose.value.lower) < np.asarray(strict.value.lower) - 1e-4).any()
+
+
+# Exploitability
+
+
+def test_exploitability_by_hand():
+    game = judge(PROSECUTOR, DEFENDER)
+    nothing = jnp.array([[[0.7, 0.0], [0.3, 0.0]]])
+    gain = selection.exploitability(game, nothing)  # the prosecutor convicts with probability 0.6
+    assert float(gain.lower) == pytest.approx(0.6, abs=1e-12)
+    assert float(gain.upper) == pytest.approx(0.6, abs=1e-12)
+
+
+def test_outcomes_that_cannot_be_are_named():
+    game = judge(PROSECUTOR, DEFENDER)
+    with pytest.raises(ValueError, match=r"outcome misses the prior by 0\.2"):
+        selection.exploitability(game, jnp.array([[[0.5, 0.0], [0.3, 0.0]]]))
+    with pytest.raises(ValueError, match=r"where action 1 is taken, action 0 is better by 0\.4"):
+        selection.exploitability(game, jnp.array([[[0.0, 0.7], [0.0, 0.3]]]))
+
+
+# Dynamics
+
+
+@functools.cache
+def dynamics(order="in_turn", outbid=0.01, steps=60):
+    key = jax.random.key(1) if order == "random" else None
+    return jax.jit(
+        jax.vmap(
+            lambda game, offers: selection.best_response_dynamics(game, offers, order, outbid, steps, key)
+        )
+    )
+
+
+def starts(batch, name):
+    return jax.vmap(lambda game: selection.starting_offers(game, name, jax.random.key(0)))(batch)
+
+
+def test_dynamics_from_full_information_stay_there():
+    batch = games(10, 16, 2, 3)
+    trace = dynamics()(batch, starts(batch, "full"))
+    full = np.asarray(jax.vmap(jg.full_information_value)(batch))
+    np.testing.assert_allclose(trace.follower, full[:, None].repeat(61, 1), atol=1e-12)
+    assert (np.asarray(trace.end) == selection.ENDS.index("converged")).all()
+    assert (np.asarray(trace.steps) == 0).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", ["selfish", "random"])
+def test_where_dynamics_converge_nobody_gains_more_than_a_step_is_worth(start):
+    batch = games(11, 16, 2, 3)
+    trace = dynamics()(batch, starts(batch, start))
+    converged = np.asarray(trace.end) == selection.ENDS.index("converged")
+    assert converged.any()
+    assert (np.diff(np.asarray(trace.follower), axis=1)[converged] >= -1e-9).mean() > 0.9
+    # What outbidding by one step more would cost each leader: f_j(v) - f_j(v + outbid).
+    full = jax.vmap(jg.full_information_value)(batch)
+    v = trace.follower[:, -1]
+    levels = jnp.stack([v, jnp.minimum(v + 0.01, full)], 1)
+    curves = jax.vmap(lambda g, v: jax.vmap(jg.value_curve, (None, 0, None))(g, jnp.arange(2), v))
+    values = np.asarray(curves(batch, levels).value.lower)
+    step = (values[:, :, 0] - values[:, :, 1]).max(axis=1)
+    gain = np.asarray(trace.gain.upper[:, -1])
+    assert (gain[converged] <= step[converged] + 1e-8).all()
+
+
+@pytest.mark.parametrize("order", [pytest.param("in_turn"), pytest.param("random", marks=pytest.mark.slow)])
+def test_prosecutor_and_defender_outbid_each_other_to_full_information(order):
+    batch = jax.tree.map(lambda x: x[None], judge(PROSECUTOR, DEFENDER))
+    trace = one(dynamics(order, steps=120)(batch, starts(batch, "selfish")), 0)
+    assert float(trace.follower[0]) == pytest.approx(0.7, abs=1e-9)
+    assert float(trace.follower[-1]) == pytest.approx(1.0, abs=1e-9)
+    assert selection.ENDS[int(trace.end)] == "converged"
+    np.testing.assert_allclose(trace.outcome, [[[0.7, 0.0], [0.0, 0.3]]], atol=1e-9)
+
+
+def test_a_state_that_returns_is_a_cycle():
+    """Signals of the process, made up: two leaders, in turn, values 1 2 1 2 ... never at rest."""
+    from jaxgame.selection.dynamics import _end, _Entry
+
+    def entries(values):
+        worth = jnp.asarray(values)[:, None].repeat(2, 1)
+        zero = jnp.zeros(len(values))
+        return _Entry(worth, worth, zero.astype(int), jg.Bracket(zero, zero))
+
+    end, steps = _end(entries([0.0, 1.0, 2.0, 1.0, 2.0, 1.0, 2.0]), 2, periodic=True)
+    assert selection.ENDS[int(end)] == "cycle" and int(steps) == 3
+    end, steps = _end(entries([0.0, 1.0, 2.0, 3.0, 3.0, 3.0]), 2, periodic=True)
+    assert selection.ENDS[int(end)] == "converged" and int(steps) == 3
+    end, steps = _end(entries([0.0, 1.0, 2.0, 3.0, 4.0, 5.0]), 2, periodic=True)
+    assert selection.ENDS[int(end)] == "limit" and int(steps) == 5
+
+
+@pytest.mark.slow
+def test_results_do_not_depend_on_chunks():
+    def draw(key):
+        game = FAMILIES["noise"]().sample(key, Shape(2, 1, 3, 3), 1.0)
+        return {"worst": selection.worst_equilibrium(game).value}
+
+    few, many = (jg.run_draws(draw, 12, 0, chunk=chunk, progress=False) for chunk in (4, 12))
+    np.testing.assert_allclose(few["worst_lower"], many["worst_lower"], atol=1e-9)
+    np.testing.assert_allclose(few["worst_upper"], many["worst_upper"], atol=1e-9)
+
+
+def test_bad_input_is_named():
+    game = judge(PROSECUTOR, DEFENDER)
+    offers = selection.starting_offers(game, "none")
+    with pytest.raises(ValueError, match=r"tolerance is 0\.0; it must be positive"):
+        selection.worst_equilibrium(game, tolerance=0.0)
+    with pytest.raises(ValueError, match=r"slack is -1\.0; it must be at least 0"):
+        selection.worst_equilibrium(game, slack=-1.0)
+    with pytest.raises(ValueError, match="start is 'best'; it must be one of 'selfish', 'none'"):
+        selection.starting_offers(game, "best")
+    with pytest.raises(ValueError, match="start 'random' needs a key"):
+        selection.starting_offers(game, "random")
+    with pytest.raises(ValueError, match="order is 'any'; it must be one of 'in_turn'"):
+        selection.best_response_dynamics(game, offers, order="any")
+    with pytest.raises(ValueError, match=r"outbid is 0\.0; it must be positive"):
+        selection.best_response_dynamics(game, offers, outbid=0.0)
+    with pytest.raises(ValueError, match="game has 1 leader; dynamics need at least two"):
+        selection.best_response_dynamics(judge(PROSECUTOR), offers[:1])
