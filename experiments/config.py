@@ -52,6 +52,20 @@ class PanelCoverageConfig:
 
 
 @dataclass
+class SelectionConfig:
+    """See conf/experiment/selection.yaml."""
+
+    name: str = MISSING
+    draws: int = MISSING
+    leaders: list[int] = MISSING
+    types: int = MISSING
+    states: int = MISSING
+    actions: int = MISSING
+    diversity: list[float] = MISSING
+    tolerance: float = MISSING
+
+
+@dataclass
 class PanelConfig:
     """A table of scores and how to read it; see conf/panel/ and jaxgame.panel."""
 
@@ -125,7 +139,11 @@ class Config:
 
 
 SCHEMAS: dict[str, dict[str, type]] = {
-    "experiment": {"hull_coverage": HullCoverageConfig, "panel_coverage": PanelCoverageConfig},
+    "experiment": {
+        "hull_coverage": HullCoverageConfig,
+        "panel_coverage": PanelCoverageConfig,
+        "selection": SelectionConfig,
+    },
     "family": {
         "noise": NoiseConfig,
         "uniform": UniformConfig,

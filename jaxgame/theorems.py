@@ -7,9 +7,16 @@ are too wide to tell.
 import math
 from dataclasses import dataclass
 
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from jaxgame.bracket import Bracket
 from jaxgame.checks import check_choice
-from jaxgame.hull import GAME_OFFSETS
+from jaxgame.game import Game, full_information_value
+from jaxgame.hull import GAME_OFFSETS, game_hull_distance
+from jaxgame.record import record
 from jaxgame.sampling import Shape
+from jaxgame.selection import worst_equilibrium
 from jaxgame.summary import wilson_interval
 
 
@@ -71,3 +78,47 @@ def wendel_coverage(
     in_all = highest[0] <= expected <= lowest[1]
     holds = "yes" if in_all else "undecided" if low <= expected <= high else "no"
     return CoverageCheck(expected, inside, undecided, draws, low, high, holds)
+
+
+VERDICTS = ("no", "undecided", "yes")
+
+
+@record
+class BestAiSelection:
+    """The guarantee of best-AI selection on one game: premise, bound, what was attained, verdict.
+
+    `constant`, `state` and `cone` are the hull distances eps with one offset, with one per state, and
+    with one per state and weights of any sum; the bound OPT - 2 eps holds for each, and `bound` takes
+    the least. `worst` is the follower's least equilibrium value, `slack` = worst - bound. `holds` is the
+    place in VERDICTS of the claim `worst >= bound` up to the tolerance of the search.
+    """
+
+    constant: Bracket
+    state: Bracket
+    cone: Bracket
+    full_information: Float[Array, ""]
+    bound: Bracket
+    worst: Bracket
+    slack: Bracket
+    holds: Int[Array, ""]
+
+
+def best_ai_selection(game: Game, tolerance: float = 1e-6) -> BestAiSelection:
+    """Check that every equilibrium of best-AI selection is worth OPT - 2 eps (theory, section 4 (3)).
+
+    The constant 2 is proved in theory.md, not quoted from the paper. Works under jit and vmap, in float64.
+
+    Raises ValueError for fewer than two leaders.
+    """
+    if game.leaders.shape[0] < 2:
+        raise ValueError("game has 1 leader; the guarantee is about at least two who compete")
+    constant, state = (game_hull_distance(game, offset).distance for offset in ("constant", "state"))
+    cone = game_hull_distance(game, "state", "cone").distance
+    full = full_information_value(game)
+    lower = jnp.minimum(jnp.minimum(constant.lower, state.lower), cone.lower)
+    upper = jnp.minimum(jnp.minimum(constant.upper, state.upper), cone.upper)
+    bound = Bracket(full - 2 * upper, full - 2 * lower)
+    worst = worst_equilibrium(game, tolerance).value
+    slack = Bracket(worst.lower - bound.upper, worst.upper - bound.lower)
+    holds = jnp.where(slack.lower >= -tolerance, 2, jnp.where(slack.upper < -tolerance, 0, 1))
+    return BestAiSelection(constant, state, cone, full, bound, worst, slack, holds)

@@ -18,6 +18,12 @@ from experiments.config import identity, register
 ROOT = Path(__file__).parent.parent
 SMALL_HULL = ["experiment=hull_coverage", "experiment.draws=6", "experiment.leaders=[1,2]"]
 SMALL_PANEL = ["experiment=panel_coverage", "panel=senate", "panel.groups=[D]", "experiment.draws=4"]
+SMALL_SELECTION = ["experiment=selection", "experiment.draws=4", "experiment.leaders=[2]"]
+    "experiment=selection",
+    "experiment.draws=4",
+    "experiment.leaders=[2]",
+    "experiment.states=2",
+]
 SETTING = ["experiment.diversity=[0.0,1.0]", "experiment.states=2", "experiment.actions=2"]
 
 
@@ -89,11 +95,18 @@ def panel_run(tmp_path_factory):
     return application(*SMALL_PANEL, "experiment.raters=[1,3]", directory=directory), directory
 
 
+@pytest.fixture(scope="module")
+def selection_run(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("run") / "selection"
+    overrides = [*SMALL_SELECTION, *SETTING[1:], "experiment.diversity=[1.0]"]
+    return application(*overrides, directory=directory), directory
+
+
 ONE_WORKER = pytest.mark.xdist_group("runs")  # which then makes each run once
 
 
 @ONE_WORKER
-@pytest.mark.parametrize("run", ["hull_run", "panel_run"])
+@pytest.mark.parametrize("run", ["hull_run", "panel_run", "selection_run"])
 def test_a_run_leaves_everything_a_reader_needs(run, request):
     done, directory = request.getfixturevalue(run)
     assert done.returncode == 0, done.stderr
@@ -107,7 +120,7 @@ def test_a_run_leaves_everything_a_reader_needs(run, request):
     assert manifest["request"]["settings"] == identity(saved)
     picture = matplotlib.image.imread(directory / "figure.png")
     assert min(picture.shape[:2]) > 400 and np.ptp(picture) > 0.5
-    assert "widest bracket" in done.stdout and "wider than 1e-06" in done.stdout
+    assert "widest bracket" in done.stdout and " wider than 1e-06" in done.stdout
 
 
 @ONE_WORKER
@@ -134,6 +147,15 @@ def test_panel_coverage_in_numbers(panel_run):
     summary = pl.read_csv(directory / "summary.csv")
     hull = summary.filter(method="hull", raters=3).row(0, named=True)
     assert hull["test_mean"] == pytest.approx(results.filter(raters=3)["hull_test"].mean(), abs=1e-12)
+
+
+@ONE_WORKER
+def test_selection_in_numbers(selection_run):
+    done, directory = selection_run
+    assert "worst >= OPT - 2 eps: no 0, undecided 0, yes 4" in done.stdout
+    results = pl.read_parquet(directory / "results.parquet")
+    assert results["holds"].to_list() == ["yes"] * 4
+    assert (results["worst_lower"] >= results["bound_lower"] - 1e-6).all()
 
 
 @ONE_WORKER
@@ -202,7 +224,7 @@ def test_an_unwritable_directory_is_named_before_computing(tmp_path):
 def test_help_lists_what_can_be_set():
     shown = application("--help")
     assert shown.returncode == 0
-    for word in ("hull_coverage", "panel_coverage", "low_rank", "senate", "draws: 4096"):
+    for word in ("hull_coverage", "panel_coverage", "selection", "low_rank", "senate", "draws: 4096"):
         assert word in shown.stdout
 
 

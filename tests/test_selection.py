@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxgame as jg
-from jaxgame import selection
+from jaxgame import selection, theorems
 from jaxgame.sampling import FAMILIES, Shape
 from tests.reference import selection as reference
 
@@ -133,6 +133,23 @@ def test_no_draw_violates_the_bound(family):
     found, distance = batched()(batch), sup_distances()(batch)
     assert bool(found.converged.all())
     assert (np.asarray(found.value.lower) >= full - 2 * np.asarray(distance) - 1e-6).all()
+
+
+def test_the_theorem_is_checked_in_three_values():
+    """In the hull the bound is OPT itself; prosecutors alone are far from it, and so is their bound."""
+    names = theorems.VERDICTS
+    inside = jax.tree.map(jnp.asarray, one(games(0, 64, 2, 2, mixed=True), 0))
+    outside = judge(PROSECUTOR, PROSECUTOR)
+    check = jax.jit(theorems.best_ai_selection)
+    for game, worst in ((inside, float(jg.full_information_value(inside))), (outside, 0.7)):
+        found = check(game)
+        assert names[int(found.holds)] == "yes"
+        assert float(found.worst.lower) == pytest.approx(worst, abs=1e-6)
+        assert float(found.state.lower) <= float(found.constant.upper) + 1e-9
+        assert float(found.cone.lower) <= float(found.state.upper) + 1e-9
+    assert float(found.bound.upper) == pytest.approx(1 - 2 * 0.5, abs=1e-9)
+    with pytest.raises(ValueError, match="game has 1 leader"):
+        theorems.best_ai_selection(judge(PROSECUTOR))
 
 
 @functools.cache

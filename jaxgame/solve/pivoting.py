@@ -30,6 +30,7 @@ from jaxgame.solve.persuasion import Program, Solution, is_start, scaled
 PERTURBATIONS = (1e-10, 1e-13, 1e-12, 1e-14)
 GAIN_TOLERANCE = 1e-12  # a reduced cost below this is no reason to pivot (coefficients are scaled to 1)
 PIVOT_TOLERANCE = 1e-9
+TIE = 1e-12  # prices this near are one price
 RATIO_SLACK = 1e-13  # infeasibility allowed in exchange for a larger pivot (Harris)
 
 
@@ -267,7 +268,9 @@ def _segment(
         # Entering: the first column whose reduced cost gain - price loss turns positive as the price falls.
         loss, gain = walk.cost
         ratio = jnp.where(gain > GAIN_TOLERANCE, gain / jnp.maximum(loss, 1e-15), -1.0)
-        c = jnp.argmax(ratio, 0).astype(jnp.int32)
+        # Where the leader wants the opposite of the follower all tie; the steepest then makes progress.
+        tied = ratio >= ratio.max(0, keepdims=True) * (1 - TIE)
+        c = jnp.argmax(jnp.where(tied, gain, -jnp.inf), 0).astype(jnp.int32)
         price = _pick(ratio, c)
         content = price < 0
         body = tableau.column(c)
