@@ -19,11 +19,6 @@ ROOT = Path(__file__).parent.parent
 SMALL_HULL = ["experiment=hull_coverage", "experiment.draws=6", "experiment.leaders=[1,2]"]
 SMALL_PANEL = ["experiment=panel_coverage", "panel=senate", "panel.groups=[D]", "experiment.draws=4"]
 SMALL_SELECTION = ["experiment=selection", "experiment.draws=4", "experiment.leaders=[2]"]
-    "experiment=selection",
-    "experiment.draws=4",
-    "experiment.leaders=[2]",
-    "experiment.states=2",
-]
 SETTING = ["experiment.diversity=[0.0,1.0]", "experiment.states=2", "experiment.actions=2"]
 
 
