@@ -16,11 +16,11 @@ import jax
 
 from benchmarks.timing import Row, device, measure
 
-WIDTHS = ("<16", "<13", ">12", "<24", ">12", ">8", ">14", ">11", "")
-SUITES = ("hull", "leader", "scaling")  # modules of this package with `cells(quick)`
+WIDTHS = ("<18", "<14", ">12", "<24", ">12", ">8", ">14", ">11", "")
+SUITES = ("hull", "leader", "selection", "scaling")  # modules of this package with `cells(quick)`
 FORMATS = (
     "{:<16}",
-    "{:<13}",
+    "{:<14}",
     "{:>12,.0f}",
     "{:<24}",
     "{:>12,.1f}",

@@ -130,7 +130,8 @@ def _ours(function: Callable[..., jg.LeaderBest], *arguments: Any) -> _Ours:
     return _Ours(lambda: np.asarray(program(*arguments)[0]).reshape(-1), remark)
 
 
-def _random_games(seed: int, count: int, leaders: int, size: int) -> jg.Game:
+def random_games(seed: int, count: int, leaders: int, size: int) -> jg.Game:
+    """Games with one type, priors uniform on the simplex, utilities uniform on [0, 1]."""
     random = np.random.default_rng([seed, size])
     prior = random.dirichlet(np.ones(size), count)[:, None]
     follower = random.random((count, 1, size, size))
@@ -147,12 +148,12 @@ def _between(games: jg.Game, shares: np.ndarray) -> np.ndarray:
 
 def independent_games(count: int, size: int) -> tuple[jg.Game, np.ndarray]:
     """Games with one leader, and one threshold each."""
-    games = _random_games(0, count, 1, size)
+    games = random_games(0, count, 1, size)
     return games, _between(games, np.random.default_rng(1).random((count, 1)))[:, 0]
 
 
 def _curves(count: int, size: int) -> tuple[jg.Game, np.ndarray]:
-    games = _random_games(1, count, LEADERS, size)
+    games = random_games(1, count, LEADERS, size)
     return games, _between(games, np.linspace(0, 1, POINTS)[None])
 
 
