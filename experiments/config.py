@@ -26,8 +26,8 @@ class RunConfig:
 
 
 @dataclass
-class HullCoverageConfig:
-    """See conf/experiment/hull_coverage.yaml."""
+class GamesConfig:
+    """What every experiment on random games has."""
 
     name: str = MISSING
     draws: int = MISSING
@@ -36,6 +36,12 @@ class HullCoverageConfig:
     states: int = MISSING
     actions: int = MISSING
     diversity: list[float] = MISSING
+
+
+@dataclass
+class HullCoverageConfig(GamesConfig):
+    """See conf/experiment/hull_coverage.yaml."""
+
     offset: str = MISSING
     scale: str = MISSING
     eps: list[float] = MISSING
@@ -52,16 +58,9 @@ class PanelCoverageConfig:
 
 
 @dataclass
-class SelectionConfig:
+class SelectionConfig(GamesConfig):
     """See conf/experiment/selection.yaml."""
 
-    name: str = MISSING
-    draws: int = MISSING
-    leaders: list[int] = MISSING
-    types: int = MISSING
-    states: int = MISSING
-    actions: int = MISSING
-    diversity: list[float] = MISSING
     tolerance: float = MISSING
 
 

@@ -239,6 +239,24 @@ def test_prosecutor_and_defender_outbid_each_other_to_full_information(order):
     np.testing.assert_allclose(trace.outcome, [[[0.7, 0.0], [0.0, 0.3]]], atol=1e-9)
 
 
+def test_a_short_evaluation_mistakes_luck_for_quality():
+    """Right with probability 0.7, an offer looks perfect in 3 tries with probability 0.343, and wins ties."""
+    game = judge(PROSECUTOR, DEFENDER)
+    offers = jnp.array([[[[0.7, 0.0], [0.3, 0.0]]], [[[0.7, 0.0], [0.0, 0.3]]]])
+    keys = jax.random.split(jax.random.key(3), 20_000)
+    few, many = (
+        jax.vmap(lambda key, n=n: selection.evaluate(key, game, offers, n))(keys[:count])
+        for n, count in ((3, 20_000), (200, 200))
+    )
+    share = np.asarray(few.selected == 0).mean()
+    assert abs(share - 0.343) <= 4 * np.sqrt(0.343 * 0.657 / 20_000)
+    assert float(few.loss.mean()) == pytest.approx(0.3 * share, abs=1e-12)
+    assert (np.asarray(many.selected) == 1).all() and float(many.loss.max()) == 0.0
+    assert float(jnp.abs(many.means[:, 0].mean() - 0.7)) <= 4 * np.sqrt(0.21 / 40_000)
+    with pytest.raises(ValueError, match="interactions is 0; it must be at least 1"):
+        selection.evaluate(keys[0], game, offers, 0)
+
+
 def test_a_state_that_returns_is_a_cycle():
     """Signals of the process, made up: two leaders, in turn, values 1 2 1 2 ... never at rest."""
     from jaxgame.selection.dynamics import _end, _Entry

@@ -8,6 +8,7 @@ from jaxgame.selection.dynamics import (
     best_response_dynamics,
     starting_offers,
 )
+from jaxgame.selection.evaluation import Evaluation, evaluate
 from jaxgame.selection.outbidding import best_outbids, exploitability
 from jaxgame.selection.worst import WorstEquilibrium, worst_equilibrium
 
@@ -15,10 +16,12 @@ __all__ = [
     "ENDS",
     "ORDERS",
     "STARTS",
+    "Evaluation",
     "Trace",
     "WorstEquilibrium",
     "best_outbids",
     "best_response_dynamics",
+    "evaluate",
     "exploitability",
     "starting_offers",
     "worst_equilibrium",

@@ -1,0 +1,41 @@
+"""A finite evaluation period: the follower ranks leaders by what she saw, not by what offers are worth."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from jaxgame import checks
+from jaxgame.game import Game
+from jaxgame.record import record
+
+
+@record
+class Evaluation:
+    """Whom the follower keeps after sampling, and what that costs her against exact evaluation.
+
+    `means` [K] are the average utilities she saw, `selected` the leader with the largest (of those that tie
+    the lowest index), `loss` >= 0 what the best offer is worth more to her than the selected one.
+    """
+
+    means: Float[Array, " K"]
+    selected: Int[Array, ""]
+    loss: Float[Array, ""]
+
+
+def evaluate(key: Array, game: Game, offers: Float[Array, "K T S A"], interactions: int) -> Evaluation:
+    """Let the follower try every leader in `interactions` independent draws of (type, state, action).
+
+    `offers[i]` is the law of (t, s, a) with leader i. Works under jit and vmap (over keys, for the law of
+    the loss).
+
+    Raises ValueError for fewer than one interaction and offers of another shape than the leaders.
+    """
+    if interactions < 1:
+        raise ValueError(f"interactions is {interactions}; it must be at least 1")
+    checks.check_shape("offers", offers, "[K, T, S, A]", game.leaders.shape, "as leaders is")
+    seen = jnp.log(jnp.maximum(offers, 0.0)).reshape(offers.shape[0], -1)  # log 0 = -inf is never drawn
+    drawn = jax.random.categorical(key, seen[:, None], axis=-1, shape=(offers.shape[0], interactions))
+    means = game.follower.reshape(-1)[drawn].mean(axis=1)
+    worth = (game.follower[None] * offers).sum((1, 2, 3))
+    selected = means.argmax()
+    return Evaluation(means, selected, worth.max() - worth[selected])
