@@ -104,7 +104,10 @@ def test_far_lower_thresholds_change_nothing():
     np.testing.assert_allclose(far.value.upper, at_none.value.upper, atol=1e-12)
 
 
-@pytest.mark.parametrize(("states", "actions"), [(1, 1), (1, 3), (3, 1)])
+@pytest.mark.parametrize(
+    ("states", "actions"),
+    [(1, 3), *(pytest.param(*shape, marks=pytest.mark.slow) for shape in ((1, 1), (3, 1)))],
+)
 def test_nothing_to_tell_or_nothing_to_choose(states, actions):
     prior, follower, leader, _ = reference.draw("random", BATCH, states, actions, 4)
     none = np.einsum("ns,nsa->na", prior, follower).max(1)
@@ -168,6 +171,7 @@ def test_types_against_highs():
     np.testing.assert_allclose(best.outcome, induced, atol=1e-15)
 
 
+@pytest.mark.slow
 def test_types_without_news_change_nothing():
     prior, follower, leader, threshold = (x[:8] for x in reference.draw("random", 8, 3, 2, 7))
     pairs = ([0.3 * prior, 0.7 * prior], [follower] * 2, [leader] * 2)
