@@ -141,7 +141,7 @@ def figure(
             line["leaders"], line["covered"], color=colour, marker=marker, linestyle=":", fillstyle="none",
             label=f"in the hull, {d:g}",
         )  # fmt: skip
-    axes[2].set(title="Games without loss, games in the hull", ylabel="share of games", ylim=(-0.03, 1.03))
+    axes[2].set(title="Without loss, in the hull", ylabel="share of games", ylim=(-0.03, 1.03))
     axes[1].set_ylim(bottom=0)
     for axis in axes[1:]:
         plot.leaders_axis(axis, leaders)
