@@ -152,6 +152,18 @@ def test_brackets_hold_the_values_of_highs(states, actions):
         assert error[solved].max() <= 1e-9
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("states", "actions"), [(2, 32), (32, 2), (32, 32)])
+def test_the_largest_sizes(states, actions):
+    case = reference.draw("random", 4, states, actions, 1)
+    best = compiled()(games_of(*case[:3]), case[3])
+    assert bool(best.converged.all())
+    for i in range(4):
+        expected = reference.best_value(*(x[i][None] for x in case[:3]), case[3][i])
+        assert float(best.value.lower[i]) == pytest.approx(expected, abs=1e-9)
+        assert float(best.value.upper[i]) == pytest.approx(expected, abs=1e-9)
+
+
 def test_types_against_highs():
     rng = np.random.default_rng(6)
     prior = rng.dirichlet(np.ones(6), 8).reshape(8, 2, 3)

@@ -111,6 +111,7 @@ def test_outcomes_found_are_equilibria_and_no_menu_holds_a_worse_one():
     gain = jax.jit(jax.vmap(selection.exploitability))(batch, found.outcome)
     assert float(gain.upper.max()) <= 1e-7
     share = np.linspace(0, 1, 201)
+    looked_at = 0
     first, second = (x.ravel() for x in np.meshgrid(share, share))
     for i in range(16):
         game = jax.tree.map(np.asarray, one(batch, i))
@@ -127,6 +128,8 @@ def test_outcomes_found_are_equilibria_and_no_menu_holds_a_worse_one():
         beaten = (best - theirs).max(axis=1) > 1e-9
         below = worth < float(found.value.lower[i]) - 0.02  # a few grid steps
         assert beaten[below].all()
+        looked_at += below.sum()
+    assert looked_at > 1000
 
 
 @pytest.mark.parametrize(
@@ -225,7 +228,6 @@ def test_where_dynamics_converge_nobody_gains_more_than_a_step_is_worth(start):
     trace = dynamics()(batch, starts(batch, start))
     converged = np.asarray(trace.end) == selection.ENDS.index("converged")
     assert converged.any()
-    assert (np.diff(np.asarray(trace.follower), axis=1)[converged] >= -1e-9).mean() > 0.9
     # What outbidding by one step more would cost each leader: f_j(v) - f_j(v + outbid).
     full = jax.vmap(jg.full_information_value)(batch)
     v = trace.follower[:, -1]
