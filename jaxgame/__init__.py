@@ -4,6 +4,7 @@ from jaxgame import hull, sampling, selection, theorems
 from jaxgame.batch import run_draws
 from jaxgame.beliefs import Beliefs, action_values, joint_scheme, outcome, update
 from jaxgame.bracket import Bracket
+from jaxgame.frontier import Frontier, leader_frontier
 from jaxgame.game import (
     Game,
     full_information_value,
@@ -20,6 +21,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Beliefs",
     "Bracket",
+    "Frontier",
     "Game",
     "HullFit",
     "LeaderBest",
@@ -31,6 +33,7 @@ __all__ = [
     "hull",
     "hull_distance",
     "joint_scheme",
+    "leader_frontier",
     "leader_value",
     "make_game",
     "no_information_value",

@@ -22,6 +22,9 @@ from jaxgame.leader_program import Solved, coefficients, recommendations, solve_
 from jaxgame.record import record
 
 MAX_RECOMMENDATIONS = 1024
+NEEDS_FLOAT64 = (
+    'best responses need float64: call jax.config.update("jax_enable_x64", True) before making the game'
+)
 
 
 @record
@@ -98,7 +101,12 @@ def value_curve(game: Game, leader: int | Int[Array, ""], thresholds: Numbers) -
     [0.6, 0.45, 0.3]
     """
     (thresholds,) = checks.as_floats(thresholds)
-    _check(game, leader, thresholds)
+    if thresholds.ndim != 1:
+        raise ValueError(f"thresholds has shape {thresholds.shape}; it must be [N]")
+    checks.check_finite("threshold", thresholds)
+    if thresholds.dtype != jnp.float64:
+        raise ValueError(f"thresholds is {thresholds.dtype}; {NEEDS_FLOAT64}")
+    check_leader(game, leader)
     arguments = (game.prior, game.follower, game.leaders[leader], thresholds)
     prior, follower, utility, levels = jax.lax.stop_gradient(arguments)
     solved = solve_programs(prior[None], follower[None], utility[None], levels[None])
@@ -106,7 +114,7 @@ def value_curve(game: Game, leader: int | Int[Array, ""], thresholds: Numbers) -
     lower, upper = jax.vmap(functools.partial(_with_derivatives, *arguments[:3]))(thresholds, solved)
     types, _, actions = follower.shape
     return LeaderBest(
-        outcome=_outcome(prior, solved.scheme, actions),
+        outcome=outcome_of_recommendations(prior, solved.scheme, actions),
         scheme=solved.scheme,
         value=Bracket(lower, upper),
         multipliers=Multipliers(_by_action(solved.obedience, types, actions), solved.price),
@@ -116,31 +124,26 @@ def value_curve(game: Game, leader: int | Int[Array, ""], thresholds: Numbers) -
     )
 
 
-def _check(game: Game, leader: int | Array, thresholds: Array) -> None:
+def check_leader(game: Game, leader: int | Int[Array, ""]) -> None:
+    """Raise ValueError for a leader that is not there, too many recommendations, precision below float64."""
     leaders, types, _, actions = game.leaders.shape
     if checks.is_concrete(leader) and not 0 <= int(leader) < leaders:
         raise ValueError(
             f"leader is {int(leader)}; it must be from 0 to {leaders - 1}, as game has {leaders}"
         )
-    if thresholds.ndim != 1:
-        raise ValueError(f"thresholds has shape {thresholds.shape}; it must be [N]")
-    checks.check_finite("threshold", thresholds)
     if actions**types > MAX_RECOMMENDATIONS:
         raise ValueError(
             f"{types} types and {actions} actions make {actions}^{types} recommendations (maps type -> "
             f"action); at most {MAX_RECOMMENDATIONS} are supported"
         )
-    for name, array in (("game", game.follower), ("thresholds", thresholds)):
-        if array.dtype != jnp.float64:
-            raise ValueError(
-                f"{name} is {array.dtype}; best responses need float64: call "
-                'jax.config.update("jax_enable_x64", True) before making the game'
-            )
+    if game.follower.dtype != jnp.float64:
+        raise ValueError(f"game is {game.follower.dtype}; {NEEDS_FLOAT64}")
 
 
-def _outcome(
+def outcome_of_recommendations(
     prior: Float[Array, "T S"], scheme: Float[Array, "N S M"], actions: int
 ) -> Float[Array, "N T S A"]:
+    """What obedient followers do after N schemes."""
     maps, _ = recommendations(prior.shape[0], actions)
     named = (maps[:, :, None] == np.arange(actions)).astype(prior.dtype)  # [M,T,A]
     return jnp.einsum("ts,nsm,mta->ntsa", prior, scheme, named)

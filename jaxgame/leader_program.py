@@ -10,6 +10,7 @@ solved again. Nested vmaps arrive here as one batch.
 """
 
 import itertools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -19,10 +20,12 @@ from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgame.solve import pivoting, two_state
-from jaxgame.solve.persuasion import FEASIBILITY, Program, bounds
+from jaxgame.solve.persuasion import FEASIBILITY, Program, Solution, bounds
 
 # Two states: the closed form compares (2 A)^2 splits, fewer operations than pivoting up to here.
 TWO_STATE_ACTIONS = 8
+
+MAX_KINKS = 64
 
 # A bracket wider than this part of the leader's scale is not converged, and solved again.
 WIDTH = 1e-9
@@ -31,6 +34,7 @@ WIDTH = 1e-9
 class Solved(NamedTuple):
     """Results at N thresholds of a game, or of B games with a leading axis B."""
 
+    threshold: Float[Array, "... N"]
     lower: Float[Array, "... N"]
     upper: Float[Array, "... N"]
     scheme: Float[Array, "... N S M"]
@@ -90,22 +94,54 @@ def solve_programs(
     leader: Float[Array, "B T S A"],
     thresholds: Float[Array, "B N"],
 ) -> Solved:
-    """Best responses of B games at N thresholds each: all in chunks, then the unfinished with more pivots."""
-    games = (prior, follower, leader, thresholds)
-    count, types, states, actions = follower.shape
+    """Best responses of B games at N thresholds each."""
+    return _in_chunks(_solve_chunk, (prior, follower, leader, thresholds), thresholds.shape[1])
+
+
+@custom_vmap
+def solve_frontiers(
+    prior: Float[Array, "B T S"], follower: Float[Array, "B T S A"], leader: Float[Array, "B T S A"]
+) -> Solved:
+    """Best responses of B games at the kinks of their value curves, from the highest threshold down."""
+    return _in_chunks(_frontier_chunk, (prior, follower, leader), _kinks(follower.shape))
+
+
+@solve_programs.def_vmap
+def _solve_more(size: int, batched: list[bool], *games: Array) -> tuple[Solved, Solved]:
+    return _flattened(solve_programs, size, batched, games)
+
+
+@solve_frontiers.def_vmap
+def _solve_more_frontiers(size: int, batched: list[bool], *games: Array) -> tuple[Solved, Solved]:
+    return _flattened(solve_frontiers, size, batched, games)
+
+
+def _flattened(
+    solve: Callable[..., Solved], size: int, batched: list[bool], games: tuple[Array, ...]
+) -> tuple[Solved, Solved]:
+    """A batch of batches is one longer batch."""
+    full = [x if b else jnp.broadcast_to(x, (size, *x.shape)) for x, b in zip(games, batched, strict=True)]
+    inner = full[0].shape[1]
+    best = solve(*(x.reshape(size * inner, *x.shape[2:]) for x in full))
+    best = jax.tree.map(lambda x: x.reshape(size, inner, *x.shape[1:]), best)
+    return best, jax.tree.map(lambda _: True, best)
+
+
+def _in_chunks(solve: Callable[..., Solved], games: tuple[Array, ...], points: int) -> Solved:
+    """All games in chunks by `solve`, then the unfinished with more pivots."""
+    count, types, states, actions = games[1].shape
     if count == 0:
-        one = (jnp.ones((1, *x.shape[1:]), x.dtype) for x in games)
-        return jax.tree.map(
-            lambda x: jnp.zeros((0, *x.shape[1:]), x.dtype), jax.eval_shape(solve_programs, *one)
-        )
+        one = [jnp.ones((1, *x.shape[1:]), x.dtype) for x in games]
+        shapes = jax.eval_shape(lambda *games: _in_chunks(solve, games, points), *one)
+        return jax.tree.map(lambda x: jnp.zeros((0, *x.shape[1:]), x.dtype), shapes)
     messages, rows = actions**types, types * max(actions - 1, 1)
-    lanes = min(_lanes(states, messages, rows, thresholds.shape[1]), count)
+    lanes = min(_lanes(states, messages, rows, points), count)
     short, long = _segments(states, messages)
     perturbations = jnp.asarray(pivoting.perturbations(messages * rows))
 
     def attempt(index: Array, segments: tuple[int, ...], perturbation: Array) -> Solved:
         chosen = [jnp.moveaxis(x.at[index].get(mode="clip"), 0, -1) for x in games]
-        return _solve_chunk(chosen[0], chosen[1], chosen[2], chosen[3], segments, perturbation)
+        return solve(*chosen, segments, perturbation)
 
     chunks = -(-count // lanes)
     within = jnp.arange(lanes)
@@ -134,16 +170,6 @@ def solve_programs(
     return jax.lax.fori_loop(0, len(perturbations), retry, best)
 
 
-@solve_programs.def_vmap
-def _solve_more(size: int, batched: list[bool], *games: Array) -> tuple[Solved, Solved]:
-    """A batch of batches is one longer batch."""
-    full = [x if b else jnp.broadcast_to(x, (size, *x.shape)) for x, b in zip(games, batched, strict=True)]
-    inner = full[0].shape[1]
-    best = solve_programs(*(x.reshape(size * inner, *x.shape[2:]) for x in full))
-    best = jax.tree.map(lambda x: x.reshape(size, inner, *x.shape[1:]), best)
-    return best, jax.tree.map(lambda _: True, best)
-
-
 def _solve_chunk(
     prior: Float[Array, "T S W"],
     follower: Float[Array, "T S A W"],
@@ -154,12 +180,9 @@ def _solve_chunk(
 ) -> Solved:
     """Solve W games side by side; results with the games first."""
     types, states, actions, _ = follower.shape
-    gain, loss, obedience, full = coefficients(prior, follower, leader)
-    scale = jnp.abs(obedience).max(0)
-    scale = jnp.where(scale > 0, scale, 1.0)
-    program = Program(gain, loss, obedience / scale[None], _full_information(follower, leader))
+    program, scale, full = _program(prior, follower, leader)
     # What is never lost need not be budgeted: thresholds far below any outcome's value are all alike.
-    budget = jnp.minimum(full[None] - thresholds, loss.max(1).sum(0)[None])
+    budget = jnp.minimum(full[None] - thresholds, program.loss.max(1).sum(0)[None])
     if types == 1 and states == 2 and actions <= TWO_STATE_ACTIONS:
         solution = two_state.solve_many(program, budget)
     elif thresholds.shape[0] == 1:
@@ -167,10 +190,46 @@ def _solve_chunk(
         solution = jax.tree.map(lambda x: x[None], solution)
     else:
         solution = pivoting.solve_many(program, budget, segments, perturbation)
+    return _bounded(program, scale, full, budget, solution)
+
+
+def _frontier_chunk(
+    prior: Float[Array, "T S W"],
+    follower: Float[Array, "T S A W"],
+    leader: Float[Array, "T S A W"],
+    segments: tuple[int, ...],
+    perturbation: Float[Array, " MQ"],
+) -> Solved:
+    """The same at the kinks."""
+    program, scale, full = _program(prior, follower, leader)
+    points = _kinks(follower.shape[:3])
+    budget, solution = pivoting.solve_frontier(program, points, segments, perturbation)
+    return _bounded(program, scale, full, budget, solution)
+
+
+def _program(
+    prior: Float[Array, "T S W"], follower: Float[Array, "T S A W"], leader: Float[Array, "T S A W"]
+) -> tuple[Program, Float[Array, "M Q W"], Float[Array, " W"]]:
+    """The program with scaled obedience rows, the scales, and the follower's value of full information."""
+    gain, loss, obedience, full = coefficients(prior, follower, leader)
+    scale = jnp.abs(obedience).max(0)
+    scale = jnp.where(scale > 0, scale, 1.0)
+    return Program(gain, loss, obedience / scale[None], _full_information(follower, leader)), scale, full
+
+
+def _bounded(
+    program: Program,
+    scale: Float[Array, "M Q W"],
+    full: Float[Array, " W"],
+    budget: Float[Array, "N W"],
+    solution: Solution,
+) -> Solved:
+    """Certified bounds on what was proposed; the games first."""
     found = jax.vmap(bounds, (None, 0, 0, None))(program, budget, solution, FEASIBILITY / scale)
-    size = jnp.maximum(jnp.abs(gain).sum(0).max(0), jnp.finfo(gain.dtype).tiny)[None]
+    size = jnp.maximum(jnp.abs(program.gain).sum(0).max(0), jnp.finfo(program.gain.dtype).tiny)[None]
     tight = (found.upper - found.lower <= WIDTH * size) | ~found.feasible
     solved = Solved(
+        threshold=full[None] - budget,
         lower=found.lower,
         upper=found.upper,
         scheme=found.probability,
@@ -181,6 +240,12 @@ def _solve_chunk(
         pivots=solution.pivots,
     )
     return jax.tree.map(lambda x: jnp.moveaxis(x, -1, 0), solved)
+
+
+def _kinks(shape: tuple[int, ...]) -> int:
+    """Room for the kinks of a value curve of a game [..., T, S, A]: three times what random games have."""
+    types, states, actions = shape[-3:]
+    return min(states * actions**types, MAX_KINKS) + 2
 
 
 def _full_information(

@@ -1,21 +1,22 @@
 """The follower's worst pure equilibrium in best-AI selection, over all equilibria, with a certificate.
 
-Leader j's best response f_j is concave in the value v that the follower keeps. On an interval [a, b] it
-is at least its chord c_j, so that no equilibrium has its value there if no outcome x has
+Leader j's best response f_j is concave and piecewise linear in the value v that the follower keeps. On an
+interval [a, b] it is at least its chord c_j, so that no equilibrium has its value there if no outcome x has
 
     a <= V(x) <= b   and   U_j(x) >= c_j(V(x)) - slack   for all j                                [own]
 
-conditions that are linear in x, and exact where f_j is linear on [a, b]. The search excludes such
-intervals one after another, upwards from no information, by bisection. Where none longer than a
-fraction of the tolerance can be excluded, it looks for an equilibrium at single values, a = b.
+conditions that are linear in x, and exact between neighbouring kinks of the f_j. The search excludes first
+everything at once, which succeeds in the hull, then one piece between kinks after another, upwards from no
+information. Where a piece cannot be excluded, it climbs from its lower end: what the conditions are missed
+by at V(x) = v is convex in v, and the multiplier of V(x) <= v tells how far up the proof reaches
+(Newton's method, which does not overshoot). It ends at the lowest equilibrium.
 
 One interval is a game between a row player who picks a condition and a column player who picks an
 outcome and pays by how much it misses the condition. Column generation solves it: a mixture of
 conditions is the utility of a made-up leader, whose best outcome is the next column. The certified upper
 bound on that leader's value is what excludes: a wrong answer of a solver widens the bracket, no more.
 
-All lanes of a batch take one step at a time, whatever interval they are at: a step computes the chords of a
-new interval or one more column.
+All lanes of a batch add one column at a time, whatever interval they are at.
 """
 
 from typing import NamedTuple
@@ -25,8 +26,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgame.bracket import Bracket
+from jaxgame.frontier import Frontier, leader_frontier
 from jaxgame.game import Game, full_information_value, no_information_value
-from jaxgame.leader import LeaderBest, value_curve
+from jaxgame.leader import leader_value
 from jaxgame.record import record
 from jaxgame.selection.dynamics import starting_offers
 from jaxgame.solve.matrix_game import solve_matrix_game
@@ -36,11 +38,15 @@ MARGIN = 1e-9  # an interval is excluded if its conditions are missed by more: r
 EQUILIBRIUM = 1e-8  # an outcome is an equilibrium if no leader gains more
 GAP = 1e-10  # a game between conditions and outcomes is solved when its bounds are this near
 
-# Of the tolerance: shorter intervals are not bisected. Below 1, because an equilibrium may lie above them.
+# Of the tolerance: kinks this near are one.
 NARROW = 1 / 16
+NO_STEP = 1e-3  # of that: a climb by less is none
 
 MAX_COLUMNS_ADDED = 40  # for one interval, which then counts as not excluded
 MAX_STEPS = 2000
+
+# What is tried: all values, a piece between kinks, a climb from its lower end, equilibria above its end.
+WHOLE, PIECE, CLIMB, LOOK = range(4)
 
 
 @record
@@ -85,67 +91,89 @@ def worst_equilibrium(game: Game, tolerance: float = 1e-6, slack: float = 0.0) -
     none, full = no_information_value(game), full_information_value(game)
     top = full - tolerance / 2
     informed = starting_offers(game, "full")
+    curves = _Curves.of(game, slack)
 
     def unfinished(search: _Search) -> Array:
         return ~search.done & (search.steps < MAX_STEPS)
 
     def step(search: _Search) -> _Search:
-        here, test = search.interval, search.test
-        mix = _mixed(game, here, search.columns)
-        best = _best_outcomes(game, here, mix, none)
-        chords = here.with_chords(game, best.value, slack)
-        lower = mix.offset - best.value.upper[-1, 0]
-        seen = _Test(
-            Bracket(jnp.maximum(test.missed.lower, lower), jnp.minimum(test.missed.upper, mix.missed)),
-            jnp.where(mix.missed < test.missed.upper, mix.outcome, test.outcome),
-            test.added + 1,
+        interval = search.interval
+        mix = _mixed(game, interval, curves.chords(interval), search.columns)
+        best = leader_value(Game(game.prior, game.follower, mix.utility[None]), 0, none)
+        lower = mix.offset - best.value.upper
+        proved = lower > search.test.missed.lower
+        test = _Test(
+            Bracket(
+                jnp.maximum(search.test.missed.lower, lower),
+                jnp.minimum(search.test.missed.upper, mix.missed),
+            ),
+            jnp.where(proved, mix.weight_of_high, search.test.weight_of_high),
+            jnp.where(mix.missed < search.test.missed.upper, mix.outcome, search.test.outcome),
+            search.test.added + 1,
         )
-        more = search.columns.replaced(game, mix.columns, best.outcome[-1, 0])
-        waiting = search._replace(interval=chords, steps=search.steps + 1)
-        going = search._replace(test=seen, columns=more, steps=search.steps + 1)
-        decided = going._decided(game, tolerance, top, full)
-        going = _choose(seen.is_open(), going, decided)
-        return _choose(here.known, going, waiting)
+        more = search.columns.replaced(game, mix.columns, best.outcome)
+        going = search._replace(test=test, columns=more, steps=search.steps + 1)
+        return _choose(test.is_open(), going, going.decided(game, curves, tolerance, top, full))
 
-    nothing = jnp.zeros(game.leaders.shape[0], none.dtype)
-    interval = _Interval(none, top, jnp.asarray(False), nothing, nothing, jnp.zeros_like(none))
-    start = _Search(
-        floor=none,
-        reach=top,
-        fresh=jnp.asarray(True),
-        looking=jnp.asarray(False),
-        rung=jnp.zeros_like(none),
-        interval=interval,
-        test=_Test.fresh(informed[0]),
-        columns=_Columns.of(game, informed),
-        outcome=informed[0],  # with rivals full information is an equilibrium
-        done=top <= none,
-        intervals=jnp.int32(0),
-        steps=jnp.int32(0),
-    )
-    final = jax.lax.while_loop(unfinished, step, start)
+    final = jax.lax.while_loop(unfinished, step, _Search.start(game, none, top, informed))
     worth = (game.follower * final.outcome).sum()
     value = Bracket(jnp.minimum(final.floor, worth), worth)
     return WorstEquilibrium(value, final.outcome, value.width <= tolerance, final.intervals, final.steps)
 
 
 class _Interval(NamedTuple):
-    """Values [low, high], and each leader's chord there: base + slope (V - low); `known` once computed."""
+    """Values [low, high], and where the chords from `low` end, at `high` or above."""
 
     low: Float[Array, ""]
     high: Float[Array, ""]
-    known: Bool[Array, ""]
+    end: Float[Array, ""]
+
+
+class _Chords(NamedTuple):
+    """Each leader's chord on an interval: base + slope (V - low)."""
+
     base: Float[Array, " K"]
     slope: Float[Array, " K"]
-    doubt: Float[Array, ""]  # largest width of the brackets that the chords rest on, in leaders' ranges
 
-    def with_chords(self, game: Game, values: Bracket, slack: float) -> "_Interval":
-        """From the leaders' values [K + 1, 2] at the two ends."""
-        lower, upper = values.lower[:-1], values.upper[:-1]
-        width = self.high - self.low
-        slope = jnp.where(width > 0, (lower[:, 1] - lower[:, 0]) / jnp.where(width > 0, width, 1.0), 0.0)
-        doubt = ((upper - lower).max(1) / _ranges(game.leaders)).max()
-        return self._replace(known=jnp.asarray(True), base=lower[:, 0] - slack, slope=slope, doubt=doubt)
+
+class _Curves(NamedTuple):
+    """What leaders earn at most, less the slack. A single leader has nobody to outbid: a constant."""
+
+    frontier: Frontier  # every field with a leading axis K
+    slack: float
+    alone: Float[Array, ""] | None  # no information's value, for a single leader
+
+    @classmethod
+    def of(cls, game: Game, slack: float) -> "_Curves":
+        leaders = game.leaders.shape[0]
+        frontier = jax.vmap(leader_frontier, (None, 0))(game, jnp.arange(leaders))
+        return cls(frontier, slack, no_information_value(game) if leaders == 1 else None)
+
+    def at(self, value: Float[Array, ""]) -> Bracket:
+        """Brackets [K]."""
+        value = value if self.alone is None else self.alone
+        best = jax.vmap(lambda curve: curve.value(value))(self.frontier)
+        return Bracket(best.lower - self.slack, best.upper - self.slack)
+
+    def chords(self, interval: _Interval) -> _Chords:
+        """Below the curves, wherever solvers were wrong: between points that are attained."""
+        base, end = self.at(interval.low).lower, self.at(interval.end).lower
+        width = interval.end - interval.low
+        slope = jnp.where(width > 0, (end - base) / jnp.where(width > 0, width, 1.0), 0.0)
+        return _Chords(base, slope)
+
+    def next_kink(self, value: Float[Array, ""], top: Float[Array, ""]) -> Float[Array, ""]:
+        """The lowest kink of any curve above a value, at most `top`."""
+        if self.alone is not None:
+            return top
+        worth = self.frontier.worth
+        return jnp.minimum(jnp.where(worth > value, worth, jnp.inf).min(), top)
+
+    def gain(self, game: Game, outcome: Float[Array, "T S A"]) -> Float[Array, ""]:
+        """What some leader may gain at most at an outcome, in its range of utility, beyond the slack."""
+        theirs = (game.leaders * outcome[None]).sum((1, 2, 3))
+        best = self.at((game.follower * outcome).sum()).upper
+        return ((best - theirs) / _ranges(game.leaders)).max()
 
 
 class _Columns(NamedTuple):
@@ -186,44 +214,37 @@ class _Mix(NamedTuple):
     missed: Float[Array, ""]  # by `outcome`, at most
     utility: Float[Array, "T S A"]  # of the made-up leader
     offset: Float[Array, ""]  # what is missed is at least `offset` less that leader's best value
+    weight_of_high: Float[Array, ""]  # how fast that falls as `high` rises
 
 
-def _mixed(game: Game, interval: _Interval, columns: _Columns) -> _Mix:
+def _mixed(game: Game, interval: _Interval, chords: _Chords, columns: _Columns) -> _Mix:
     own, hers = _ranges(game.leaders), _ranges(game.follower[None])
-    units = jnp.concatenate([own + jnp.abs(interval.slope) * hers, hers, hers])
+    units = jnp.concatenate([own + jnp.abs(chords.slope) * hers, hers, hers])
     ends = jnp.stack([interval.low, -interval.high])
-    bounds = jnp.concatenate([interval.base - interval.slope * interval.low, ends]) / units
+    bounds = jnp.concatenate([chords.base - chords.slope * interval.low, ends]) / units
     worth = columns.follower[:, None]
-    leaders = columns.leaders - worth * interval.slope[None]
+    leaders = columns.leaders - worth * chords.slope[None]
     payoff = bounds[None] - jnp.concatenate([leaders, worth, -worth], 1) / units[None]  # [C,R]
 
     conditions, mixture = solve_matrix_game(payoff.T)
     weights = conditions / units
     utility = (weights[:-2, None, None, None] * game.leaders).sum(0)
-    utility += (weights[-2] - weights[-1] - weights[:-2] @ interval.slope) * game.follower
+    utility += (weights[-2] - weights[-1] - weights[:-2] @ chords.slope) * game.follower
     return _Mix(
         columns=mixture,
         outcome=(mixture[:, None, None, None] * columns.outcomes).sum(0),
         missed=(mixture @ payoff).max(),
         utility=utility,
         offset=conditions @ bounds,
+        weight_of_high=weights[-1],
     )
-
-
-def _best_outcomes(game: Game, interval: _Interval, mix: _Mix, none: Float[Array, ""]) -> LeaderBest:
-    """The leaders' best responses at both ends, then the made-up leader's of all outcomes, [K + 1, 2]."""
-    leaders = game.leaders.shape[0]
-    everybody = Game(game.prior, game.follower, jnp.concatenate([game.leaders, mix.utility[None]]))
-    # A single leader has nobody to outbid.
-    ends = jnp.stack([interval.low, interval.high]) if leaders > 1 else jnp.stack([none, none])
-    levels = jnp.where(jnp.arange(leaders + 1)[:, None] < leaders, ends[None], none)
-    return jax.vmap(value_curve, (None, 0, 0))(everybody, jnp.arange(leaders + 1), levels)
 
 
 class _Test(NamedTuple):
     """One interval's game so far: what must be missed at least and at most, and by which outcome."""
 
     missed: Bracket
+    weight_of_high: Float[Array, ""]  # in the proof of missed.lower
     outcome: Float[Array, "T S A"]
     added: Int[Array, ""]
 
@@ -231,7 +252,7 @@ class _Test(NamedTuple):
     def fresh(cls, outcome: Float[Array, "T S A"]) -> "_Test":
         """Nothing known."""
         unknown = jnp.full_like(outcome[0, 0, 0], jnp.inf)
-        return cls(Bracket(-unknown, unknown), outcome, jnp.int32(0))
+        return cls(Bracket(-unknown, unknown), jnp.zeros_like(unknown), outcome, jnp.int32(0))
 
     def is_open(self) -> Bool[Array, ""]:
         """Whether another column may still decide."""
@@ -241,10 +262,8 @@ class _Test(NamedTuple):
 
 class _Search(NamedTuple):
     floor: Float[Array, ""]  # no equilibrium is worth less
-    reach: Float[Array, ""]  # [floor, reach] was not excluded when it was tried, or is `fresh`
-    fresh: Bool[Array, ""]
-    looking: Bool[Array, ""]  # for an equilibrium, no longer excluding
-    rung: Float[Array, ""]  # how far above `reach` to look next
+    stage: Int[Array, ""]  # WHOLE, PIECE, CLIMB or LOOK
+    rung: Float[Array, ""]  # how far above `floor` to look
     interval: _Interval
     test: _Test
     columns: _Columns
@@ -253,42 +272,70 @@ class _Search(NamedTuple):
     intervals: Int[Array, ""]
     steps: Int[Array, ""]
 
-    def _decided(
-        self, game: Game, tolerance: float, top: Float[Array, ""], full: Float[Array, ""]
+    @classmethod
+    def start(
+        cls, game: Game, none: Float[Array, ""], top: Float[Array, ""], informed: Float[Array, "K T S A"]
+    ) -> "_Search":
+        """Trying to exclude everything; with rivals full information is an equilibrium."""
+        return cls(
+            floor=none,
+            stage=jnp.int32(WHOLE),
+            rung=jnp.zeros_like(none),
+            interval=_Interval(none, top, top),
+            test=_Test.fresh(informed[0]),
+            columns=_Columns.of(game, informed),
+            outcome=informed[0],
+            done=top <= none,
+            intervals=jnp.int32(0),
+            steps=jnp.int32(0),
+        )
+
+    def decided(
+        self,
+        game: Game,
+        curves: _Curves,
+        tolerance: float,
+        top: Float[Array, ""],
+        full: Float[Array, ""],
     ) -> "_Search":
         """What follows from a finished test: the next interval, or the end."""
-        high = self.interval.high
+        narrow = NARROW * tolerance
         excluded = self.test.missed.lower > MARGIN
-        whole = high >= self.reach
+        looking = self.stage == LOOK
 
-        # Excluding. After the whole of [floor, reach] the rest up to the top is fresh.
-        floor = jnp.where(excluded, high, self.floor)
-        arrived = excluded & (high >= top)
-        fresh = excluded & whole
-        reach = jnp.where(fresh, top, jnp.where(excluded, self.reach, high))
-        narrow = reach - floor <= NARROW * tolerance
-        stuck = ~excluded & whole & ~self.fresh & narrow
-        next_high = jnp.where(fresh | narrow, reach, (floor + reach) / 2)
+        # The proof holds for a higher `high` too, until nothing is missed any more.
+        weight = self.test.weight_of_high
+        spare = (self.test.missed.lower - MARGIN) / jnp.where(weight > 0, weight, 1.0)
+        spare = jnp.where(weight > 0, spare, jnp.inf)
+        floor = jnp.minimum(self.interval.high + spare, self.interval.end)
+        floor = jnp.where(excluded & ~looking, floor, self.floor)
+        arrived = ~looking & (floor >= top)
 
-        # Looking: at the value of the outcome that met the conditions, then at `reach` and ever higher.
-        found = self.test.missed.upper + self.interval.doubt <= EQUILIBRIUM
-        value = self.reach + self.rung
-        rung = jnp.where(self.rung > 0, 2 * self.rung, NARROW * tolerance)
-        attained = jnp.clip((game.follower * self.test.outcome).sum(), floor, reach)
+        # Where so little is missed that the proof reaches nowhere, the climb is over.
+        rest = excluded & (floor < self.interval.end)
+        climbing = self.stage == CLIMB
+        over = climbing & (~excluded | (rest & (floor - self.interval.high <= NO_STEP * narrow)))
+        found = (over | looking) & (curves.gain(game, self.test.outcome) <= EQUILIBRIUM)
 
-        looking = self.looking | stuck
-        next_low = jnp.where(self.looking, value, jnp.where(stuck, attained, floor))
-        next_high = jnp.where(self.looking, value, jnp.where(stuck, attained, next_high))
+        # An excluded interval is followed by the rest of its piece, or by the next piece; one that was not, by
+        # its lower end; and that by higher values.
+        stage = jnp.where(rest, CLIMB, jnp.where(excluded, PIECE, self.stage + 1))
+        stage = jnp.where(over | looking, LOOK, stage)
+        rung = jnp.where(stage == LOOK, jnp.where(looking, 2 * self.rung, narrow), 0.0)
+
+        end = jnp.where(stage == CLIMB, self.interval.end, curves.next_kink(floor + narrow, top))
+        high = jnp.where(stage == CLIMB, floor, end)
+        value = floor + rung
+        look = _Interval(value, value, value)
+        interval = _Interval(floor, high, end)
         return self._replace(
-            floor=jnp.where(self.looking, self.floor, floor),
-            reach=jnp.where(self.looking, self.reach, reach),
-            fresh=fresh & ~self.looking,
-            looking=looking,
-            rung=jnp.where(self.looking, rung, 0.0),
-            interval=self.interval._replace(low=next_low, high=next_high, known=jnp.asarray(False)),
+            floor=floor,
+            stage=stage,
+            rung=rung,
+            interval=jax.tree.map(lambda x, y: jnp.where(stage == LOOK, x, y), look, interval),
             test=_Test.fresh(self.test.outcome),
-            outcome=jnp.where(self.looking & found, self.test.outcome, self.outcome),
-            done=jnp.where(self.looking, found | (value > full), arrived),
+            outcome=jnp.where(found, self.test.outcome, self.outcome),
+            done=found | arrived | (value > full),
             intervals=self.intervals + 1,
         )
 

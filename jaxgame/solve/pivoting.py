@@ -31,6 +31,7 @@ PERTURBATIONS = (1e-10, 1e-13, 1e-12, 1e-14)
 GAIN_TOLERANCE = 1e-12  # a reduced cost below this is no reason to pivot (coefficients are scaled to 1)
 PIVOT_TOLERANCE = 1e-9
 TIE = 1e-12  # prices this near are one price
+SAME_LOSS = 1e-12  # vertices this near are one (losses are scaled to 1)
 RATIO_SLACK = 1e-13  # infeasibility allowed in exchange for a larger pivot (Harris)
 
 
@@ -110,6 +111,39 @@ def solve_many(
         found.price * (unit_gain / unit_loss)[None],
         jnp.broadcast_to(walk.done & ~walk.failed, (points, shape[-1])),
         jnp.broadcast_to(walk.pivots, (points, shape[-1])),
+    )
+
+
+def solve_frontier(
+    program: Program, points: int, segments: tuple[int, ...], perturbation: Float[Array, " MQ"]
+) -> tuple[Float[Array, "N W"], Solution]:
+    """The vertices of every lane's frontier: their budgets, ascending, and solutions; N = `points` of each.
+
+    A lane with fewer vertices repeats its last; one with more is cut short and not `converged`.
+    """
+    shape = program.obedience.shape
+    program, unit_gain, unit_loss = scaled(program)
+    walk = _walk(program, jnp.full_like(unit_loss, jnp.inf), segments, perturbation, recording=True)
+    assert walk.path is not None
+    # Degenerate pivots leave the loss where it is, up to rounding in either direction.
+    path = walk.path._replace(loss=jax.lax.cummax(walk.path.loss))
+    loss = path.loss
+    following = jnp.concatenate([loss[1:], jnp.full_like(loss[:1], jnp.inf)])
+    # Of vertices with one loss the last gains most.
+    vertex = jnp.where(following > loss + SAME_LOSS, loss, jnp.inf)
+    count = jnp.isfinite(vertex).sum(0)
+    ordered = jnp.sort(vertex, axis=0)
+    ordered = jnp.concatenate([ordered, jnp.full((points, shape[-1]), jnp.inf, loss.dtype)])[:points]
+    last = jnp.where(jnp.isfinite(ordered), ordered, 0.0).max(0)
+    budget = jnp.where(jnp.isfinite(ordered), ordered, last[None])
+    found = _along(path, budget, shape)
+    complete = walk.done & ~walk.failed & (count <= points)
+    return budget * unit_loss[None], Solution(
+        found.probability,
+        found.obedience * unit_gain[None, None, None],
+        found.price * (unit_gain / unit_loss)[None],
+        jnp.broadcast_to(complete, budget.shape),
+        jnp.broadcast_to(walk.pivots, budget.shape),
     )
 
 
