@@ -16,11 +16,11 @@ from jaxtyping import Array, Float, Int
 
 from jaxgame import beliefs, checks
 from jaxgame.bracket import Bracket
+from jaxgame.frontier import Frontier, leader_frontier
 from jaxgame.game import Game, full_information_value, no_information_value
 from jaxgame.leader import leader_value
 from jaxgame.record import record
 from jaxgame.response import best_response
-from jaxgame.selection.outbidding import exploitability
 
 STARTS = ("selfish", "none", "full", "random")
 ORDERS = ("in_turn", "random", "simultaneous")
@@ -130,15 +130,18 @@ def best_response_dynamics(
             raise ValueError("order 'random' needs a key")
         turns = jax.random.randint(key, (steps,), 0, leaders)
 
+    everyone = jnp.arange(leaders)
+    curves = jax.vmap(leader_frontier, (None, 0))(game, everyone)
+
     def advance(offers: Array, turn: Array) -> tuple[Array, _Entry]:
         if order == "simultaneous":
-            revised = jax.vmap(lambda j: _revised(game, offers, j, outbid))(jnp.arange(leaders))
+            revised = jax.vmap(lambda j: _revised(game, curves, offers, j, outbid))(everyone)
         else:
-            revised = offers.at[turn].set(_revised(game, offers, turn, outbid))
-        return revised, _entry(game, revised)
+            revised = offers.at[turn].set(_revised(game, curves, offers, turn, outbid))
+        return revised, _entry(game, curves, revised)
 
     last, later = jax.lax.scan(advance, offers, turns)
-    first = _entry(game, offers)
+    first = _entry(game, curves, offers)
     entries = jax.tree.map(lambda x, rest: jnp.concatenate([x[None], rest]), first, later)
     end, taken = _end(entries, leaders if order != "simultaneous" else 1, periodic=order != "random")
     return Trace(
@@ -160,15 +163,19 @@ class _Entry(NamedTuple):
     gain: Bracket
 
 
-def _entry(game: Game, offers: Float[Array, "K T S A"]) -> _Entry:
+def _entry(game: Game, curves: Frontier, offers: Float[Array, "K T S A"]) -> _Entry:
     worth = (game.follower[None] * offers).sum((1, 2, 3))
     selected = worth.argmax()
-    kept = offers[selected]
-    return _Entry(worth, (game.leaders * kept[None]).sum((1, 2, 3)), selected, exploitability(game, kept))
+    theirs = (game.leaders * offers[selected][None]).sum((1, 2, 3))
+    # Full information cannot be outbid, whatever rounding says its worth is.
+    level = jnp.minimum(worth[selected], full_information_value(game))
+    best = jax.vmap(lambda curve: curve.value(level))(curves)
+    gain = Bracket((best.lower - theirs).max(), (best.upper - theirs).max())
+    return _Entry(worth, theirs, selected, gain)
 
 
 def _revised(
-    game: Game, offers: Float[Array, "K T S A"], leader: Int[Array, ""], outbid: float
+    game: Game, curves: Frontier, offers: Float[Array, "K T S A"], leader: Int[Array, ""], outbid: float
 ) -> Float[Array, "T S A"]:
     """The leader's offer after it has compared keeping, outbidding and withdrawing."""
     utility = game.leaders[leader]
@@ -180,14 +187,15 @@ def _revised(
     full = full_information_value(game)
     # At the top nobody can be outbid, but the lowest index wins a tie.
     room = worth[rival] < full - INDIFFERENT
-    best = leader_value(game, leader, jnp.minimum(worth[rival] + outbid, full))
-    outbidding = jnp.where(room, best.value.lower, -jnp.inf)
+    curve = jax.tree.map(lambda x: x[leader], curves)
+    level = jnp.minimum(worth[rival] + outbid, full)
+    outbidding = jnp.where(room, curve.value(level).lower, -jnp.inf)
 
     needed = INDIFFERENT * jnp.maximum(utility.max() - utility.min(), INDIFFERENT)
     wins = (outbidding > now + needed) & (outbidding >= without)
     withdraws = ~wins & (without > now + needed)
     nothing = starting_offers(game, "none")[0]
-    return jnp.where(wins, best.outcome, jnp.where(withdraws, nothing, offers[leader]))
+    return jnp.where(wins, curve.best(level), jnp.where(withdraws, nothing, offers[leader]))
 
 
 def _end(entries: _Entry, period: int, *, periodic: bool) -> tuple[Int[Array, ""], Int[Array, ""]]:

@@ -317,8 +317,8 @@ class _Search(NamedTuple):
         over = climbing & (~excluded | (rest & (floor - self.interval.high <= NO_STEP * narrow)))
         found = (over | looking) & (curves.gain(game, self.test.outcome) <= EQUILIBRIUM)
 
-        # An excluded interval is followed by the rest of its piece, or by the next piece; one that was not, by
-        # its lower end; and that by higher values.
+        # An excluded interval is followed by the rest of its piece or by the next; one that was not, by its
+        # lower end; and that by higher values.
         stage = jnp.where(rest, CLIMB, jnp.where(excluded, PIECE, self.stage + 1))
         stage = jnp.where(over | looking, LOOK, stage)
         rung = jnp.where(stage == LOOK, jnp.where(looking, 2 * self.rung, narrow), 0.0)
