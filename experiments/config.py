@@ -62,6 +62,10 @@ class SelectionConfig(GamesConfig):
     """See conf/experiment/selection.yaml."""
 
     tolerance: float = MISSING
+    dynamics_leaders: int = MISSING
+    outbid: float = MISSING
+    steps: int = MISSING
+    interactions: list[int] = MISSING
 
 
 @dataclass

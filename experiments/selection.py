@@ -1,4 +1,4 @@
-"""Best-AI selection: the follower's loss at her worst equilibrium against the distance to the hull."""
+"""Best-AI selection: the worst equilibrium against the distance to the hull, and where dynamics end."""
 
 import logging
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 import polars as pl
 from jaxtyping import Array
-from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
+from experiments import selection_figure
 from experiments.config import identity
 from experiments.hull_coverage import make_family
-from jaxgame import plot
+from jaxgame import plot, selection
 from jaxgame.batch import DrawFunction, run_draws
 from jaxgame.game import Game
 from jaxgame.run_directory import write_whole
@@ -28,40 +28,60 @@ log = logging.getLogger("experiments")
 # A loss up to this is none; brackets are that wide.
 LOSSLESS = 2e-6
 
+EXPLANATION = """\
+Dynamics end above the worst equilibrium where others exist that are better for the user, and none is required
+to be reached. They end below it only because an offer must exceed its rivals' by a smallest step, outbid: a
+leader that would gain from exceeding them by less stays put. Such an end is an equilibrium up to the
+exploitability beside it in dynamics/results.parquet (gain_lower, gain_upper), which shrinks with the step."""
+
 
 def run(config: DictConfig, directory: Path) -> None:
-    """Compute table, summary and figure in `directory`; report the verdicts and the brackets."""
+    """Compute tables, summaries and figure in `directory`; report verdicts, brackets, ends of dynamics."""
     settings = config.experiment
-    leaders, diversity = list(settings.leaders), list(settings.diversity)
-    _check(leaders, diversity)
-    shape = Shape(max(leaders), settings.types, settings.states, settings.actions)
-    table = run_draws(
-        draw_function(make_family(config.family), shape, leaders, diversity, settings.tolerance),
-        settings.draws,
-        config.run.seed,
-        coordinates={"diversity": diversity, "leaders": leaders},
-        labels={"holds": VERDICTS},
-        chunk=config.run.chunk,
-        directory=directory,
-        settings=identity(config),
-        progress=config.run.progress,
-    )
-    table = table.with_columns(
+    _check(settings)
+    family = make_family(config.family)
+    shape = Shape(max(settings.leaders), settings.types, settings.states, settings.actions)
+    diversity, leaders = list(settings.diversity), list(settings.leaders)
+
+    def draws(function: DrawFunction, coordinates: dict, labels: dict, place: Path) -> pl.DataFrame:
+        return run_draws(
+            function,
+            settings.draws,
+            config.run.seed,
+            coordinates=coordinates,
+            labels=labels,
+            chunk=config.run.chunk,
+            directory=place,
+            settings=identity(config),
+            progress=config.run.progress,
+        )
+
+    worst = draws(
+        worst_function(family, shape, leaders, diversity, settings.tolerance),
+        {"diversity": diversity, "leaders": leaders},
+        {"holds": VERDICTS},
+        directory,
+    ).with_columns(
         loss=pl.col("full_information") - pl.col("worst_lower"),
         allowed=pl.col("full_information") - pl.col("bound_lower"),
         width=pl.col("worst_upper") - pl.col("worst_lower"),
     )
-    summary = summarise(table)
-    verdicts = {verdict: table.filter(pl.col("holds") == verdict).height for verdict in VERDICTS}
-    log.info("worst >= OPT - 2 eps: %s", ", ".join(f"{name} {count}" for name, count in verdicts.items()))
-    wide = table.filter(~(pl.col("width") <= settings.tolerance)).height
-    widest = table["width"].to_numpy().max()
-    log.info("widest bracket %.1e; %d of %d wider than %g", widest, wide, table.height, settings.tolerance)
+    dynamics = draws(
+        dynamics_function(family, shape, settings),
+        {"diversity": diversity, "start": selection.STARTS},
+        {"end": selection.ENDS},
+        directory / "dynamics",
+    )
+    ends = compare(dynamics, worst.filter(pl.col("leaders") == settings.dynamics_leaders))
+    summary, ended = summarise(worst), summarise_ends(ends)
+    _report(worst, ended, settings)
     write_whole(directory / "summary.csv", summary.write_csv)
-    plot.save(figure(table, summary, verdicts, config), directory)
+    write_whole(directory / "dynamics" / "summary.csv", ended.write_csv)
+    game, trace = _example(family, shape, ends, config)
+    plot.save(selection_figure.figure(worst, summary, ends, ended, game, trace, config), directory)
 
 
-def draw_function(
+def worst_function(
     family: Family, shape: Shape, leaders: list[int], diversity: list[float], tolerance: float
 ) -> DrawFunction:
     """One draw: the theorem's check at every diversity for the first K leaders, for every K.
@@ -79,6 +99,54 @@ def draw_function(
         return jax.vmap(check)(game.leaders[first])
 
     return lambda key: jax.vmap(lambda d: at(key, d))(jnp.asarray(diversity))
+
+
+def dynamics_function(family: Family, shape: Shape, settings: DictConfig) -> DrawFunction:
+    """One draw: where best-response dynamics end from every start, at every diversity.
+
+    `evaluation_N` is what choosing among the starting offers after N interactions loses against the best.
+    """
+    lengths = list(settings.interactions)
+
+    def at(key: Array, d: Array) -> Mapping[str, Any]:
+        game = first_leaders(family.sample(key, shape, d), settings.dynamics_leaders)
+        offers = all_starts(game, key)
+
+        def one(offers: Array) -> Mapping[str, Any]:
+            trace = selection.best_response_dynamics(game, offers, "in_turn", settings.outbid, settings.steps)
+            keys = jax.random.split(jax.random.fold_in(key, 1), len(lengths))
+            losses = {
+                f"evaluation_{n}": selection.evaluate(keys[i], game, offers, n).loss
+                for i, n in enumerate(lengths)
+            }
+            last = jax.tree.map(lambda x: x[-1], trace.gain)
+            found = {"follower": trace.follower[-1], "gain": last, "end": trace.end, "steps": trace.steps}
+            return found | losses
+
+        return jax.vmap(one)(offers)
+
+    return lambda key: jax.vmap(lambda d: at(key, d))(jnp.asarray(settings.diversity))
+
+
+def first_leaders(game: Game, count: int) -> Game:
+    """The same game with its first `count` leaders only."""
+    return Game(game.prior, game.follower, game.leaders[:count])
+
+
+def all_starts(game: Game, key: Array) -> Array:
+    """Starting offers [4, K, T, S, A], in the order of selection.STARTS."""
+    return jnp.stack([selection.starting_offers(game, start, key) for start in selection.STARTS])
+
+
+def compare(dynamics: pl.DataFrame, worst: pl.DataFrame) -> pl.DataFrame:
+    """Ends of the dynamics beside the certified worst equilibrium of the same game."""
+    known = worst.select("draw", "diversity", "full_information", "allowed", "worst_lower", "worst_upper")
+    above = pl.col("follower") > pl.col("worst_upper") + LOSSLESS
+    below = pl.col("follower") < pl.col("worst_lower") - LOSSLESS
+    return dynamics.join(known, on=["draw", "diversity"], maintain_order="left").with_columns(
+        loss=pl.col("full_information") - pl.col("follower"),
+        place=pl.when(above).then(pl.lit("above")).when(below).then(pl.lit("below")).otherwise(pl.lit("at")),
+    )
 
 
 def summarise(table: pl.DataFrame) -> pl.DataFrame:
@@ -103,64 +171,67 @@ def summarise(table: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def figure(
-    table: pl.DataFrame, summary: pl.DataFrame, verdicts: dict[str, int], config: DictConfig
-) -> Figure:
-    """Loss against the bound, one point a game; mean loss, and share of games without any, against K."""
-    settings = config.experiment
-    leaders = list(settings.leaders)
-    few, many = (_mean_loss(summary, k) for k in (leaders[0], leaders[-1]))
-    entries = f"T = {settings.types}, S = {settings.states}, A = {settings.actions}"
-    caption = (
-        f"At the worst equilibrium the user loses {few:.4f} with K = {leaders[0]} and {many:.4f} with "
-        f"K = {leaders[-1]}, on average over games and diversities. The bound (line) holds in "
-        f"{verdicts['yes']:,} games, fails in {verdicts['no']:,}, undecided in {verdicts['undecided']:,}. "
-        f"The largest loss is {_tightest(summary):.0%} of what it allows. Family {config.family.name}, "
-        f"{table['draw'].n_unique():,} draws ({entries}); eps is the sup distance with an offset per state "
-        f"and weights of any sum. Worst over all pure equilibria, certified: the widest bracket is "
-        f"{summary['widest'].to_numpy().max():.0e}. No loss: up to {LOSSLESS:g}."
+def summarise_ends(ends: pl.DataFrame) -> pl.DataFrame:
+    """One row per start: how dynamics ended, where against the worst equilibrium, what evaluation loses."""
+    return ends.group_by("start", maintain_order=True).agg(
+        pl.len().alias("games"),
+        *[(pl.col("end") == end).sum().alias(end) for end in selection.ENDS],
+        *[(pl.col("place") == place).sum().alias(place) for place in ("above", "at", "below")],
+        (pl.col("worst_lower") - pl.col("follower")).max().alias("furthest_below"),
+        pl.col("gain_upper").filter(pl.col("end") == "converged").max().alias("largest_gain"),
+        pl.col("loss").mean().alias("loss_mean"),
+        pl.col("steps").max().alias("most_steps"),
+        *[pl.col(name).mean() for name in ends.columns if name.startswith("evaluation_")],
     )
-    fig, axes = plot.new_figure("What does the best-AI rule cost the user?", caption, 3)
-    values = sorted(settings.diversity)
-    for d, colour, marker in zip(values, plot.shades(len(values)), plot.MARKERS, strict=False):
-        points = table.filter(pl.col("diversity") == d)
-        axes[0].plot(
-            points["allowed"], points["loss"], linestyle="", marker=marker, color=colour,
-            markersize=3, alpha=0.4, label=f"diversity {d:g}", rasterized=True,
-        )  # fmt: skip
-    most = float(table["allowed"].to_numpy().max())
-    axes[0].plot([0, most], [0, most], color="0.3", linewidth=1, label="bound")
-    axes[0].set(title="Every game obeys the bound" if not verdicts["no"] else "Games against the bound")
-    axes[0].set(xlabel="2 eps (utility units)", ylabel="OPT - worst equilibrium")
-    axes[1].set(title="Mean loss", ylabel="OPT - worst equilibrium (utility units)")
-    for d, colour, marker in zip(values, plot.shades(len(values)), plot.MARKERS, strict=False):
-        line = summary.filter(pl.col("diversity") == d)
-        axes[1].plot(line["leaders"], line["loss_mean"], color=colour, marker=marker)
-        axes[2].plot(line["leaders"], line["lossless"], color=colour, marker=marker, label=f"no loss, {d:g}")
-        axes[2].plot(
-            line["leaders"], line["covered"], color=colour, marker=marker, linestyle=":", fillstyle="none",
-            label=f"in the hull, {d:g}",
-        )  # fmt: skip
-    axes[2].set(title="Without loss, in the hull", ylabel="share of games", ylim=(-0.03, 1.03))
-    axes[1].set_ylim(bottom=0)
-    for axis in axes[1:]:
-        plot.leaders_axis(axis, leaders)
-    axes[0].legend(frameon=False)
-    axes[2].legend(frameon=False, fontsize=7)
-    return fig
 
 
-def _mean_loss(summary: pl.DataFrame, leaders: int) -> float:
-    return float(summary.filter(pl.col("leaders") == leaders)["loss_mean"].to_numpy().mean())
+def _report(worst: pl.DataFrame, ended: pl.DataFrame, settings: DictConfig) -> None:
+    verdicts = ", ".join(f"{name} {worst.filter(pl.col('holds') == name).height}" for name in VERDICTS)
+    log.info("worst >= OPT - 2 eps: %s", verdicts)
+    wide = worst.filter(~(pl.col("width") <= settings.tolerance)).height
+    widest = worst["width"].to_numpy().max()
+    log.info("widest bracket %.1e; %d of %d wider than %g", widest, wide, worst.height, settings.tolerance)
+    log.info("dynamics of %d leaders against the worst equilibrium:", settings.dynamics_leaders)
+    for row in ended.iter_rows(named=True):
+        log.info(
+            "  from %-8s above %5d  at %5d  below %5d (by at most %.1e)   converged %d, cycle %d, limit %d",
+            *(row[key] for key in ("start", "above", "at", "below")),
+            max(row["furthest_below"], 0.0),
+            *(row[key] for key in selection.ENDS),
+        )
+    log.info(EXPLANATION)
 
 
-def _tightest(summary: pl.DataFrame) -> float:
-    found = summary["tightest"].drop_nulls().to_numpy()
-    return float(found.max()) if len(found) else 0.0
+def _example(
+    family: Family, shape: Shape, ends: pl.DataFrame, config: DictConfig
+) -> tuple[dict[str, Any], selection.Trace]:
+    """The game in which dynamics from the selfish offers took nearest to 40 revisions, and their trace."""
+    settings = config.experiment
+    selfish = ends.filter(pl.col("start") == "selfish")
+    row = selfish.sort((pl.col("steps") - 40).abs(), maintain_order=True).row(0, named=True)
+
+    @jax.jit
+    def trace(key: Array, d: Array) -> selection.Trace:
+        game = first_leaders(family.sample(key, shape, d), settings.dynamics_leaders)
+        offers = selection.starting_offers(game, "selfish")
+        return selection.best_response_dynamics(game, offers, "in_turn", settings.outbid, settings.steps)
+
+    key = jax.random.fold_in(jax.random.key(config.run.seed), row["draw"])
+    return row, jax.device_get(trace(key, jnp.asarray(row["diversity"])))
 
 
-def _check(leaders: list[int], diversity: list[float]) -> None:
+def _check(settings: DictConfig) -> None:
+    leaders, diversity, lengths = (list(settings[x]) for x in ("leaders", "diversity", "interactions"))
     if not leaders or leaders[0] < 2 or any(a >= b for a, b in pairwise(leaders)):
         raise ValueError(f"experiment.leaders is {leaders}; it must be increasing integers from 2 on")
     if not diversity or any(not 0 <= d <= 1 for d in diversity) or len(set(diversity)) < len(diversity):
         raise ValueError(f"experiment.diversity is {diversity}; it must be distinct numbers from 0 to 1")
+    if settings.dynamics_leaders not in leaders:
+        raise ValueError(
+            f"experiment.dynamics_leaders is {settings.dynamics_leaders}; it must be one of leaders, "
+            f"{leaders}"
+        )
+    if settings.steps < 1:
+        raise ValueError(f"experiment.steps is {settings.steps}; it must be at least 1")
+    if not lengths or lengths[0] < 1 or any(a >= b for a, b in pairwise(lengths)):
+        raise ValueError(f"experiment.interactions is {lengths}; it must be increasing integers from 1 on")

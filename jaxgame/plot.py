@@ -40,16 +40,18 @@ def shades(count: int) -> list[tuple[float, ...]]:
     return [tuple(mpl.colormaps["viridis"](x)) for x in np.linspace(0.0, 0.8, max(count, 1))]
 
 
-def new_figure(title: str, caption: str, panels: int, height: float = 3.3) -> tuple[Figure, list[Axes]]:
-    """A figure with a row of `panels`, a title above and a wrapped caption below."""
+def new_figure(
+    title: str, caption: str, panels: int, height: float = 3.3, rows: int = 1
+) -> tuple[Figure, list[Axes]]:
+    """A figure with `rows` of `panels` each, a title above and a wrapped caption below; axes row by row."""
     width = 3.55 * panels + 0.4
     lines = _wrapped(caption, 0.98 * width, CAPTION_SIZE)
     below = 0.17 * len(lines) + 0.12
-    total = height + below + 0.35
+    total = rows * height + below + 0.35
     layout = ConstrainedLayoutEngine(rect=(0, below / total, 1, 1 - (below + 0.3) / total), w_pad=0.06)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, total), layout=layout)
-        axes = figure.subplots(1, panels, squeeze=False)[0]
+        axes = figure.subplots(rows, panels, squeeze=False).ravel()
         figure.text(0.01, 1 - 0.09 / total, title, ha="left", va="top", fontsize=11, fontweight="bold")
         figure.text(
             0.01,

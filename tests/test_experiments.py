@@ -18,7 +18,10 @@ from experiments.config import identity, register
 ROOT = Path(__file__).parent.parent
 SMALL_HULL = ["experiment=hull_coverage", "experiment.draws=6", "experiment.leaders=[1,2]"]
 SMALL_PANEL = ["experiment=panel_coverage", "panel=senate", "panel.groups=[D]", "experiment.draws=4"]
-SMALL_SELECTION = ["experiment=selection", "experiment.draws=4", "experiment.leaders=[2]"]
+SMALL_SELECTION = [
+    "experiment=selection", "experiment.draws=4", "experiment.leaders=[2]", "experiment.dynamics_leaders=2",
+    "experiment.steps=40", "experiment.interactions=[1,10]",
+]  # fmt: skip
 SETTING = ["experiment.diversity=[0.0,1.0]", "experiment.states=2", "experiment.actions=2"]
 
 
@@ -63,7 +66,8 @@ def test_every_panel_config_names_a_panel(panel):
 
 def test_every_experiment_has_a_config_and_a_module():
     modules = {path.stem for path in (ROOT / "experiments").glob("*.py")} - {"__init__", "__main__", "config"}
-    assert set(names("experiment")) == modules
+    figures = {name for name in modules if name.endswith("_figure")}
+    assert set(names("experiment")) == modules - figures
 
 
 def test_a_run_is_identified_by_what_determines_its_results():
@@ -108,7 +112,7 @@ def test_a_run_leaves_everything_a_reader_needs(run, request):
     expected = {
         "config.yaml", "manifest.json", "results.parquet", "summary.csv", "figure.png", "figure.pdf",
     }  # fmt: skip
-    assert {path.name for path in directory.iterdir()} == expected
+    assert {path.name for path in directory.iterdir()} - {"dynamics"} == expected
     manifest = json.loads((directory / "manifest.json").read_text())
     assert manifest["complete"] and manifest["draws_per_second"] > 0
     saved = OmegaConf.load(directory / "config.yaml")
@@ -151,6 +155,16 @@ def test_selection_in_numbers(selection_run):
     results = pl.read_parquet(directory / "results.parquet")
     assert results["holds"].to_list() == ["yes"] * 4
     assert (results["worst_lower"] >= results["bound_lower"] - 1e-6).all()
+    ends = pl.read_parquet(directory / "dynamics" / "results.parquet")
+    assert ends.height == 4 * 4 and (ends["gain_lower"] <= ends["gain_upper"]).all()
+    # From full information nobody moves.
+    opt = results.sort("draw")["full_information"].to_numpy()
+    informed = ends.filter(start="full").sort("draw")
+    np.testing.assert_allclose(informed["follower"], opt, atol=1e-12)
+    assert set(informed["end"]) == {"converged"} and set(informed["evaluation_10"]) == {0.0}
+    counted = pl.read_csv(directory / "dynamics" / "summary.csv")
+    assert (counted["above"] + counted["at"] + counted["below"]).to_list() == [4] * 4
+    assert "Dynamics end above the worst equilibrium" in done.stdout
 
 
 @ONE_WORKER

@@ -87,13 +87,22 @@ def test_in_the_hull_every_equilibrium_is_worth_full_information(count):
     assert worst <= 1e-6
 
 
-@pytest.mark.parametrize("count", [6, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [6, pytest.param(102, marks=pytest.mark.slow)])
 def test_brackets_agree_with_a_scan_by_highs(count):
-    batch = games(5, 64, 2, 3)
-    if count > 64:
-        batch = jax.tree.map(lambda *x: jnp.concatenate(x), batch, games(6, 64, 2, 3))
-    parts = [jax.tree.map(lambda x, i=i: x[i : i + 64], batch) for i in range(0, len(batch.prior), 64)]
-    found = jax.tree.map(lambda *x: np.concatenate(x), *(batched()(part) for part in parts))
+    """The same number of games of each of the six families."""
+    families, each = list(FAMILIES), count // len(FAMILIES)
+    keys = jax.random.split(jax.random.key(5), 64)
+    parts = [
+        jax.vmap(lambda key, name=name: FAMILIES[name]().sample(key, Shape(2, 1, 3, 3), 0.7))(keys)
+        for name in families
+    ]
+    first = [jax.tree.map(lambda x: x[:each], part) for part in parts]
+    batch = jax.tree.map(lambda *x: jnp.concatenate(x), *first)
+    padded = jax.tree.map(lambda x: jnp.concatenate([x, x[: -len(x) % 64]]), batch) if count > 64 else None
+    padded = padded or jax.tree.map(lambda x: jnp.tile(x, (11, *[1] * (x.ndim - 1)))[:64], batch)
+    size = len(padded.prior)
+    shares = [jax.tree.map(lambda x, i=i: x[i : i + 64], padded) for i in range(0, size, 64)]
+    found = jax.tree.map(lambda *x: np.concatenate(x), *(batched()(share) for share in shares))
     assert found.converged.all()
     for i in range(count):
         game = jax.tree.map(np.asarray, one(batch, i))
@@ -237,6 +246,40 @@ def test_where_dynamics_converge_nobody_gains_more_than_a_step_is_worth(start):
     step = (values[:, :, 0] - values[:, :, 1]).max(axis=1)
     gain = np.asarray(trace.gain.upper[:, -1])
     assert (gain[converged] <= step[converged] + 1e-8).all()
+
+
+@pytest.mark.slow
+def test_dynamics_end_no_lower_than_their_exploitability_allows():
+    """Ends with gains up to 0.02 are 0.02-equilibria, none of which is below the bracket of that slack."""
+    batch = games(12, 64, 2, 3)
+    lowest = np.asarray(batched(0.02)(batch).value.lower)
+    strict = np.asarray(batched()(batch).value.lower)
+    below = 0
+    for start in ("selfish", "none", "random"):
+        trace = dynamics()(batch, starts(batch, start))
+        near = np.asarray(trace.gain.upper[:, -1]) <= 0.02
+        end = np.asarray(trace.follower[:, -1])
+        assert near.sum() > 10
+        assert (end >= lowest - 1e-9)[near].all()
+        below += (end < strict - 1e-6)[near].sum()
+    assert below > 0  # so that the slack was needed
+
+
+@pytest.mark.slow
+def test_dynamics_do_not_depend_on_chunks_or_devices():
+    def draw(key):
+        game = FAMILIES["noise"]().sample(key, Shape(3, 1, 3, 3), 0.5)
+        start = selection.starting_offers(game, "random", key)
+        trace = selection.best_response_dynamics(game, start, outbid=0.02, steps=40)
+        return {"end": trace.end, "follower": trace.follower[-1], "steps": trace.steps}
+
+    few, many = (jg.run_draws(draw, 12, 0, chunk=chunk, progress=False) for chunk in (2, 12))
+    alone = jax.jit(jax.vmap(lambda i: draw(jax.random.fold_in(jax.random.key(0), i))))  # on one device
+    single = alone(jnp.arange(12, dtype=jnp.uint32))
+    for name in ("end", "steps"):
+        assert few[name].to_list() == many[name].to_list() == single[name].tolist()
+    np.testing.assert_allclose(few["follower"], many["follower"], atol=1e-12)
+    np.testing.assert_allclose(few["follower"], single["follower"], atol=1e-12)
 
 
 @pytest.mark.slow
