@@ -51,7 +51,7 @@ def _caption(worst: pl.DataFrame, summary: pl.DataFrame, ended: pl.DataFrame, co
         f"fails in {counts['no']:,}, undecided in {counts['undecided']:,}; the largest loss is "
         f"{tightest.max() if len(tightest) else 0:.0%} of what it allows. Dynamics end above the worst "
         f"equilibrium {places['above']:,} times, at it {places['at']:,}, below {places['below']:,}: offers "
-        f"must exceed rivals' by {settings.outbid:g}, and who would gain by exceeding them by less stays put. "
+        f"must exceed rivals' by {settings.outbid:g}, and who would gain by less than that stays put. "
         f"Family {config.family.name}, {worst['draw'].n_unique():,} draws ({entries}); eps is the sup "
         f"distance with an offset per state and weights of any sum. Worst over all pure equilibria, "
         f"certified: the widest bracket is {summary['widest'].to_numpy().max():.0e}."
@@ -96,8 +96,8 @@ def _over_time(axes: Axes, game: dict[str, Any], trace: Trace) -> None:
     leaders = trace.leaders.shape[1]
     for i, colour in enumerate(plot.shades(leaders)):
         axes.step(
-            steps, trace.leaders[: last + 1, i], where="post", color=colour,
-            linestyle=plot.DASHES[1 + i % (len(plot.DASHES) - 1)], label=f"leader {i}" if i < 4 else None, linewidth=1,
+            steps, trace.leaders[: last + 1, i], where="post", color=colour, linewidth=1,
+            linestyle=plot.DASHES[1 + i % (len(plot.DASHES) - 1)], label=f"leader {i}" if i < 4 else None,
         )  # fmt: skip
     for value, name, side in (
         (game["full_information"], "OPT", "bottom"),
