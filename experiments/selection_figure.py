@@ -33,7 +33,7 @@ def figure(
     axes[1].set(ylabel="OPT - value at the end")
     _by_diversity(axes[2], summary, "loss_mean", "loss_median", "mean", "median")
     axes[2].set(title="Loss at the worst equilibrium", ylabel="utility units", ylim=(0, None))
-    _by_diversity(axes[3], summary, "covered", "lossless", "in the hull", "no loss")
+    _by_diversity(axes[3], summary, "covered", "lossless", "in the hull", "no loss", name_leaders=False)
     axes[3].set(title="In the hull, and without loss", ylabel="share of games", ylim=(-0.03, 1.03))
     _over_time(axes[4], game, trace)
     _evaluation(axes[5], ended, list(config.experiment.interactions))
@@ -73,13 +73,26 @@ def _scatter(axes: Axes, table: pl.DataFrame, by: str, values: list, label: str)
 
 
 def _by_diversity(
-    axes: Axes, summary: pl.DataFrame, solid: str, dotted: str, solid_name: str, dotted_name: str
+    axes: Axes,
+    summary: pl.DataFrame,
+    solid: str,
+    dotted: str,
+    solid_name: str,
+    dotted_name: str,
+    *,
+    name_leaders: bool = True,
 ) -> None:
     """One shade per K; two columns, a solid line with a full marker and a dotted one with an open one."""
     values = summary["leaders"].unique().sort().to_list()
     for k, colour, marker in zip(values, plot.shades(len(values)), plot.MARKERS, strict=False):
         line = summary.filter(pl.col("leaders") == k).sort("diversity")
-        axes.plot(line["diversity"], line[solid], color=colour, marker=marker, label=f"K = {k}")
+        axes.plot(
+            line["diversity"],
+            line[solid],
+            color=colour,
+            marker=marker,
+            label=f"K = {k}" if name_leaders else None,
+        )
         axes.plot(
             line["diversity"], line[dotted], color=colour, marker=marker, linestyle=":", fillstyle="none"
         )

@@ -25,6 +25,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxgame import checks
 from jaxgame.bracket import Bracket
 from jaxgame.frontier import Frontier, leader_frontier
 from jaxgame.game import Game, full_information_value, no_information_value
@@ -65,7 +66,9 @@ class WorstEquilibrium:
     steps: Int[Array, ""]
 
 
-def worst_equilibrium(game: Game, tolerance: float = 1e-6, slack: float = 0.0) -> WorstEquilibrium:
+def worst_equilibrium(
+    game: Game, tolerance: float = 1e-6, slack: float | Float[Array, ""] = 0.0
+) -> WorstEquilibrium:
     """Bracket on the follower's least value over all pure equilibria of best-AI selection.
 
     `slack` > 0 asks for all slack-equilibria, where no leader gains more than that. `tolerance` is the
@@ -86,7 +89,7 @@ def worst_equilibrium(game: Game, tolerance: float = 1e-6, slack: float = 0.0) -
     """
     if not tolerance > 0:
         raise ValueError(f"tolerance is {tolerance}; it must be positive")
-    if not slack >= 0:
+    if checks.is_concrete(slack) and not slack >= 0:
         raise ValueError(f"slack is {slack}; it must be at least 0")
     none, full = no_information_value(game), full_information_value(game)
     top = full - tolerance / 2
@@ -140,11 +143,11 @@ class _Curves(NamedTuple):
     """What leaders earn at most, less the slack. A single leader has nobody to outbid: a constant."""
 
     frontier: Frontier  # every field with a leading axis K
-    slack: float
+    slack: float | Float[Array, ""]
     alone: Float[Array, ""] | None  # no information's value, for a single leader
 
     @classmethod
-    def of(cls, game: Game, slack: float) -> "_Curves":
+    def of(cls, game: Game, slack: float | Float[Array, ""]) -> "_Curves":
         leaders = game.leaders.shape[0]
         frontier = jax.vmap(leader_frontier, (None, 0))(game, jnp.arange(leaders))
         return cls(frontier, slack, no_information_value(game) if leaders == 1 else None)
