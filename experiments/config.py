@@ -69,6 +69,35 @@ class SelectionConfig(GamesConfig):
 
 
 @dataclass
+class LearningConfig:
+    """See conf/experiment/learning.yaml."""
+
+    name: str = MISSING
+    draws: int = MISSING
+    leaders: list[int] = MISSING
+    types: list[int] = MISSING
+    states: int = MISSING
+    actions: int = MISSING
+    diversity: list[float] = MISSING
+    tolerance: float = MISSING
+
+
+@dataclass
+class QuantalConfig:
+    """See conf/experiment/quantal.yaml."""
+
+    name: str = MISSING
+    draws: int = MISSING
+    leaders: list[int] = MISSING
+    types: int = MISSING
+    states: int = MISSING
+    actions: int = MISSING
+    diversity: float = MISSING
+    rationality: list[float] = MISSING
+    tolerance: float = MISSING
+
+
+@dataclass
 class PanelConfig:
     """A table of scores and how to read it; see conf/panel/ and jaxgame.panel."""
 
@@ -146,6 +175,8 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "hull_coverage": HullCoverageConfig,
         "panel_coverage": PanelCoverageConfig,
         "selection": SelectionConfig,
+        "learning": LearningConfig,
+        "quantal": QuantalConfig,
     },
     "family": {
         "noise": NoiseConfig,

@@ -8,13 +8,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import polars as pl
 from jaxtyping import Array
 from omegaconf import DictConfig
 
 from experiments import selection_figure
 from experiments.config import identity
+from experiments.guarantee import LOSSLESS, check_function, check_lists, report, summarise, with_losses
 from experiments.hull_coverage import make_family
 from jaxgame import plot, selection
 from jaxgame.batch import DrawFunction, run_draws
@@ -24,9 +24,6 @@ from jaxgame.sampling import Family, Shape
 from jaxgame.theorems import VERDICTS, best_ai_selection
 
 log = logging.getLogger("experiments")
-
-# A loss up to this is none; brackets are that wide.
-LOSSLESS = 2e-6
 
 EXPLANATION = """\
 Dynamics end above the worst equilibrium where others exist that are better for the user, and none is required
@@ -56,15 +53,15 @@ def run(config: DictConfig, directory: Path) -> None:
             progress=config.run.progress,
         )
 
-    worst = draws(
-        worst_function(family, shape, leaders, diversity, settings.tolerance),
-        {"diversity": diversity, "leaders": leaders},
-        {"holds": VERDICTS},
-        directory,
-    ).with_columns(
-        loss=pl.col("full_information") - pl.col("worst_lower"),
-        allowed=pl.col("full_information") - pl.col("bound_lower"),
-        width=pl.col("worst_upper") - pl.col("worst_lower"),
+    worst = with_losses(
+        draws(
+            check_function(
+                family, shape, leaders, diversity, lambda game: best_ai_selection(game, settings.tolerance)
+            ),
+            {"diversity": diversity, "leaders": leaders},
+            {"holds": VERDICTS},
+            directory,
+        )
     )
     dynamics = draws(
         dynamics_function(family, shape, settings),
@@ -73,32 +70,13 @@ def run(config: DictConfig, directory: Path) -> None:
         directory / "dynamics",
     )
     ends = compare(dynamics, worst.filter(pl.col("leaders") == settings.dynamics_leaders))
-    summary, ended = summarise(worst), summarise_ends(ends)
-    _report(worst, ended, settings)
+    summary, ended = summarise(worst, "diversity", "leaders"), summarise_ends(ends)
+    report(worst, "worst >= OPT - 2 eps", settings.tolerance)
+    _report_ends(ended, settings)
     write_whole(directory / "summary.csv", summary.write_csv)
     write_whole(directory / "dynamics" / "summary.csv", ended.write_csv)
     game, trace = _example(family, shape, ends, config)
     plot.save(selection_figure.figure(worst, summary, ends, ended, game, trace, config), directory)
-
-
-def worst_function(
-    family: Family, shape: Shape, leaders: list[int], diversity: list[float], tolerance: float
-) -> DrawFunction:
-    """One draw: the theorem's check at every diversity for the first K leaders, for every K.
-
-    Leaders repeated change neither hull nor equilibria: all K share one compiled program.
-    """
-    first = np.stack([np.arange(shape.leaders) % k for k in leaders])
-
-    def at(key: Array, d: Array) -> Mapping[str, Any]:
-        game = family.sample(key, shape, d)
-
-        def check(some: Array) -> Mapping[str, Any]:
-            return vars(best_ai_selection(Game(game.prior, game.follower, some), tolerance))
-
-        return jax.vmap(check)(game.leaders[first])
-
-    return lambda key: jax.vmap(lambda d: at(key, d))(jnp.asarray(diversity))
 
 
 def dynamics_function(family: Family, shape: Shape, settings: DictConfig) -> DrawFunction:
@@ -149,28 +127,6 @@ def compare(dynamics: pl.DataFrame, worst: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def summarise(table: pl.DataFrame) -> pl.DataFrame:
-    """One row per diversity and K: losses, coverage, verdicts, brackets."""
-    loss = pl.col("loss")
-    return (
-        table.group_by("diversity", "leaders", maintain_order=True)
-        .agg(
-            pl.len().alias("draws"),
-            loss.quantile(0.25, "linear").alias("loss_q25"),
-            loss.median().alias("loss_median"),
-            loss.quantile(0.75, "linear").alias("loss_q75"),
-            loss.mean().alias("loss_mean"),
-            loss.max().alias("loss_largest"),
-            (loss <= LOSSLESS).mean().alias("lossless"),
-            (pl.col("state_upper") <= 1e-8).mean().alias("covered"),
-            (loss / pl.col("allowed")).filter(pl.col("allowed") > 1e-4).max().alias("tightest"),
-            *[(pl.col("holds") == verdict).sum().alias(verdict) for verdict in VERDICTS],
-            pl.col("width").max().alias("widest"),
-        )
-        .sort("diversity", "leaders")
-    )
-
-
 def summarise_ends(ends: pl.DataFrame) -> pl.DataFrame:
     """One row per start: how dynamics ended, where against the worst equilibrium, what evaluation loses."""
     return ends.group_by("start", maintain_order=True).agg(
@@ -185,12 +141,7 @@ def summarise_ends(ends: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _report(worst: pl.DataFrame, ended: pl.DataFrame, settings: DictConfig) -> None:
-    verdicts = ", ".join(f"{name} {worst.filter(pl.col('holds') == name).height}" for name in VERDICTS)
-    log.info("worst >= OPT - 2 eps: %s", verdicts)
-    wide = worst.filter(~(pl.col("width") <= settings.tolerance)).height
-    widest = worst["width"].to_numpy().max()
-    log.info("widest bracket %.1e; %d of %d wider than %g", widest, wide, worst.height, settings.tolerance)
+def _report_ends(ended: pl.DataFrame, settings: DictConfig) -> None:
     log.info("dynamics of %d leaders against the worst equilibrium:", settings.dynamics_leaders)
     for row in ended.iter_rows(named=True):
         log.info(
@@ -221,11 +172,8 @@ def _example(
 
 
 def _check(settings: DictConfig) -> None:
-    leaders, diversity, lengths = (list(settings[x]) for x in ("leaders", "diversity", "interactions"))
-    if not leaders or leaders[0] < 2 or any(a >= b for a, b in pairwise(leaders)):
-        raise ValueError(f"experiment.leaders is {leaders}; it must be increasing integers from 2 on")
-    if not diversity or any(not 0 <= d <= 1 for d in diversity) or len(set(diversity)) < len(diversity):
-        raise ValueError(f"experiment.diversity is {diversity}; it must be distinct numbers from 0 to 1")
+    check_lists(settings, least_leaders=2)
+    leaders, lengths = list(settings.leaders), list(settings.interactions)
     if settings.dynamics_leaders not in leaders:
         raise ValueError(
             f"experiment.dynamics_leaders is {settings.dynamics_leaders}; it must be one of leaders, "

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from jaxgame import competition, selection
 from jaxgame.bracket import Bracket
 from jaxgame.checks import check_choice
 from jaxgame.game import Game, full_information_value
 from jaxgame.hull import GAME_OFFSETS, game_hull_distance
 from jaxgame.record import record
+from jaxgame.response import quantal_regret_bound
 from jaxgame.sampling import Shape
-from jaxgame.selection import worst_equilibrium
 from jaxgame.summary import wilson_interval
 
 
@@ -84,13 +85,13 @@ VERDICTS = ("no", "undecided", "yes")
 
 
 @record
-class BestAiSelection:
-    """The guarantee of best-AI selection on one game: premise, bound, what was attained, verdict.
+class Guarantee:
+    """One of the paper's guarantees on one game: premise, bound, what was attained, verdict.
 
     `constant`, `state` and `cone` are the hull distances eps with one offset, with one per state, and
-    with one per state and weights of any sum; the bound OPT - 2 eps holds for each, and `bound` takes
-    the least. `worst` is the follower's least equilibrium value, `slack` = worst - bound. `holds` is the
-    place in VERDICTS of the claim `worst >= bound` up to the tolerance of the search.
+    with one per state and weights of any sum. The bound, OPT - 2 eps less what the theorem adds, holds for
+    each, and `bound` takes the least. `worst` is the follower's least equilibrium value, `slack` = worst -
+    bound. `holds` is the place in VERDICTS of the claim `worst >= bound` up to the tolerance of the search.
     """
 
     constant: Bracket
@@ -103,7 +104,7 @@ class BestAiSelection:
     holds: Int[Array, ""]
 
 
-def best_ai_selection(game: Game, tolerance: float = 1e-6) -> BestAiSelection:
+def best_ai_selection(game: Game, tolerance: float = 1e-6) -> Guarantee:
     """Check that every equilibrium of best-AI selection is worth OPT - 2 eps (theory, section 4 (3)).
 
     The constant 2 is proved in theory.md, not quoted from the paper. Works under jit and vmap, in float64.
@@ -112,13 +113,48 @@ def best_ai_selection(game: Game, tolerance: float = 1e-6) -> BestAiSelection:
     """
     if game.leaders.shape[0] < 2:
         raise ValueError("game has 1 leader; the guarantee is about at least two who compete")
+    return _guarantee(game, selection.worst_equilibrium(game, tolerance).value, 0.0, tolerance)
+
+
+def bayes_optimal_learning(game: Game, tolerance: float = 1e-6) -> Guarantee:
+    """Check that every equilibrium with a best-responding follower is worth OPT - 2 eps (section 4 (1)).
+
+    She hears all leaders, whose signals are as rich and as correlated as they like: a leader that is aligned
+    could tell her the state, and whoever does so induces the same law of actions, so that the theorem's
+    premise beyond the distance holds. Sizes and errors are those of `competition.worst_equilibrium`.
+    """
+    return _guarantee(game, competition.worst_equilibrium(game, tolerance=tolerance).value, 0.0, tolerance)
+
+
+def quantal_response(
+    game: Game,
+    rationality: float | Float[Array, ""],
+    delta: float | Float[Array, ""] = 0.0,
+    tolerance: float = 1e-6,
+) -> Guarantee:
+    """Check the same with a logit follower: OPT - 2 eps - delta range - W((A-1)/e) / rationality (4 (2)).
+
+    `delta` is the total variation distance between the laws that different leaders' deviations to the aligned
+    scheme induce, `competition.law_distance`; 0 for full information, which rich signals allow. It is
+    multiplied by the range of the follower's utility. The last term is the regret of quantal response, over A
+    actions; never more than that range. Two states; errors are those of `competition.worst_equilibrium`.
+    """
+    worst = competition.worst_equilibrium(game, rationality, tolerance).value
+    unit = quantal_regret_bound(game.follower.shape[-1], 1.0)
+    rational = jnp.maximum(jnp.asarray(rationality, game.follower.dtype), jnp.finfo(float).tiny)
+    regret = jnp.minimum(unit / rational, game.follower.max() - game.follower.min())
+    apart = delta * (game.follower.max() - game.follower.min())
+    return _guarantee(game, worst, regret + apart, tolerance)
+
+
+def _guarantee(game: Game, worst: Bracket, cost: float | Array, tolerance: float) -> Guarantee:
+    """Whether `worst` is at least OPT - 2 eps - `cost`."""
     constant, state = (game_hull_distance(game, offset).distance for offset in ("constant", "state"))
     cone = game_hull_distance(game, "state", "cone").distance
     full = full_information_value(game)
     lower = jnp.minimum(jnp.minimum(constant.lower, state.lower), cone.lower)
     upper = jnp.minimum(jnp.minimum(constant.upper, state.upper), cone.upper)
-    bound = Bracket(full - 2 * upper, full - 2 * lower)
-    worst = worst_equilibrium(game, tolerance).value
+    bound = Bracket(full - 2 * upper - cost, full - 2 * lower - cost)
     slack = Bracket(worst.lower - bound.upper, worst.upper - bound.lower)
     holds = jnp.where(slack.lower >= -tolerance, 2, jnp.where(slack.upper < -tolerance, 0, 1))
-    return BestAiSelection(constant, state, cone, full, bound, worst, slack, holds)
+    return Guarantee(constant, state, cone, full, bound, worst, slack, holds)

@@ -1,0 +1,109 @@
+"""A best-responding user who hears all leaders: her loss at the worst equilibrium against the bound."""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import polars as pl
+from matplotlib.figure import Figure
+from omegaconf import DictConfig
+
+from experiments.config import identity
+from experiments.guarantee import (
+    by_leaders,
+    check_function,
+    check_lists,
+    report,
+    scatter,
+    summarise,
+    verdict_sentence,
+    with_losses,
+)
+from experiments.hull_coverage import make_family
+from jaxgame import plot
+from jaxgame.batch import DrawFunction, run_draws
+from jaxgame.run_directory import write_whole
+from jaxgame.sampling import Family, Shape
+from jaxgame.theorems import VERDICTS, bayes_optimal_learning
+
+
+def run(config: DictConfig, directory: Path) -> None:
+    """Compute table, summary and figure in `directory`; report the verdicts and the brackets."""
+    settings = config.experiment
+    _check(settings)
+    table = with_losses(
+        run_draws(
+            draw_function(make_family(config.family), settings),
+            settings.draws,
+            config.run.seed,
+            coordinates={
+                "types": list(settings.types),
+                "diversity": list(settings.diversity),
+                "leaders": list(settings.leaders),
+            },
+            labels={"holds": VERDICTS},
+            chunk=config.run.chunk,
+            directory=directory,
+            settings=identity(config),
+            progress=config.run.progress,
+        )
+    )
+    summary = summarise(table, "types", "diversity", "leaders")
+    report(table, "worst >= OPT - 2 eps", settings.tolerance)
+    write_whole(directory / "summary.csv", summary.write_csv)
+    plot.save(figure(table, summary, config), directory)
+
+
+def draw_function(family: Family, settings: DictConfig) -> DrawFunction:
+    """One draw: the theorem's check for every number of types, diversity and number of leaders."""
+    checks = [
+        check_function(
+            family,
+            Shape(max(settings.leaders), types, settings.states, settings.actions),
+            list(settings.leaders),
+            list(settings.diversity),
+            lambda game: bayes_optimal_learning(game, settings.tolerance),
+        )
+        for types in settings.types
+    ]
+    return lambda key: jax.tree.map(lambda *x: jnp.stack(x), *(check(key) for check in checks))
+
+
+def figure(table: pl.DataFrame, summary: pl.DataFrame, config: DictConfig) -> Figure:
+    """Loss against the bound for each number of types; loss and coverage against diversity for the first."""
+    settings = config.experiment
+    types, leaders = list(settings.types), list(settings.leaders)
+    several = table.filter(pl.col("leaders") > 1)
+    free = 1 - several.filter(pl.col("state_upper") <= 1e-8).height / max(
+        several.filter(pl.col("loss") <= 2e-6).height, 1
+    )
+    caption = (
+        f"{verdict_sentence(table, summary, 'OPT - 2 eps (line)')} With two leaders or more, {free:.0%} of "
+        f"the games without loss are outside the hull: the condition is sufficient, not necessary. Family "
+        f"{config.family.name}, {table['draw'].n_unique():,} draws (S = {settings.states}, A = "
+        f"{settings.actions}); eps is the sup distance with an offset per state and weights of any sum. The "
+        f"user hears all leaders, whose signals are as rich and correlated as they like, and takes a best "
+        f"action. Worst over all equilibria and tie rules, certified: the widest bracket is "
+        f"{summary['widest'].to_numpy().max():.0e}."
+    )
+    fig, axes = plot.new_figure("What does a user lose who hears all models?", caption, 3)
+    scatter(axes[0], table, "types", {t: f"T = {t}" for t in types})
+    axes[0].set(title="Every game against the bound", ylabel="OPT - worst equilibrium")
+    first = summary.filter(pl.col("types") == types[0])
+    by_leaders(axes[1], first, "diversity", ("loss_mean", "mean"), ("loss_median", "median"))
+    axes[1].set(title=f"Loss at the worst equilibrium, T = {types[0]}", ylim=(0, None))
+    axes[1].set(ylabel="OPT - worst equilibrium (utility units)")
+    hull, lossless = ("covered", "in the hull"), ("lossless", "no loss")
+    by_leaders(axes[2], first, "diversity", hull, lossless, name_leaders=len(leaders) < 2)
+    axes[2].set(title=f"In the hull, and without loss, T = {types[0]}", ylim=(-0.03, 1.03))
+    axes[2].set(ylabel="share of games")
+    for axis in axes[1:]:
+        axis.set(xlabel="diversity of the leaders")
+    return fig
+
+
+def _check(settings: DictConfig) -> None:
+    check_lists(settings, least_leaders=1)
+    types = list(settings.types)
+    if not types or any(t < 1 for t in types) or len(set(types)) < len(types):
+        raise ValueError(f"experiment.types is {types}; it must be distinct integers of at least 1")

@@ -1,0 +1,176 @@
+"""A user who responds by quantal response: what bounded rationality and misaligned leaders cost together."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import polars as pl
+from jaxtyping import Array
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from omegaconf import DictConfig
+
+from experiments.config import identity
+from experiments.guarantee import report, summarise, verdict_sentence, with_losses
+from experiments.hull_coverage import make_family
+from jaxgame import competition, plot
+from jaxgame.batch import DrawFunction, run_draws
+from jaxgame.game import Game, make_game
+from jaxgame.run_directory import write_whole
+from jaxgame.sampling import Family, Shape
+from jaxgame.theorems import VERDICTS, quantal_response
+
+# Kamenica and Gentzkow's judge and prosecutor, with utilities in [0, 1].
+PROSECUTOR = {
+    "prior": [0.7, 0.3],
+    "follower": [[1.0, 0.0], [0.0, 1.0]],
+    "leaders": [[[0.0, 1.0], [0.0, 1.0]]],
+}
+JUDGE_RATIONALITY = np.geomspace(1.0, 1000.0, 49)
+
+
+def run(config: DictConfig, directory: Path) -> None:
+    """Compute tables, summary and figure in `directory`; report the verdicts and the brackets."""
+    settings = config.experiment
+    _check(settings)
+    rationality, leaders = [float(x) for x in settings.rationality], list(settings.leaders)
+    table = with_losses(
+        run_draws(
+            draw_function(make_family(config.family), settings),
+            settings.draws,
+            config.run.seed,
+            coordinates={"rationality": rationality, "leaders": leaders},
+            labels={"holds": VERDICTS},
+            chunk=config.run.chunk,
+            directory=directory,
+            settings=identity(config),
+            progress=config.run.progress,
+        )
+    ).with_columns(
+        limited=pl.col("full_information") - pl.col("informed"),
+        withheld=pl.col("informed") - pl.col("worst_lower"),
+    )
+    by = ("rationality", "leaders")
+    means = table.group_by(*by).agg(pl.col("limited", "withheld", "allowed", "limit_loss").mean())
+    summary = summarise(table, *by).join(means, on=by, maintain_order="left")
+    report(table, "worst >= OPT - 2 eps - W((A-1)/e) / rationality", settings.tolerance)
+    judge = judge_table()
+    write_whole(directory / "summary.csv", summary.write_csv)
+    write_whole(directory / "judge.csv", judge.write_csv)
+    plot.save(figure(table, summary, judge, config), directory)
+
+
+def draw_function(family: Family, settings: DictConfig) -> DrawFunction:
+    """One draw: the theorem's check for every rationality and number of leaders.
+
+    `informed` is her value when all is revealed, what bounded rationality leaves without misaligned leaders;
+    `limit_loss` the loss at the worst equilibrium if she best-responded.
+    """
+    shape = Shape(max(settings.leaders), settings.types, settings.states, settings.actions)
+    first = np.stack([np.arange(shape.leaders) % k for k in settings.leaders])
+    levels = jnp.asarray([float(x) for x in settings.rationality])
+
+    def draw(key: Array) -> Mapping[str, Any]:
+        game = family.sample(key, shape, settings.diversity)
+
+        def check(some: Array, rationality: Array) -> Mapping[str, Any]:
+            return vars(
+                quantal_response(
+                    Game(game.prior, game.follower, some), rationality, tolerance=settings.tolerance
+                )
+            )
+
+        def informed(rationality: Array) -> Array:
+            told = (jnp.eye(shape.states),) * shape.leaders
+            return (competition.outcome_of(game, told[:1] * shape.leaders, rationality) * game.follower).sum()
+
+        def limit_loss(some: Array) -> Array:
+            found = competition.worst_equilibrium(Game(game.prior, game.follower, some))
+            return (game.prior * game.follower.max(2)).sum() - found.value.lower
+
+        leaders = game.leaders[first]
+        checks = jax.vmap(lambda level: jax.vmap(lambda some: check(some, level))(leaders))(levels)
+        full = jnp.broadcast_to(jax.vmap(informed)(levels)[:, None], (len(levels), len(first)))
+        limit = jnp.broadcast_to(jax.vmap(limit_loss)(leaders)[None], full.shape)
+        return {**checks, "informed": full, "limit_loss": limit}
+
+    return draw
+
+
+def judge_table() -> pl.DataFrame:
+    """The lone prosecutor's value, and the judge's, for a range of rationalities."""
+    game = make_game(**PROSECUTOR)
+
+    def at(rationality: Array) -> Mapping[str, Array]:
+        best = competition.leader_closure(game, 0, rationality)
+        return {"lower": best.value.lower, "upper": best.value.upper}
+
+    found = jax.jit(jax.vmap(at))(jnp.asarray(JUDGE_RATIONALITY))
+    return pl.DataFrame(
+        {"rationality": JUDGE_RATIONALITY, **{name: np.asarray(x) for name, x in found.items()}}
+    )
+
+
+def figure(table: pl.DataFrame, summary: pl.DataFrame, judge: pl.DataFrame, config: DictConfig) -> Figure:
+    """Loss against rationality with the bound; what leaders withhold; the prosecutor's value."""
+    settings = config.experiment
+    caption = (
+        f"{verdict_sentence(table, summary, 'OPT - 2 eps - W((A-1)/e) / rationality')} Crosses at the "
+        f"right: the same games when she best-responds. Family {config.family.name}, diversity "
+        f"{settings.diversity:g}, {table['draw'].n_unique():,} draws (T = {settings.types}, S = {settings.states}, A = "
+        f"{settings.actions}); signals are rich and correlated. Worst over all equilibria, certified: the "
+        f"widest bracket is {summary['widest'].to_numpy().max():.0e}. Right: Kamenica and Gentzkow's "
+        f"prosecutor alone before a judge with prior 0.3; bracket width at most "
+        f"{(judge['upper'] - judge['lower']).to_numpy().max():.0e}."
+    )
+    fig, axes = plot.new_figure("Bounded rationality and misaligned models", caption, 3)
+    _losses(axes[0], summary)
+    leaders = summary["leaders"].unique().sort().to_list()
+    for k, colour, marker in zip(leaders, plot.shades(len(leaders)), plot.MARKERS, strict=False):
+        line = summary.filter(pl.col("leaders") == k).sort("rationality")
+        axes[1].plot(line["rationality"], line["withheld"], color=colour, marker=marker, label=f"K = {k}")
+    axes[1].set(title="What leaders withhold", ylabel="mean loss against full information (utility units)")
+    axes[1].axhline(0, color="0.6", linewidth=0.8)
+    axes[1].legend(frameon=False)
+    axes[2].plot(judge["rationality"], judge["lower"], color="0.1", label="logit judge")
+    axes[2].axhline(0.6, color="0.5", linestyle="--", linewidth=1, label="best-responding judge: 0.6")
+    axes[2].set(title="A lone prosecutor gains by some of her noise", ylabel="probability of conviction")
+    axes[2].legend(frameon=False)
+    for axis in axes:
+        axis.set_xscale("log")
+        axis.set(xlabel="rationality (1 / utility units)")
+    return fig
+
+
+def _losses(axes: Axes, summary: pl.DataFrame) -> None:
+    leaders = summary["leaders"].unique().sort().to_list()
+    last = float(summary["rationality"].to_numpy().max())
+    for k, colour, marker in zip(leaders, plot.shades(len(leaders)), plot.MARKERS, strict=False):
+        line = summary.filter(pl.col("leaders") == k).sort("rationality")
+        x = line["rationality"]
+        axes.plot(x, line["loss_mean"], color=colour, marker=marker, label=f"K = {k}")
+        axes.plot(x, line["allowed"], color=colour, linestyle=":", linewidth=1)
+        axes.plot([2 * last], line["limit_loss"][:1], color=colour, marker="x", linestyle="")
+    alone = summary.filter(pl.col("leaders") == leaders[0]).sort("rationality")
+    axes.plot(alone["rationality"], alone["limited"], color="0.5", linestyle="--", label="full information")
+    axes.plot([], [], color="0.3", linestyle=":", label="bound, mean")
+    axes.set(title="Loss at the worst equilibrium", ylabel="mean of OPT - value (utility units)")
+    axes.set_yscale("log")
+    axes.legend(frameon=False, fontsize=7)
+
+
+def _check(settings: DictConfig) -> None:
+    for name, least in (("leaders", 1), ("rationality", 0)):
+        values = list(settings[name])
+        if not values or values[0] < least or any(a >= b for a, b in pairwise(values)):
+            raise ValueError(f"experiment.{name} is {values}; it must increase, from {least} on")
+    if not settings.rationality[0] > 0:
+        raise ValueError(f"experiment.rationality starts with {settings.rationality[0]}; it must be positive")
+    if settings.states != 2:
+        raise ValueError(f"experiment.states is {settings.states}; the certificate needs two states")
+    if not 0 <= settings.diversity <= 1:
+        raise ValueError(f"experiment.diversity is {settings.diversity}; it must be from 0 to 1")
