@@ -1,8 +1,7 @@
 """Gradient ascent on a scheme's logits, for games too large for the exact methods.
 
 Against a best-responding follower the ascent sees a logit one whose rationality grows. What it ends with says
-which actions each message should recommend; a persuasion program with these recommendations and full
-information alone (its start) then finds the best obedient scheme.
+which actions each message should recommend; `restricted` then finds the best scheme that does so.
 
 The bound from above lets the leader know what the follower hears from others (the problem then falls
 apart into one for each of her private types), and it holds for any multipliers of obedience [own]:
@@ -10,24 +9,22 @@ apart into one for each of her private types), and it holds for any multipliers 
     sum_p [ sum_s prior[p,s] max_a ( U[s,a] + sum_b lam[a,b] (u[s,a] - u[s,b]) )
             + W(1/e) / rationality * prob(p) * sum_ab lam[a,b] ]
 
-since a logit follower takes an action that is worse by x with probability at most 1 / (1 + e^(rationality x)).
+since a logit follower takes an action worse by x with probability at most 1 / (1 + e^(rationality x)).
 """
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
 from jaxgame.bracket import Bracket
-from jaxgame.competition.private import Private, is_best, message_values, respond
+from jaxgame.competition.private import Private, is_best, message_values
+from jaxgame.competition.restricted import obedient_schemes
 from jaxgame.game import Game
 from jaxgame.leader import leader_value
 from jaxgame.response import quantal_regret_bound
-from jaxgame.solve import pivoting
-from jaxgame.solve.persuasion import FEASIBILITY, Program, bounds
 
 STARTS = 8
 STEPS = 400
@@ -44,7 +41,12 @@ class Ascent(NamedTuple):
 
 
 def best_ascent(
-    key: Array, problem: Private, rationality: float | Float[Array, ""], tie: str, messages: int
+    key: Array,
+    problem: Private,
+    rationality: float | Float[Array, ""],
+    tie: str,
+    margin: float,
+    messages: int,
 ) -> Ascent:
     """Ascend from STARTS random schemes with `messages` messages, all at once."""
     states = problem.prior.shape[1]
@@ -59,7 +61,9 @@ def best_ascent(
 
     def loss(logits: Array, rationality: Array) -> Array:
         schemes = jax.nn.softmax(logits, -1)
-        return -jax.vmap(lambda s: message_values(problem, s, rationality, "lowest").sum())(schemes).sum() / size
+        return (
+            -jax.vmap(lambda s: message_values(problem, s, rationality, "lowest").sum())(schemes).sum() / size
+        )
 
     adam = optax.adam(RATE)
 
@@ -74,47 +78,11 @@ def best_ascent(
     (logits, _), _ = jax.lax.scan(step, (logits, adam.init(logits)), path)
     schemes = jax.nn.softmax(logits, -1)
     if best:
-        schemes = _obedient(problem, schemes)
+        schemes = obedient_schemes(problem, schemes, 0.0 if tie == "favoured" else margin)
     values = jax.vmap(lambda s: message_values(problem, s, rationality, tie).sum())(schemes)
     chosen = values.argmax()
     upper = jnp.maximum(_upper(problem, rationality), values[chosen])
     return Ascent(schemes[chosen], Bracket(values[chosen], upper), jnp.int32(STEPS))
-
-
-def _obedient(problem: Private, schemes: Float[Array, "R S M"]) -> Float[Array, "R S M_plus_S"]:
-    """The best obedient schemes that recommend what the given ones do, or full information."""
-    prior, follower = problem.prior, problem.follower
-    types, states, actions = follower.shape
-    messages = schemes.shape[2]
-    certain = jnp.broadcast_to(jnp.eye(states)[None], (schemes.shape[0], states, states))
-    every = jnp.concatenate([schemes, certain], 2)  # [R,S,M+S]
-    chosen = jax.vmap(
-        lambda scheme: respond(prior[:, :, None] * scheme[None], follower, np.inf, "favoured", problem.leader)
-    )(every).argmax(3)  # [R,P,M+S]
-
-    def program(choice: Array) -> Program:
-        hers = jnp.take_along_axis(follower, choice[:, None], 2)  # [P,S,M+S]
-        theirs = jnp.take_along_axis(problem.leader, choice[:, None], 2)
-        rows = prior[:, :, None, None] * (hers[..., None] - follower[:, :, None])  # [P,S,M+S,A]
-        return Program(
-            gain=(prior[:, :, None] * theirs).sum(0),
-            loss=(prior[:, :, None] * (follower.max(2, keepdims=True) - hers)).sum(0),
-            obedience=jnp.moveaxis(rows, 0, 2).reshape(states, messages + states, types * actions),
-            start=messages + jnp.arange(states, dtype=jnp.int32),
-        )
-
-    lanes = jax.tree.map(lambda x: jnp.moveaxis(x, 0, -1), jax.vmap(program)(chosen))
-    at_start = jnp.arange(messages + states)[None] == messages + jnp.arange(states)[:, None]
-    lanes = lanes._replace(loss=jnp.where(at_start[:, :, None], 0.0, lanes.loss))  # but for rounding it is
-    size = jnp.abs(lanes.obedience).max(0)
-    size = jnp.where(size > 0, size, 1.0)
-    lanes = lanes._replace(obedience=lanes.obedience / size[None])
-    budget = lanes.loss.max(1).sum(0)
-    unit = max(8, states * (messages + states))
-    perturbation = jnp.asarray(pivoting.perturbations(lanes.obedience[0, :, :, 0].size)[0])
-    solution = pivoting.solve(lanes, budget, (unit, 3 * unit), perturbation)
-    found = bounds(lanes, budget, solution, FEASIBILITY / size)
-    return jnp.moveaxis(found.probability, -1, 0)
 
 
 def _upper(problem: Private, rationality: float | Float[Array, ""]) -> Float[Array, ""]:

@@ -75,9 +75,7 @@ def best_split(points: Float[Array, "G 2"], values: Float[Array, " G"]) -> Split
     )
 
 
-def ties(
-    zero: Float[Array, "*N"], one: Float[Array, "*N"]
-) -> tuple[Float[Array, "*N"], Float[Array, "*N"]]:
+def ties(zero: Float[Array, "*N"], one: Float[Array, "*N"]) -> tuple[Float[Array, "*N"], Float[Array, "*N"]]:
     """Where d_0 zero + d_1 one = 0, as pairs with sum 1; (1, 0) where that is nowhere inside."""
     inside = zero * one < 0
     # The signs are compared, not the product, which underflows.

@@ -30,6 +30,10 @@ SHARED_TIES = ("lowest", "uniform")  # that mean the same to all leaders
 # below 1e-15 there.
 TIED = 1e-11
 
+# Where the leader does not break ties, how far messages are kept from them: in relative likelihood, or in
+# parts of the follower's range of utility.
+MARGIN = 1e-6
+
 
 @record
 class Private:
@@ -111,6 +115,12 @@ def scale(problem: Private) -> Float[Array, ""]:
     """The range of the leader's utility, in which errors are measured; 1 if it is constant."""
     span = problem.leader.max() - problem.leader.min()
     return jnp.where(span > 0, span, 1.0)
+
+
+def check_margin(margin: float) -> None:
+    """Raise ValueError unless `margin` is positive, well above the tolerance of ties, and below 1."""
+    if not 1e-9 <= margin < 1:
+        raise ValueError(f"margin is {margin}; it must be at least 1e-9 and below 1")
 
 
 def is_best(rationality: float | Float[Array, ""]) -> bool:

@@ -39,7 +39,7 @@ def outcome_of(
     >>> judge = jg.make_game(
     ...     prior=[0.7, 0.3], follower=[[1.0, 0.0], [0.0, 1.0]], leaders=[[[0.0, 1.0], [0.0, 1.0]]] * 2
     ... )
-    >>> outcome = outcome_of(judge, (jnp.ones((2, 1)), jnp.eye(2)))    # one is silent, one tells all
+    >>> outcome = jg.competition.outcome_of(judge, (jnp.ones((2, 1)), jnp.eye(2)))    # one tells all
     >>> round(float((outcome * judge.follower).sum()), 9)
     1.0
     """
@@ -82,7 +82,9 @@ def sampled_outcome(
         """P(a | t, s) after one draw of all messages in `state`."""
         keys = jax.random.split(key, len(logs))
         drawn = [jax.random.categorical(k, law[state]) for k, law in zip(keys, logs, strict=True)]
-        likelihood = sum((law[:, m] for law, m in zip(logs, drawn, strict=True)), jnp.zeros_like(logs[0][:, 0]))
+        likelihood = sum(
+            (law[:, m] for law, m in zip(logs, drawn, strict=True)), jnp.zeros_like(logs[0][:, 0])
+        )
         likelihood = jnp.exp(likelihood - likelihood.max())  # drawn in `state`: not all are 0
         weights = game.prior * likelihood[None]
         return respond(weights[:, :, None], game.follower, rationality, tie)[:, 0]
@@ -91,7 +93,8 @@ def sampled_outcome(
     keys = jax.random.split(key, (len(states), samples))
     seen = jax.vmap(lambda ks, s: jax.vmap(one, (0, None))(ks, s))(keys, states)  # [S,N,T,A]
     mean, error = seen.mean(1), seen.std(1, ddof=1) / math.sqrt(samples)
-    return tuple(game.prior[:, :, None] * jnp.moveaxis(x, 0, 1) for x in (mean, error))
+    mean, error = (game.prior[:, :, None] * jnp.moveaxis(x, 0, 1) for x in (mean, error))
+    return mean, error
 
 
 def law_distance(
@@ -103,8 +106,8 @@ def law_distance(
 ) -> Float[Array, ""]:
     """Delta: how far apart are the outcomes if one leader or another deviates to the scheme `aligned`.
 
-    The largest total variation distance, over pairs of leaders, between the laws of (type, state, action) when
-    one or the other replaces its scheme by `aligned`. 0 for full information, which makes all others
+    The largest total variation distance, over pairs of leaders, between the laws of (type, state, action)
+    when one or the other replaces its scheme by `aligned`. 0 for full information, which makes all others
     irrelevant; the guarantees of simultaneous competition lose it (theory, section 4 (2)).
 
     Raises ValueError as `outcome_of` does.

@@ -1,7 +1,7 @@
 """Two states and a logit follower: the concave closure of a smooth function, with a certificate.
 
-The posteriors are cut into cells. On a cell the leader's utility h exceeds its chord, at most, by the sum over
-the follower's types p of
+The posteriors are cut into cells. On a cell the leader's utility h exceeds its chord, at most, by the sum
+over the follower's types p of
 
     sup |phi_p''| / 2 * W_L W_R (q_R - q_L)^2 / (sqrt W_L + sqrt W_R)^2                              [own]
 
@@ -55,15 +55,12 @@ def smooth_closure(problem: Private, rationality: Float[Array, ""], rounds: int 
     size = start.shape[0] - 1 + HALVED * rounds
     target = WIDTH * scale(problem)
 
-    def cells_of(points: Array, values: Array) -> "_Cells":
-        left, right = points[:-1], points[1:]
-        return _Cells(left, right, values[:-1], values[1:], _raises(problem, rationality, left, right))
-
-    first = cells_of(start, value)
-    room = size - first.raised.shape[0]
+    left, right = start[:-1], start[1:]
+    first = _Cells(left, right, value[:-1], value[1:], _raises(problem, rationality, left, right))
+    room = size - left.shape[0]
     # Empty cells repeat the first one's left end, and are nowhere.
-    spare = _Cells(*(jnp.broadcast_to(x[:1], (room, *x.shape[1:])) for x in first[:-1]), jnp.full(room, -jnp.inf))
-    spare = spare._replace(right=spare.left, at_right=spare.at_left)
+    place, there = jnp.broadcast_to(left[:1], (room, 2)), jnp.broadcast_to(value[:1], (room,))
+    spare = _Cells(place, place, there, there, jnp.full(room, -jnp.inf))
     cells = jax.tree.map(lambda x, y: jnp.concatenate([x, y]), first, spare)
 
     class State(NamedTuple):
@@ -91,7 +88,7 @@ def smooth_closure(problem: Private, rationality: Float[Array, ""], rounds: int 
         at_middle = message_values(problem, middle.T, rationality, "lowest")
         ends = jnp.concatenate([left, middle]), jnp.concatenate([middle, right])
         raised = _raises(problem, rationality, *ends)
-        added = first.raised.shape[0] + HALVED * state.round + jnp.arange(HALVED, dtype=jnp.int32)
+        added = first.left.shape[0] + HALVED * state.round + jnp.arange(HALVED, dtype=jnp.int32)
         halves = _Cells(
             cells.left.at[added].set(middle),
             cells.right.at[chosen].set(middle).at[added].set(right),
@@ -104,12 +101,12 @@ def smooth_closure(problem: Private, rationality: Float[Array, ""], rounds: int 
     begin = judged(cells, jnp.asarray(jnp.inf), jnp.int32(0))
     end = jax.lax.while_loop(unfinished, halve, begin)
     lower = message_values(problem, end.split.scheme, rationality, "lowest").sum()
-    cells_used = first.raised.shape[0] + HALVED * end.round
+    cells_used = first.left.shape[0] + HALVED * end.round
     return Closure(end.split.scheme, Bracket(lower, jnp.maximum(end.upper, lower)), cells_used)
 
 
 class _Cells(NamedTuple):
-    """C cells from `left` to `right`, the leader's utility at both ends, and how far it may exceed its chord."""
+    """C cells from `left` to `right`, the utility at both ends, and how far it may exceed its chord."""
 
     left: Float[Array, "C 2"]
     right: Float[Array, "C 2"]
@@ -159,7 +156,9 @@ def _raises(
     (of_left, log_left, span_left, _), (of_right, log_right, span_right, _) = at(left), at(right)
     both = of_left * of_right
     known = both > 0  # else nothing is to be raised: the type knows the state
-    masses = problem.prior.prod(1)[None] * jnp.abs(left[:, 0] * right[:, 1] - left[:, 1] * right[:, 0])[:, None]
+    masses = (
+        problem.prior.prod(1)[None] * jnp.abs(left[:, 0] * right[:, 1] - left[:, 1] * right[:, 0])[:, None]
+    )
     run = masses / jnp.where(known, both, 1.0)  # q_R - q_L, without cancellation
 
     slopes = rationality * (follower[:, 1] - follower[:, 0])  # [P,A]
