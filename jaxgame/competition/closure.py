@@ -23,6 +23,7 @@ class Split(NamedTuple):
     line: Float[Array, "2"]
     height: Float[Array, ""]  # of the line at (1, 1): what the split is worth but for rounding
     excess: Float[Array, ""]  # by how much a point exceeds the line, at most
+    chosen: Int[Array, "2"]  # the points, left and right
     turns: Int[Array, ""]
 
 
@@ -71,6 +72,7 @@ def best_split(points: Float[Array, "G 2"], values: Float[Array, " G"]) -> Split
         line=end.line,
         height=end.line.sum(),
         excess=jnp.maximum(end.excess, 0.0),
+        chosen=jnp.stack([end.left, end.right]),
         turns=end.turns,
     )
 

@@ -40,7 +40,7 @@ class Reply:
     than `value.upper`. `converged` says that the bracket is narrow, in parts of the leader's range of
     utility: 1e-9 against a best-responding follower whose ties go to the leader (10 times the margin if they
     do not, 2e-6 by gradient), 2e-6 against a logit one. `steps` counts what the method does: turns of a line
-    ("closure"), cells (the same, logit follower), pivots ("program") or gradient steps.
+    ("closure"), halvings of cells (the same, logit follower), pivots ("program") or gradient steps.
     """
 
     scheme: Float[Array, "S M"]
@@ -139,7 +139,7 @@ def _two_states(problem: Private, tie: str, margin: float) -> Reply:
 def _two_states_logit(problem: Private, rationality: float | Float[Array, ""]) -> Reply:
     found = smooth_closure(problem, jnp.asarray(rationality, problem.prior.dtype))
     narrow = found.value.width <= 2 * WIDTH * scale(problem)
-    return Reply(found.scheme, found.value, narrow, found.cells)
+    return Reply(found.scheme, found.value, narrow, found.steps)
 
 
 def _program(problem: Private, tie: str, margin: float) -> Reply:

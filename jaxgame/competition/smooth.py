@@ -15,8 +15,9 @@ so that |phi''| <= 2 sqrt(Var c Var D) + range(U) Var D. The variances are bound
 action, with probabilities that are bounded by the tangents of log s, which is concave. Away from ties
 one action has nearly all, and the bound vanishes exponentially.
 
-Cells start at the posteriors where two actions have given odds, and those with the largest bound are
-halved until the bracket is narrow.
+Points start where two actions have given odds. The best split among them is refined by zooming in on its two
+posteriors; it gives the lower end and a line. With the line fixed, cells are halved until none may exceed it
+by more than is asked for, or too many do. A posterior found to exceed it starts the next attempt.
 """
 
 from typing import NamedTuple
@@ -32,95 +33,203 @@ from jaxgame.competition.private import Private, message_values, scale
 
 WIDTH = 1e-6  # aimed at, in parts of the leader's range of utility
 
-# Log-odds at which cells start: all of them while that makes few cells, else ties only.
+# Log-odds of the starting points: all of them while that makes few points, else ties only.
 ODDS = (-18.0, -9.0, -4.0, -1.5, 0.0, 1.5, 4.0, 9.0, 18.0)
 FEW = 400
 
-HALVED = 16  # cells in a round
-ROUNDS = 40
+ATTEMPTS = 4
+ZOOMS = 12
+ZOOM = 6  # points on either side; spacing shrinks by as much
+OPEN = 64  # cells that may exceed the line at a time
+HALVINGS = 60
 
 
 class Closure(NamedTuple):
-    """The best scheme found, a bracket of the best there is, and how many cells it took."""
+    """The best scheme found, a bracket of the best there is, and how often cells were halved."""
 
     scheme: Float[Array, "2 2"]
     value: Bracket
-    cells: Int[Array, ""]
+    steps: Int[Array, ""]
 
 
-def smooth_closure(problem: Private, rationality: Float[Array, ""], rounds: int = ROUNDS) -> Closure:
-    """The leader's best scheme against a logit follower: `rounds` rounds at most, fewer if WIDTH is met."""
-    start = _starting_points(problem, rationality)
-    value = message_values(problem, start.T, rationality, "lowest")
-    size = start.shape[0] - 1 + HALVED * rounds
+def smooth_closure(problem: Private, rationality: Float[Array, ""]) -> Closure:
+    """The leader's best scheme against a logit follower."""
+    start = _Points.at(problem, rationality, _starting_points(problem, rationality))
     target = WIDTH * scale(problem)
-
-    left, right = start[:-1], start[1:]
-    first = _Cells(left, right, value[:-1], value[1:], _raises(problem, rationality, left, right))
-    room = size - left.shape[0]
-    # Empty cells repeat the first one's left end, and are nowhere.
-    place, there = jnp.broadcast_to(left[:1], (room, 2)), jnp.broadcast_to(value[:1], (room,))
-    spare = _Cells(place, place, there, there, jnp.full(room, -jnp.inf))
-    cells = jax.tree.map(lambda x, y: jnp.concatenate([x, y]), first, spare)
+    first, last = start.place[:1], start.place[-1:]
+    # Room for the surroundings of one more point for each attempt.
+    spare = _Points.at(problem, rationality, jnp.tile(first, (3 * ATTEMPTS, 1)))
 
     class State(NamedTuple):
-        cells: _Cells
-        split: Split
-        excess: Array  # [C]
-        upper: Array
-        round: Array
+        more: _Points
+        scheme: Array
+        value: Bracket
+        attempts: Array
+        steps: Array
 
-    def judged(cells: _Cells, upper: Array, number: Array) -> State:
-        split = best_split(*cells.points())
-        ends = jnp.maximum(cells.at_left - cells.left @ split.line, cells.at_right - cells.right @ split.line)
-        excess = ends + cells.raised
-        proved = split.height + 2 * jnp.maximum(excess.max(), 0.0)
-        return State(cells, split, excess, jnp.minimum(upper, proved), number)
+    def attempt(state: State) -> State:
+        points = _joined(start, state.more)
+        split = _refined(problem, rationality, points)
+        proof = _above_line(problem, rationality, start, split.line, target / 8)
+        lower = message_values(problem, split.scheme, rationality, "lowest").sum()
+        better = lower > state.value.lower
+        upper = jnp.minimum(state.value.upper, split.height + 2 * proof.excess)
+        slots = 3 * state.attempts + jnp.arange(3, dtype=jnp.int32)
+        return State(
+            jax.tree.map(lambda x, y: x.at[slots].set(y), state.more, proof.worst),
+            jnp.where(better, split.scheme, state.scheme),
+            Bracket(jnp.maximum(lower, state.value.lower), upper),
+            state.attempts + 1,
+            state.steps + proof.halvings,
+        )
 
     def unfinished(state: State) -> Array:
-        return (state.upper - state.split.height > target) & (state.round < rounds)
+        return (state.attempts < ATTEMPTS) & ~(state.value.width <= target)
 
-    def halve(state: State) -> State:
-        cells = state.cells
-        _, chosen = jax.lax.top_k(state.excess, HALVED)
-        left, right = cells.left[chosen], cells.right[chosen]
-        middle = (left + right) / 2
-        at_middle = message_values(problem, middle.T, rationality, "lowest")
-        ends = jnp.concatenate([left, middle]), jnp.concatenate([middle, right])
-        raised = _raises(problem, rationality, *ends)
-        added = first.left.shape[0] + HALVED * state.round + jnp.arange(HALVED, dtype=jnp.int32)
-        halves = _Cells(
-            cells.left.at[added].set(middle),
-            cells.right.at[chosen].set(middle).at[added].set(right),
-            cells.at_left.at[added].set(at_middle),
-            cells.at_right.at[chosen].set(at_middle).at[added].set(cells.at_right[chosen]),
-            cells.raised.at[chosen].set(raised[:HALVED]).at[added].set(raised[HALVED:]),
+    nothing = Bracket(jnp.asarray(-jnp.inf), jnp.asarray(jnp.inf))
+    silent = jnp.concatenate([first, last]) * 0.0 + 0.5
+    end = jax.lax.while_loop(unfinished, attempt, State(spare, silent, nothing, jnp.int32(0), jnp.int32(0)))
+    value = Bracket(end.value.lower, jnp.maximum(end.value.upper, end.value.lower))
+    return Closure(end.scheme, value, end.steps)
+
+
+class _Points(NamedTuple):
+    """Posteriors, and the leader's utility there."""
+
+    place: Float[Array, "G 2"]
+    value: Float[Array, " G"]
+
+    @classmethod
+    def at(cls, problem: Private, rationality: Float[Array, ""], place: Float[Array, "G 2"]) -> "_Points":
+        return cls(place, message_values(problem, place.T, rationality, "lowest"))
+
+
+def _joined(*parts: _Points) -> _Points:
+    return jax.tree.map(lambda *x: jnp.concatenate(x), *parts)
+
+
+def _refined(problem: Private, rationality: Float[Array, ""], points: _Points) -> Split:
+    """The best split, its two posteriors refined by zooming in on them.
+
+    `points` are the starting points in order and then groups of three in order.
+    """
+    count = points.value.shape[0]
+    width = 2 * ZOOM + 1
+    steps = (
+        jnp.concatenate([-jnp.arange(ZOOM, 0, -1), jnp.arange(ZOOM + 1)]).astype(points.value.dtype) / ZOOM
+    )
+    # The split needs (1, 0) and (0, 1) to be the first two points.
+    corners = _Points.at(problem, rationality, jnp.eye(2))
+
+    def zoomed(known: _Points, index: Array) -> _Points:
+        """Points around a contact, as far as its neighbours in the same group or mirrored ones."""
+        here = known.place[index]
+        before, after = (
+            known.place[jnp.maximum(index - 1, 0)],
+            known.place[jnp.minimum(index + 1, len(known.value) - 1)],
         )
-        return judged(halves, state.upper, state.round + 1)
+        back, forth = here - before, after - here
+        # At the end of a group the neighbour is elsewhere, and too far to the wrong side: mirror the other.
+        back = jnp.where(back[1] > 0, back, jnp.maximum(forth[1], 0.0) * jnp.array([-1.0, 1.0]))
+        forth = jnp.where(forth[1] > 0, forth, jnp.maximum(back[1], 0.0) * jnp.array([-1.0, 1.0]))
+        way = jnp.where(steps[:, None] < 0, steps[:, None] * back[None], steps[:, None] * forth[None])
+        place = jnp.maximum(here[None] + way, 0.0)
+        return _Points.at(problem, rationality, place / place.sum(1, keepdims=True))
 
-    begin = judged(cells, jnp.asarray(jnp.inf), jnp.int32(0))
-    end = jax.lax.while_loop(unfinished, halve, begin)
-    lower = message_values(problem, end.split.scheme, rationality, "lowest").sum()
-    cells_used = first.left.shape[0] + HALVED * end.round
-    return Closure(end.split.scheme, Bracket(lower, jnp.maximum(end.upper, lower)), cells_used)
+    def zoom(known: _Points, _: None) -> tuple[_Points, None]:
+        split = best_split(*_joined(corners, known))
+        index = jnp.maximum(split.chosen - 2, 0)
+        corner = jnp.where(split.chosen == 1, count_base - 1, index)  # corners are the ends of the start
+        sides = [zoomed(known, corner[i]) for i in range(2)]
+        return _joined(jax.tree.map(lambda x: x[:count], known), *sides), None
+
+    count_base = count - 3 * ATTEMPTS
+    begin = _joined(points, jax.tree.map(lambda x: jnp.concatenate([x[:1]] * (2 * width)), points))
+    known, _ = jax.lax.scan(zoom, begin, None, length=ZOOMS)
+    return best_split(*_joined(corners, known))
+
+
+class _Proof(NamedTuple):
+    """By how much the leader's utility exceeds a line at most, and the cell with the most, halved."""
+
+    excess: Float[Array, ""]
+    worst: _Points
+    halvings: Int[Array, ""]
 
 
 class _Cells(NamedTuple):
-    """C cells from `left` to `right`, the utility at both ends, and how far it may exceed its chord."""
+    """C cells, the utility at both ends, and by how much it may exceed the line inside."""
 
-    left: Float[Array, "C 2"]
-    right: Float[Array, "C 2"]
-    at_left: Float[Array, " C"]
-    at_right: Float[Array, " C"]
-    raised: Float[Array, " C"]
+    left: _Points
+    right: _Points
+    excess: Float[Array, " C"]
 
-    def points(self) -> tuple[Float[Array, "G 2"], Float[Array, " G"]]:
-        """The ends of all cells, those of the whole line first."""
-        # The first cell's left end is (1, 0) for good; (0, 1) is somewhere.
-        last = self.right[:, 1].argmax()
-        points = jnp.concatenate([self.left[:1], self.right[last][None], self.left, self.right])
-        values = jnp.concatenate([self.at_left[:1], self.at_right[last][None], self.at_left, self.at_right])
-        return points, values
+    @classmethod
+    def between(
+        cls,
+        problem: Private,
+        rationality: Float[Array, ""],
+        left: _Points,
+        right: _Points,
+        line: Float[Array, "2"],
+    ) -> "_Cells":
+        ends = jnp.maximum(left.value - left.place @ line, right.value - right.place @ line)
+        return cls(left, right, ends + _raises(problem, rationality, left.place, right.place))
+
+
+def _above_line(
+    problem: Private,
+    rationality: Float[Array, ""],
+    points: _Points,
+    line: Float[Array, "2"],
+    tolerance: Float[Array, ""],
+) -> _Proof:
+    """Halve cells until none may exceed the line by more than the tolerance."""
+    left, right = (jax.tree.map(lambda x, at=at: x[at], points) for at in (slice(-1), slice(1, None)))
+
+    class State(NamedTuple):
+        cells: _Cells
+        dropped: Array  # what cells that are no longer there may exceed the line by
+        found: Array
+        worst: _Points
+        halvings: Array
+
+    def kept(cells: _Cells, dropped: Array) -> tuple[_Cells, Array]:
+        count = cells.excess.shape[0]
+        if count <= OPEN:
+            return cells, dropped
+        top, order = jax.lax.top_k(cells.excess, OPEN + 1)
+        return jax.tree.map(lambda x: x[order[:OPEN]], cells), jnp.maximum(dropped, top[OPEN])
+
+    def unfinished(state: State) -> Array:
+        most = state.cells.excess.max()
+        # More than is asked for has been dropped, or found: no use to go on far below that.
+        given_up = jnp.maximum(state.dropped, state.found)
+        return (most > jnp.maximum(tolerance, given_up)) & (state.halvings < HALVINGS)
+
+    def halve(state: State) -> State:
+        left, right, _ = state.cells
+        middle = _Points.at(problem, rationality, (left.place + right.place) / 2)
+        halves = _Cells.between(problem, rationality, _joined(left, middle), _joined(middle, right), line)
+        above = middle.value - middle.place @ line
+        most = above.argmax()
+        around = _joined(*(jax.tree.map(lambda x: x[most][None], x) for x in (left, middle, right)))
+        higher = above[most] > state.found
+        worst = jax.tree.map(lambda x, y: jnp.where(higher, x, y), around, state.worst)
+        cells, dropped = kept(halves, state.dropped)
+        return State(cells, dropped, jnp.maximum(above[most], state.found), worst, state.halvings + 1)
+
+    zero = jnp.zeros_like(tolerance)
+    cells, dropped = kept(_Cells.between(problem, rationality, left, right, line), zero)
+    here = jax.tree.map(lambda x: jnp.concatenate([x[:1]] * 3), points)
+    missing = OPEN - cells.excess.shape[0]
+    if missing > 0:  # cells that are nowhere, below the line
+        cells = jax.tree.map(lambda x: jnp.concatenate([x, *[x[:1]] * missing]), cells)
+        cells = cells._replace(right=jax.tree.map(lambda x, y: x.at[-missing:].set(y[0]), cells.right, left))
+        cells = cells._replace(excess=cells.excess.at[-missing:].set(-jnp.inf))
+    end = jax.lax.while_loop(unfinished, halve, State(cells, dropped, zero, here, jnp.int32(0)))
+    excess = jnp.maximum(jnp.maximum(end.cells.excess.max(), end.dropped), 0.0)
+    return _Proof(excess, end.worst, end.halvings)
 
 
 def _starting_points(problem: Private, rationality: Float[Array, ""]) -> Float[Array, "G 2"]:
