@@ -27,14 +27,19 @@ class Split(NamedTuple):
     turns: Int[Array, ""]
 
 
-def best_split(points: Float[Array, "G 2"], values: Float[Array, " G"]) -> Split:
+def best_split(
+    points: Float[Array, "G 2"], values: Float[Array, " G"], start: Int[Array, "2"] | None = None
+) -> Split:
     """Split (1, 1) between two of the points; (1, 0) and (0, 1) must be the first two.
+
+    `start` is a guess, a point on the left and one on the right.
 
     A line through one point on either side is turned until no point exceeds it: the one that exceeds it
     most replaces the one on its side. Every turn raises the line at (1, 1), or tilts it about its left
     point: it ends.
     """
     on_left = points[:, 0] >= points[:, 1]
+    number = jnp.arange(len(values), dtype=jnp.int32)
     tolerance = ROUNDING * jnp.abs(values).max()
 
     def through(i: Array, j: Array) -> tuple[Array, Array]:
@@ -55,8 +60,9 @@ def best_split(points: Float[Array, "G 2"], values: Float[Array, " G"]) -> Split
     def at(i: Array, j: Array, turns: Array) -> State:
         line, weights = through(i, j)
         above = values - points @ line
-        worst = above.argmax().astype(jnp.int32)
-        return State(i, j, line, weights, worst, above[worst], turns)
+        excess = above.max()
+        worst = jnp.where(above == excess, number, 0).max()  # on a CPU much faster than argmax
+        return State(i, j, line, weights, worst, excess, turns)
 
     def turn(state: State) -> State:
         left = on_left[state.worst]
@@ -64,8 +70,11 @@ def best_split(points: Float[Array, "G 2"], values: Float[Array, " G"]) -> Split
         j = jnp.where(left, state.right, state.worst)
         return at(i, j, state.turns + 1)
 
-    start = at(jnp.int32(0), jnp.int32(1), jnp.int32(0))
-    end = jax.lax.while_loop(lambda s: (s.excess > tolerance) & (s.turns < MAX_TURNS), turn, start)
+    first, second = jnp.arange(2, dtype=jnp.int32) if start is None else start
+    # A point just right of the middle may have been rounded to its left.
+    first, second = jnp.where(on_left[first], first, 0), jnp.where(on_left[second], 1, second)
+    begin = at(first, second, jnp.int32(0))
+    end = jax.lax.while_loop(lambda s: (s.excess > tolerance) & (s.turns < MAX_TURNS), turn, begin)
     columns = jnp.stack([points[end.left], points[end.right]], 1) * jnp.maximum(end.weights, 0.0)[None]
     return Split(
         scheme=columns / columns.sum(1, keepdims=True),

@@ -38,7 +38,7 @@ ODDS = (-18.0, -9.0, -4.0, -1.5, 0.0, 1.5, 4.0, 9.0, 18.0)
 FEW = 400
 
 ATTEMPTS = 4
-ZOOMS = 12
+ZOOMS = (7, 14)  # from all log-odds and from ties only
 ZOOM = 6  # points on either side; spacing shrinks by as much
 OPEN = 64  # cells that may exceed the line at a time
 HALVINGS = 60
@@ -101,7 +101,8 @@ class _Points(NamedTuple):
 
     @classmethod
     def at(cls, problem: Private, rationality: Float[Array, ""], place: Float[Array, "G 2"]) -> "_Points":
-        return cls(place, message_values(problem, place.T, rationality, "lowest"))
+        seen = _seen(problem, rationality, place)
+        return cls(place, (seen.total[:, :, None] * jnp.exp(seen.log_share) * seen.utility).sum((1, 2)))
 
 
 def _joined(*parts: _Points) -> _Points:
@@ -136,17 +137,19 @@ def _refined(problem: Private, rationality: Float[Array, ""], points: _Points) -
         place = jnp.maximum(here[None] + way, 0.0)
         return _Points.at(problem, rationality, place / place.sum(1, keepdims=True))
 
-    def zoom(known: _Points, _: None) -> tuple[_Points, None]:
-        split = best_split(*_joined(corners, known))
-        index = jnp.maximum(split.chosen - 2, 0)
-        corner = jnp.where(split.chosen == 1, count_base - 1, index)  # corners are the ends of the start
-        sides = [zoomed(known, corner[i]) for i in range(2)]
-        return _joined(jax.tree.map(lambda x: x[:count], known), *sides), None
+    def zoom(state: tuple[_Points, Array], _: None) -> tuple[tuple[_Points, Array], None]:
+        known, guess = state
+        chosen = best_split(*_joined(corners, known), start=guess).chosen
+        # The corners are the ends of the starting points, too.
+        index = jnp.where(chosen == 1, count - 3 * ATTEMPTS - 1, jnp.maximum(chosen - 2, 0))
+        sides = [zoomed(known, index[i]) for i in range(2)]
+        known = _joined(jax.tree.map(lambda x: x[:count], known), *sides)
+        return (known, 2 + count + ZOOM + width * jnp.arange(2, dtype=jnp.int32)), None
 
-    count_base = count - 3 * ATTEMPTS
     begin = _joined(points, jax.tree.map(lambda x: jnp.concatenate([x[:1]] * (2 * width)), points))
-    known, _ = jax.lax.scan(zoom, begin, None, length=ZOOMS)
-    return best_split(*_joined(corners, known))
+    zooms = ZOOMS[_is_large(problem)]
+    (known, guess), _ = jax.lax.scan(zoom, (begin, jnp.arange(2, dtype=jnp.int32)), None, length=zooms)
+    return best_split(*_joined(corners, known), start=guess)
 
 
 class _Proof(NamedTuple):
@@ -203,9 +206,9 @@ def _above_line(
 
     def unfinished(state: State) -> Array:
         most = state.cells.excess.max()
-        # More than is asked for has been dropped, or found: no use to go on far below that.
-        given_up = jnp.maximum(state.dropped, state.found)
-        return (most > jnp.maximum(tolerance, given_up)) & (state.halvings < HALVINGS)
+        # Where the utility itself exceeds the line, another line is needed.
+        lost = (state.found > tolerance) | (most <= state.dropped)
+        return (most > tolerance) & ~lost & (state.halvings < HALVINGS)
 
     def halve(state: State) -> State:
         left, right, _ = state.cells
@@ -234,10 +237,8 @@ def _above_line(
 
 def _starting_points(problem: Private, rationality: Float[Array, ""]) -> Float[Array, "G 2"]:
     """Both ends, and where two actions have the odds ODDS for some type, in order."""
-    types, _, actions = problem.follower.shape
-    first, second = np.triu_indices(actions, 1)
-    many = types * len(first) * len(ODDS) > FEW
-    odds = jnp.asarray([0.0] if many else ODDS)
+    first, second = np.triu_indices(problem.follower.shape[2], 1)
+    odds = jnp.asarray([0.0] if _is_large(problem) else ODDS)
     gaps = rationality * (problem.follower[:, :, first] - problem.follower[:, :, second])
     against = problem.prior[:, :, None, None] * (gaps[..., None] - odds[None, None, None])  # [P,2,pairs,odds]
     points = jnp.stack(ties(against[:, 0], against[:, 1]), -1).reshape(-1, 2)
@@ -246,23 +247,48 @@ def _starting_points(problem: Private, rationality: Float[Array, ""]) -> Float[A
     return jnp.concatenate([jnp.array([[1.0, 0.0]]), points, jnp.array([[0.0, 1.0]])])
 
 
+def _is_large(problem: Private) -> bool:
+    types, _, actions = problem.follower.shape
+    return types * actions * (actions - 1) // 2 * len(ODDS) > FEW
+
+
+class _Seen(NamedTuple):
+    """Types' probabilities, how likely each takes an action (log), and what the leader then expects."""
+
+    total: Float[Array, "C P"]
+    log_share: Float[Array, "C P A"]
+    utility: Float[Array, "C P A"]
+
+
+def _seen(problem: Private, rationality: Float[Array, ""], points: Float[Array, "C 2"]) -> _Seen:
+    """Each type's response at each posterior: `private.respond` in few operations, for two states."""
+    weights = points[:, None] * problem.prior[None]  # [C,P,2]
+    total = weights[..., 0] + weights[..., 1]
+    zero, one = (weights[..., s, None] / jnp.where(total > 0, total, 1.0)[..., None] for s in (0, 1))
+
+    def expected(utility: Float[Array, "P 2 A"]) -> Float[Array, "C P A"]:
+        return zero * utility[None, :, 0] + one * utility[None, :, 1]
+
+    values = expected(problem.follower)
+    log_odds = rationality * (values - values.max(2, keepdims=True))
+    log_share = log_odds - jnp.log(jnp.exp(log_odds).sum(2, keepdims=True))
+    return _Seen(total, log_share, expected(problem.leader))
+
+
 def _raises(
     problem: Private, rationality: Float[Array, ""], left: Float[Array, "C 2"], right: Float[Array, "C 2"]
 ) -> Float[Array, " C"]:
     """How far the leader's utility may exceed its chord on each cell."""
     follower, leader = problem.follower, problem.leader
 
-    def at(points: Array) -> tuple[Array, Array, Array, Array]:
-        weights = points[:, None] * problem.prior[None]  # [C,P,2]
-        total = weights.sum(2)
-        posterior = weights / jnp.where(total > 0, total, 1.0)[:, :, None]
-        values = jnp.einsum("cps,psa->cpa", posterior, follower)
-        log_odds = rationality * (values - values.max(2, keepdims=True))
-        utility = jnp.einsum("cps,psa->cpa", posterior, leader)
-        span = utility.max(2) - utility.min(2)
-        return total, jax.nn.log_softmax(log_odds), span, posterior
-
-    (of_left, log_left, span_left, _), (of_right, log_right, span_right, _) = at(left), at(right)
+    at_left, at_right = (_seen(problem, rationality, points) for points in (left, right))
+    of_left, of_right, log_left, log_right = (
+        at_left.total,
+        at_right.total,
+        at_left.log_share,
+        at_right.log_share,
+    )
+    span = jnp.maximum(*(x.utility.max(2) - x.utility.min(2) for x in (at_left, at_right)))
     both = of_left * of_right
     known = both > 0  # else nothing is to be raised: the type knows the state
     masses = (
@@ -279,16 +305,19 @@ def _raises(
         return log_share + jnp.maximum(sign * (slopes[None] - mean), 0.0) * run[:, :, None]
 
     share = jnp.exp(jnp.minimum(jnp.minimum(ahead(log_left, 1.0), ahead(log_right, -1.0)), 0.0))
-    chief = (log_left + log_right).argmax(2)[:, :, None]
+    chances = log_left + log_right
+    chief = (chances >= chances.max(2, keepdims=True)).astype(share.dtype)
+    chief = chief / chief.sum(2, keepdims=True)
 
     def variance(values: Float[Array, "P A"]) -> Array:
         """About the most probable action's value, which is at least the variance; at most span^2 / 4."""
-        values = jnp.broadcast_to(values[None], share.shape)
-        about = (share * (values - jnp.take_along_axis(values, chief, 2)) ** 2).sum(2)
-        return jnp.minimum(about, (values.max(2) - values.min(2)) ** 2 / 4)
+        about = (chief * values[None]).sum(2, keepdims=True)
+        spread = (share * (values[None] - about) ** 2).sum(2)
+        return jnp.minimum(spread, (values.max(1) - values.min(1))[None] ** 2 / 4)
 
     spread = variance(slopes)
-    curvature = 2 * jnp.sqrt(variance(tilt)) * jnp.sqrt(spread) + jnp.maximum(span_left, span_right) * spread
+    curvature = 2 * jnp.sqrt(variance(tilt)) * jnp.sqrt(spread) + span * spread
     roots = jnp.sqrt(of_left) + jnp.sqrt(of_right)
     height = masses * run / jnp.where(known, roots, 1.0) ** 2  # W_L W_R (q_R - q_L)^2 / (...)^2
-    return jnp.where(known, curvature * height, 0.0).sum(1) / 2
+    raised = jnp.where(known, curvature * height, 0.0).sum(1) / 2
+    return jnp.where(jnp.isnan(raised), jnp.inf, raised)  # rationality near the largest number
