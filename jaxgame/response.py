@@ -51,7 +51,7 @@ def quantal_response(
     Raises ValueError for a negative or NaN rationality.
     """
     rationality = jnp.asarray(rationality, values.dtype)
-    if checks.is_concrete(rationality) and not rationality >= 0:
+    if checks.is_concrete(rationality) and not float(rationality) >= 0:
         raise ValueError(f"rationality is {float(rationality)}; it must be at least 0 (infinity is allowed)")
     shortfall = values - values.max(axis=-1, keepdims=True)
     # 0 * inf is NaN: a best action keeps exponent 0 at any rationality, and so does every action at 0.

@@ -21,16 +21,14 @@ from jaxgame.game import Game, full_information_value, no_information_value
 from jaxgame.leader import leader_value
 from jaxgame.record import record
 from jaxgame.response import best_response
+from jaxgame.revision import ENDS, ORDERS, ending
+
+__all__ = ["ENDS", "ORDERS", "STARTS", "Trace", "best_response_dynamics", "starting_offers"]
 
 STARTS = ("selfish", "none", "full", "random")
-ORDERS = ("in_turn", "random", "simultaneous")
-ENDS = ("converged", "cycle", "limit")
 
 # Revisions that gain less, in parts of the leader's range of utility, are not made.
 INDIFFERENT = 1e-9
-
-# States of the process whose values all differ by less are the same state.
-SAME = 1e-9
 
 
 @record
@@ -200,19 +198,4 @@ def _revised(
 
 def _end(entries: _Entry, period: int, *, periodic: bool) -> tuple[Int[Array, ""], Int[Array, ""]]:
     """How the process ended, and after how many steps; `period` steps give every leader a turn."""
-    state = jnp.concatenate([entries.worth, entries.leaders], 1)
-    count = state.shape[0]
-    change = jnp.abs(state[1:] - state[:-1]).max(1) > SAME
-    last_change = jnp.where(change, jnp.arange(1, count), 0).max()
-    # Every leader declined after the last change; drawn at random, they had K turns each.
-    declined = count - 1 - last_change >= (period if periodic else period * period)
-    # Seen before at the same phase of the order, with changes in between.
-    same = jnp.abs(state[:, None] - state[None]).max(2) <= SAME
-    earlier, later = jnp.arange(count)[:, None], jnp.arange(count)[None]
-    changes = jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(change.astype(jnp.int32))])
-    returned = same & (earlier < later) & ((later - earlier) % period == 0)
-    returned &= (changes[:, None] < changes[None]) & periodic
-    cycle = returned.any()
-    first_return = jnp.where(returned, later, count).min()
-    end = jnp.where(declined, 0, jnp.where(cycle, 1, 2))
-    return end, jnp.where(declined, last_change, jnp.where(cycle, first_return, count - 1))
+    return ending(jnp.concatenate([entries.worth, entries.leaders], 1), period, periodic=periodic)

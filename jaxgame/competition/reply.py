@@ -1,0 +1,172 @@
+"""One leader's best response to the others, all heard by the follower (theory, section 4 (1), (2))."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxgame import checks
+from jaxgame.bracket import Bracket
+from jaxgame.competition.ascent import best_ascent
+from jaxgame.competition.closure import best_split, ties
+from jaxgame.competition.private import (
+    MARGIN,
+    TIES,
+    Private,
+    Schemes,
+    check_margin,
+    check_rationality,
+    is_best,
+    message_values,
+    private_problem,
+    scale,
+)
+from jaxgame.competition.restricted import most_likely, obedient_schemes
+from jaxgame.competition.smooth import WIDTH, smooth_closure
+from jaxgame.game import Game
+from jaxgame.leader import MAX_RECOMMENDATIONS, leader_value
+from jaxgame.record import record
+
+METHODS = ("auto", "closure", "program", "gradient")
+
+EXACT = 1e-9  # a bracket narrower than this part of the leader's range is exact
+
+
+@record
+class Reply:
+    """A leader's best response: a scheme and what it is worth.
+
+    `scheme` [S, M] is worth `value.lower` to the leader; no scheme with any number of messages is worth more
+    than `value.upper`. `converged` says that the bracket is narrow, in parts of the leader's range of
+    utility: 1e-9 against a best-responding follower whose ties go to the leader (10 times the margin if they
+    do not, 2e-6 by gradient), 2e-6 against a logit one. `steps` counts what the method does: turns of a line
+    ("closure"), halvings of cells (the same, logit follower), pivots ("program") or gradient steps.
+    """
+
+    scheme: Float[Array, "S M"]
+    value: Bracket
+    converged: Bool[Array, ""]
+    steps: Int[Array, ""]
+
+
+def best_response(
+    game: Game,
+    schemes: Schemes,
+    leader: int | Int[Array, ""],
+    rationality: float | Float[Array, ""] = np.inf,
+    method: str = "auto",
+    tie: str = "favoured",
+    margin: float = MARGIN,
+    messages: int | None = None,
+    key: Array | None = None,
+) -> Reply:
+    """The scheme that serves leader `leader` best, given what the others say.
+
+    `schemes`: one array [S, M_j] for each leader (the leader's own is ignored), messages independent given
+    the state. The follower best-responds if `rationality` is the float infinity, and is logit with a finite
+    one, which may be traced. With best responses and tie "favoured", ties go to the leader and the value is a
+    supremum (a tie is within 1e-11 of what the worst action loses); with "lowest" (index) and "uniform" the
+    scheme keeps off ties by `margin` (in relative likelihood, or parts of the follower's range of utility),
+    and its value is attained.
+
+    `method`: "closure" (two states; exact, M = 2), "program" (best responses with A^P <= 1,024, P types times
+    the others' joint messages; exact, M = A^P, one message for each map from those to actions, or 2 S unless
+    ties are favoured), "gradient" (any game: ascent from random starts drawn with `key`; M = `messages`, S if
+    None, plus S with best responses; the lower end is attained, the upper one is a bound that may be far), or
+    "auto", the first of these that applies. Works under jit and vmap; a traced `leader` needs a common M.
+
+    Raises ValueError for an unknown method or tie, one that does not apply, schemes that do not fit the
+    game, a leader that is not there, a negative rationality and precision below float64.
+
+    >>> import jax
+    >>> jax.config.update("jax_enable_x64", True)
+    >>> import jax.numpy as jnp
+    >>> import jaxgame as jg
+    >>> judge = jg.make_game(                     # two prosecutors; the other one says nothing
+    ...     prior=[0.7, 0.3], follower=[[1.0, 0.0], [0.0, 1.0]], leaders=[[[0.0, 1.0], [0.0, 1.0]]] * 2
+    ... )
+    >>> silent = jnp.ones((2, 1))
+    >>> reply = jg.competition.best_response(judge, (silent, silent), 0)
+    >>> round(float(reply.value.lower), 9), round(float(reply.value.upper), 9)
+    (0.6, 0.6)
+    >>> [round(float(p), 6) for p in reply.scheme[0]]    # 3/7 of the innocent are called guilty
+    [0.571429, 0.428571]
+    """
+    checks.check_choice("method", method, METHODS)
+    checks.check_choice("tie", tie, TIES)
+    check_rationality(rationality)
+    check_margin(margin)
+    problem = private_problem(game, schemes, leader)
+    best = is_best(rationality)
+    types, states, actions = problem.follower.shape
+    small = best and types * np.log(actions) <= np.log(MAX_RECOMMENDATIONS) + 1e-9
+    if method == "auto":
+        method = "closure" if states == 2 else "program" if small else "gradient"
+    if method == "closure" and states != 2:
+        raise ValueError(f"method 'closure' needs two states; game has {states}")
+    if method == "program" and not small:
+        raise ValueError(
+            "method 'program' needs a best-responding follower and A^P <= "
+            f"{MAX_RECOMMENDATIONS}; here rationality is {rationality}, A = {actions} and P = {types}"
+        )
+    if method == "closure":
+        return _two_states(problem, tie, margin) if best else _two_states_logit(problem, rationality)
+    if method == "program":
+        return _program(problem, tie, margin)
+    return _gradient(problem, rationality, tie, margin, messages, key)
+
+
+def _two_states(problem: Private, tie: str, margin: float) -> Reply:
+    """Piecewise linear: the best split is between posteriors where two actions tie, or certainties."""
+    actions = problem.follower.shape[2]
+    first, second = np.triu_indices(actions, 1)
+    gaps = problem.prior[:, :, None] * (problem.follower[:, :, first] - problem.follower[:, :, second])
+    inside = jnp.stack(ties(gaps[:, 0], gaps[:, 1]), -1).reshape(-1, 2)
+    ends = jnp.eye(2)
+    points = jnp.concatenate([ends, inside])
+    split = best_split(points, message_values(problem, points.T, np.inf, "favoured"))
+    scheme = split.scheme
+    if tie != "favoured":
+        aside = [inside * jnp.array([[1.0 + margin, 1.0]]), inside * jnp.array([[1.0, 1.0 + margin]])]
+        points = jnp.concatenate([ends, *(x / x.sum(1, keepdims=True) for x in aside)])
+        scheme = best_split(points, message_values(problem, points.T, np.inf, tie)).scheme
+    lower = message_values(problem, scheme, np.inf, tie).sum()
+    upper = jnp.maximum(split.height + 2 * split.excess, lower)
+    width = EXACT if tie == "favoured" else 10 * margin
+    return Reply(scheme, Bracket(lower, upper), upper - lower <= width * scale(problem), split.turns)
+
+
+def _two_states_logit(problem: Private, rationality: float | Float[Array, ""]) -> Reply:
+    found = smooth_closure(problem, jnp.asarray(rationality, problem.prior.dtype))
+    narrow = found.value.width <= 2 * WIDTH * scale(problem)
+    return Reply(found.scheme, found.value, narrow, found.steps)
+
+
+def _program(problem: Private, tie: str, margin: float) -> Reply:
+    """Of all maps from the follower's private types to actions, which to recommend when."""
+    private = Game(problem.prior, problem.follower, problem.leader[None])
+    below = -1.0 - 2 * (problem.prior * jnp.abs(problem.follower).max(2)).sum()
+    best = leader_value(private, 0, below)
+    if tie == "favoured":
+        return Reply(best.scheme, best.value, best.converged, best.pivots)
+    states = problem.prior.shape[1]
+    few = most_likely(problem, best.scheme, states)  # a vertex uses no more than S
+    scheme = obedient_schemes(problem, few[None], margin)[0]
+    lower = message_values(problem, scheme, np.inf, tie).sum()
+    upper = jnp.maximum(best.value.upper, lower)
+    return Reply(scheme, Bracket(lower, upper), upper - lower <= 10 * margin * scale(problem), best.pivots)
+
+
+def _gradient(
+    problem: Private,
+    rationality: float | Float[Array, ""],
+    tie: str,
+    margin: float,
+    messages: int | None,
+    key: Array | None,
+) -> Reply:
+    states = problem.prior.shape[1]
+    key = jax.random.key(0) if key is None else key
+    found = best_ascent(key, problem, rationality, tie, margin, states if messages is None else messages)
+    narrow = found.value.width <= 2 * WIDTH * scale(problem)
+    return Reply(found.scheme, found.value, narrow, found.steps)
