@@ -1,6 +1,6 @@
 """Games in which several misaligned AI models compete to advise one person, solved in batches."""
 
-from jaxgame import hull, sampling, selection, theorems
+from jaxgame import competition, hull, sampling, selection, theorems
 from jaxgame.batch import run_draws
 from jaxgame.beliefs import Beliefs, action_values, joint_scheme, outcome, update
 from jaxgame.bracket import Bracket
@@ -25,6 +25,7 @@ __all__ = [
     "LeaderBest",
     "action_values",
     "best_response",
+    "competition",
     "full_information_value",
     "game_from_outcomes",
     "game_hull_distance",

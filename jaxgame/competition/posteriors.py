@@ -108,7 +108,9 @@ def pairs(game: Game) -> Pairs:
     found, sure = jnp.take_along_axis(found, order[..., None], 1), jnp.take_along_axis(sure, order, 1)
     complete = (kept.sum(1) <= most).all()
     kept = jnp.take_along_axis(kept, order, 1)
-    return Pairs(found.reshape(-1, states), kept.reshape(-1), (sure & kept).reshape(-1), strict, maps, complete)
+    return Pairs(
+        found.reshape(-1, states), kept.reshape(-1), (sure & kept).reshape(-1), strict, maps, complete
+    )
 
 
 def tied_at_corners(game: Game) -> Bool[Array, "M S"]:

@@ -26,14 +26,15 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from jaxgame import checks
 from jaxgame.bracket import Bracket
 from jaxgame.competition import posteriors
+from jaxgame.competition.equilibrium import LeaderClosure, WorstEquilibrium
+from jaxgame.competition.worst_quantal import closure_quantal, worst_quantal
 from jaxgame.game import Game
-from jaxgame.record import record
-from jaxgame.solve.closure import concave_closure
+from jaxgame.solve.closure import Basis, Closure, concave_closure, corner_basis
 
 # All are parts of a leader's range of utility.
 MARGIN = 1e-9  # a pair is excluded if a leader gains more for certain: rounding is far below
@@ -44,50 +45,24 @@ EQUILIBRIUM = 1e-8  # nobody gains more at a pair of an equilibrium
 PRICES = (0.0, 1.0, 10.0, 1e2, 1e3, 1e4, 1e5)
 
 
-@record
-class WorstEquilibrium:
-    """The follower's least value over equilibria, and an equilibrium near it.
-
-    No equilibrium is worth less than `value.lower`. The law of N public posteriors `posteriors` [N, S] with
-    `weights` [N] and the follower's `responses` [N, T, A], probabilities of actions, is one: no leader gains
-    more than `slack` of its range by revealing more, and `value.upper` is what it is worth.
-    `converged` says that the bracket is no wider than the tolerance. `candidates` counts the posteriors (or
-    intervals of them) examined, `open` those not excluded, `pivots` the largest number of pivots.
-    """
-
-    value: Bracket
-    posteriors: Float[Array, "N S"]
-    weights: Float[Array, " N"]
-    responses: Float[Array, "N T A"]
-    slack: Float[Array, ""]
-    converged: Bool[Array, ""]
-    candidates: Int[Array, ""]
-    open: Int[Array, ""]
-    pivots: Int[Array, ""]
-
-
-@record
-class LeaderClosure:
-    """What a leader earns at best when alone, and a law of N posteriors that attains `value.lower`."""
-
-    value: Bracket
-    posteriors: Float[Array, "N S"]
-    weights: Float[Array, " N"]
-
-
 def worst_equilibrium(
-    game: Game, rationality: float | Float[Array, ""] = math.inf, tolerance: float = 1e-6
+    game: Game,
+    rationality: float | Float[Array, ""] = math.inf,
+    tolerance: float = 1e-6,
+    slack: float = 1e-6,
 ) -> WorstEquilibrium:
     """The follower's least equilibrium value, with a certified bracket (theory, section 4 (1) and (2)) [own].
 
     `rationality` is infinity for best responses, with at most 4 states, or that of a logit follower, with
-    two states (`worst_quantal`). `tolerance` is the width aimed at, in the follower's utility units. A
+    two states (`worst_quantal`); one that is traced must be finite. With a logit follower the equilibrium
+    reported is one up to gains of `slack`, in parts of the leader's range, that is not excluded as an exact
+    one. `tolerance` is the width aimed at, in the follower's utility units. A
     single leader takes its best law of posteriors, and those that tie for it are its equilibria. Ties of the
     follower: whichever best action she takes (see the module). An action counts as best within 1e-9 of its
     gap to another one; both ends are exact to about 1e-9 of the utilities' ranges. Works under jit and vmap.
 
-    Raises ValueError for too many states or pairs (4,096), a tolerance that is not positive, a negative
-    rationality, and precision below float64.
+    Raises ValueError for too many states or pairs (4,096), a tolerance or slack that is not positive, a
+    negative rationality, and precision below float64.
 
     >>> import jax
     >>> jax.config.update("jax_enable_x64", True)
@@ -103,6 +78,10 @@ def worst_equilibrium(
     _check(game, rationality)
     if not tolerance > 0:
         raise ValueError(f"tolerance is {tolerance}; it must be positive")
+    if not slack > 0:
+        raise ValueError(f"slack is {slack}; it must be positive")
+    if _is_finite(rationality):
+        return worst_quantal(game, rationality, tolerance, slack)
     return _best_response(game, tolerance)
 
 
@@ -130,6 +109,8 @@ def leader_closure(
         raise ValueError(
             f"leader is {int(leader)}; it must be from 0 to {leaders - 1}, as game has {leaders}"
         )
+    if _is_finite(rationality):
+        return closure_quantal(game, leader, rationality)
     alone = Game(game.prior, game.follower, game.leaders[leader][None])
     pairs, values = posteriors.pairs(alone), posteriors.values(alone)
     marginal, _ = posteriors.conditional(game.prior)
@@ -154,6 +135,11 @@ def _check(game: Game, rationality: float | Array) -> None:
         )
 
 
+def _is_finite(rationality: float | Array) -> bool:
+    """A traced rationality is taken for finite."""
+    return not checks.is_concrete(rationality) or math.isfinite(float(rationality))
+
+
 def _best_response(game: Game, tolerance: float) -> WorstEquilibrium:
     pairs, values = posteriors.pairs(game), posteriors.values(game)
     marginal, _ = posteriors.conditional(game.prior)
@@ -162,14 +148,14 @@ def _best_response(game: Game, tolerance: float) -> WorstEquilibrium:
     # What the follower loses: the map's own loss for the lower end of her value is the larger one.
     followed = _at_pairs(pairs, values.loss[None])[0]
     every = (pairs.posterior @ values.loss.T).min(1)
-    nothing = jnp.zeros_like(marginal)
-
-    def largest_loss(allowed: Array, loss: Array):  # type: ignore[no-untyped-def]
-        return concave_closure(pairs.posterior, jnp.where(allowed, loss, -jnp.inf), nothing, marginal)
-
     if game.leaders.shape[0] > 1:
-        closure = functools.partial(_closures, pairs)
-        lower, upper, pivots = jax.vmap(closure)(gain, low, high)
+
+        def closures(gain: Array, low: Array, high: Array) -> tuple[Array, Array, Array]:
+            at = functools.partial(_closures, pairs, gain, low, high)
+            sure, most, pivots = jax.vmap(at)(pairs.posterior)
+            return sure.lower, most.upper, pivots
+
+        lower, upper, pivots = jax.vmap(closures)(gain, low, high)
         gains = (lower - gain > MARGIN) & pairs.valid[None]
         # On the region of a map that is not strict the excess may be negative: no vertex may be left out alone.
         by_map = (len(values.gain), len(pairs.maps), -1)
@@ -178,10 +164,13 @@ def _best_response(game: Game, tolerance: float) -> WorstEquilibrium:
         excluded = (gains.reshape(by_map) & counts).reshape(gains.shape).any(0)
         allowed = pairs.valid & ~excluded
         certified = pairs.valid & (upper - gain <= EQUILIBRIUM).all(0)
-        worst = largest_loss(allowed, followed)
-        law = largest_loss(certified & allowed, every)
-        bound, attained, pivots = worst.upper, law.lower, pivots.max()
-        weights, corners = law.weights, law.corner_weights
+        losses = jnp.stack(
+            [jnp.where(allowed, followed, -jnp.inf), jnp.where(allowed & certified, every, -jnp.inf)]
+        )
+        known = jnp.zeros_like(marginal)
+        closure = jax.vmap(concave_closure, (None, 0, None, None))(pairs.posterior, losses, known, marginal)
+        bound, attained, pivots = closure.upper[0], closure.lower[1], pivots.max()
+        weights, corners = closure.weights[1], closure.corner_weights[1]
     else:
         bound, attained, allowed, weights, corners, pivots = _single(
             pairs, values, gain[0], low[0], high[0], marginal, followed, every
@@ -219,10 +208,7 @@ def _single(
     every: Float[Array, " N"],
 ) -> tuple[Array, Array, Array, Array, Array, Array]:
     """A single leader attains its closure at the prior: a loss against it has a price."""
-    sure = concave_closure(pairs.posterior, jnp.where(pairs.sure, gain, -jnp.inf), low, marginal)
-    best = concave_closure(
-        pairs.posterior, jnp.where(pairs.valid, gain, -jnp.inf), high, marginal, sure.basis
-    )
+    sure, best, pivots = _closures(pairs, gain, low, high, marginal)
     short = jnp.maximum(pairs.posterior @ best.multipliers - gain, 0.0)
     short_corners = jnp.maximum(best.multipliers - high, 0.0)
     missed = jnp.maximum(best.upper - sure.lower, 0.0) + ROUNDING
@@ -232,8 +218,12 @@ def _single(
         cost = jnp.where(pairs.valid, followed - price * short, -jnp.inf)
         law = concave_closure(pairs.posterior, cost, -price * short_corners, marginal)
         attains = law.weights @ gain + law.corner_weights @ high >= best.upper - EQUILIBRIUM
-        return law.upper + price * missed, jnp.where(attains, law.weights @ every, -1.0), law.weights, \
-            law.corner_weights
+        return (
+            law.upper + price * missed,
+            jnp.where(attains, law.weights @ every, -1.0),
+            law.weights,
+            law.corner_weights,
+        )
 
     bounds, attained, weights, corners = jax.vmap(priced)(jnp.asarray(PRICES, gain.dtype))
     place = attained.argmax()
@@ -245,23 +235,28 @@ def _single(
         pairs.valid & (short <= EQUILIBRIUM),
         jnp.where(own, best.weights, weights[place]),
         jnp.where(own, best.corner_weights, corners[place]),
-        sure.pivots + best.pivots,
+        pivots,
     )
 
 
 def _closures(
-    pairs: posteriors.Pairs, gain: Float[Array, " N"], low: Float[Array, " S"], high: Float[Array, " S"]
-) -> tuple[Float[Array, " N"], Float[Array, " N"], Int[Array, " N"]]:
-    """At every pair, what one leader attains for certain, what it attains at most, and pivots."""
+    pairs: posteriors.Pairs,
+    gain: Float[Array, " N"],
+    low: Float[Array, " S"],
+    high: Float[Array, " S"],
+    target: Float[Array, " S"],
+) -> tuple[Closure, Closure, Int[Array, ""]]:
+    """What a leader attains for certain at a posterior, what it attains at most, and pivots for both."""
+    values = jnp.where(jnp.stack([pairs.sure, pairs.valid]), gain[None], -jnp.inf)
 
-    def at(target: Array) -> tuple[Array, Array, Array]:
-        sure = concave_closure(pairs.posterior, jnp.where(pairs.sure, gain, -jnp.inf), low, target)
-        most = concave_closure(
-            pairs.posterior, jnp.where(pairs.valid, gain, -jnp.inf), high, target, sure.basis
-        )
-        return sure.lower, most.upper, sure.pivots + most.pivots
+    def after(basis: Basis, these: tuple[Array, Array]) -> tuple[Basis, Closure]:
+        found = concave_closure(pairs.posterior, *these, target, basis)
+        return found.basis, found
 
-    return jax.vmap(at)(pairs.posterior)
+    # Mostly all that is valid is sure, and the second has nothing left to do.
+    _, both = jax.lax.scan(after, corner_basis(target), (values, jnp.stack([low, high])))
+    sure, most = (jax.tree.map(lambda x, i=i: x[i], both) for i in (0, 1))
+    return sure, most, both.pivots.sum(dtype=jnp.int32)
 
 
 def _corners(game: Game, values: posteriors.Values) -> tuple[Float[Array, "K S"], Float[Array, "K S"]]:

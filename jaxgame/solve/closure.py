@@ -112,9 +112,7 @@ def concave_closure(
         return _Walk(basis, worth, finished, walk.pivots + (~finished).astype(jnp.int32))
 
     if start is None:
-        generic = jnp.asarray(np.random.default_rng(0).uniform(1.0, 2.0, size) * PERTURBATION)
-        amounts = jnp.stack([target, target + total * generic.astype(target.dtype)], 1)
-        start = Basis(jnp.arange(size, dtype=jnp.int32), jnp.eye(size, dtype=points.dtype), amounts)
+        start = corner_basis(target)
     most = 4 * (size + count)
     walk = jax.lax.while_loop(
         lambda walk: ~walk.done & (walk.pivots < most),
@@ -145,3 +143,11 @@ def concave_closure(
         basis=walk.basis,
         pivots=walk.pivots,
     )
+
+
+def corner_basis(target: Float[Array, " S"]) -> Basis:
+    """The basis of the corners, from which every closure may start."""
+    size = len(target)
+    generic = jnp.asarray(np.random.default_rng(0).uniform(1.0, 2.0, size) * PERTURBATION, target.dtype)
+    amounts = jnp.stack([target, target + target.sum() * generic], 1)
+    return Basis(jnp.arange(size, dtype=jnp.int32), jnp.eye(size, dtype=target.dtype), amounts)

@@ -1,0 +1,415 @@
+"""The worst equilibrium of simultaneous competition with a logit follower and two states.
+
+Utilities are smooth functions v of the public posterior x of state 1, not linear on regions, so that a grid of
+posteriors takes the place of vertices [own]. On a cell of width w a utility stays within w^2/8 max |v''| of
+its chord. A bound on v'' that holds on the cell only, by the probabilities the follower can give to actions
+other than her favourite there, decays exponentially away from ties. So
+
+- a leader's closure is at least that of the values on the grid, and at most that of those values raised by
+  the cells' errors;
+- a cell holds no equilibrium's posterior if some leader's closure, from below, exceeds its value, from
+  above, on all of it. The least value over laws on the other cells is a linear program, from below;
+- a law on grid points where all leaders are within `slack` of their closures, from above, is an
+  equilibrium up to that, and counts where it is not excluded.
+
+Cells that matter to these programs, and to the closures at their solutions, are split again and again.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxgame.bracket import Bracket
+from jaxgame.competition import posteriors
+from jaxgame.competition.equilibrium import LeaderClosure, WorstEquilibrium
+from jaxgame.game import Game
+from jaxgame.response import quantal_response
+from jaxgame.solve.closure import Closure, concave_closure
+
+UNIFORM = 65  # points of the first grid, besides those around ties
+AROUND_TIES = 12  # on either side of each, at distances that grow by a factor of 3
+ROUNDS = 16
+CLOSURE_ROUNDS = 10
+SPLIT = 32  # cells a round, into PARTS each
+PARTS = 4
+NARROWEST = 1e-14  # no cell is split further
+
+# Rounding of a utility from 0 to 1, and what it gains by a unit of the exponent of her response.
+ROUNDING = 1e-14
+ROUNDING_OF_EXPONENT = 1e-15
+
+STEEPEST = 1e100  # a rationality, in units of her losses, that overflows nothing
+PRICES = (0.0, 1.0, 10.0, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7)
+
+
+class _Problem(NamedTuple):
+    """Utilities from 0 to 1 given state and type: K leaders' and, last, minus the follower's losses."""
+
+    given: Float[Array, "T 2"]
+    at: Float[Array, ""]  # the prior probability of state 1
+    utility: Float[Array, "P T 2 A"]
+    exponent: Float[Array, "T 2 A"]  # of her response
+    rounding: Float[Array, ""]
+
+
+class _Curves(NamedTuple):
+    """At grid points x the utilities, and on cells how far they are from their chords."""
+
+    x: Float[Array, " N"]
+    values: Float[Array, "P N"]
+    errors: Float[Array, "P N_minus_1"]
+
+
+class _Hull(NamedTuple):
+    """The least concave function above values on the grid, and the points that carry it around each."""
+
+    height: Float[Array, " N"]
+    left: Int[Array, " N"]
+    right: Int[Array, " N"]
+
+
+class _Law(NamedTuple):
+    bound: Float[Array, ""]  # no equilibrium loses more
+    attained: Float[Array, ""]
+    cells: Float[Array, " N_minus_1"]  # weights in the program of the bound
+    points: Float[Array, " N"]  # weights of the law
+    open: Bool[Array, " N_minus_1"]
+    gain: Float[Array, ""]  # no leader gains more at the law
+
+
+class _Search(NamedTuple):
+    x: Float[Array, " N"]
+    law: _Law | None  # None until the first
+    rounds: Int[Array, ""]
+    done: Bool[Array, ""]
+
+
+def worst_quantal(
+    game: Game, rationality: float | Float[Array, ""], tolerance: float, slack: float
+) -> WorstEquilibrium:
+    """The follower's least equilibrium value when she responds by logit, for two states; see the module.
+
+    Posteriors [N, 2] of the result are the last grid. With a rationality of 0 all is linear and exact.
+    Where the bracket is wider than the tolerance after 16 rounds, `converged` is False.
+
+    Raises ValueError for other than two states.
+    """
+    problem = _problem(game, rationality)
+    unit = posteriors.values(game).her_unit
+    full = (game.prior * game.follower.max(2)).sum()
+
+    def step(search: _Search) -> _Search:
+        curves = _curves(problem, search.x)
+        law, wanted = (_competing if len(game.leaders) > 1 else _single)(problem, curves, slack)
+        done = ((law.bound - law.attained) * unit <= tolerance) | (search.rounds == ROUNDS)
+        x = jnp.where(done, search.x, _refined(curves, wanted))
+        return _Search(x, law, search.rounds + (~done).astype(jnp.int32), done)
+
+    start = _Search(_first(problem), None, jnp.int32(0), jnp.asarray(False))
+    blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(step, start).law)
+    final = jax.lax.while_loop(lambda search: ~search.done, step, start._replace(law=blank))
+    x, found = final.x, final.law
+    bottom, top = full - unit * found.bound, full - unit * found.attained
+    value = Bracket(jnp.minimum(bottom, top), top)
+    cells = jnp.diff(x) > 0
+    return WorstEquilibrium(
+        value=value,
+        posteriors=jnp.stack([1 - x, x], 1),
+        weights=found.points,
+        responses=jnp.moveaxis(_responses(problem, x), 2, 0),
+        slack=found.gain,
+        converged=value.width <= tolerance,
+        candidates=cells.sum(dtype=jnp.int32),
+        open=(found.open & cells).sum(dtype=jnp.int32),
+        pivots=final.rounds,
+    )
+
+
+def closure_quantal(
+    game: Game, leader: int | Int[Array, ""], rationality: float | Float[Array, ""]
+) -> LeaderClosure:
+    """One leader's closure at the prior when the follower responds by logit, for two states."""
+    alone = Game(game.prior, game.follower, game.leaders[leader][None])
+    problem = _problem(alone, rationality)
+    values = posteriors.values(alone)
+
+    def step(x: Array, _: None) -> tuple[Array, tuple[Array, Array, Array, Array]]:
+        curves = _curves(problem, x)
+        low, high, wanted = _at_prior(problem, curves)
+        return _refined(curves, wanted), (x, low.lower, high.upper, _with_ends(low))
+
+    _, rounds = jax.lax.scan(step, _first(problem), None, length=CLOSURE_ROUNDS)
+    x, lower, upper, weights = (entry[-1] for entry in rounds)
+    base = jnp.stack([1 - problem.at, problem.at]) @ values.base[0]
+    unit = values.unit[0]
+    return LeaderClosure(
+        value=Bracket(unit * lower + base, unit * (upper + problem.rounding) + base),
+        posteriors=jnp.stack([1 - x, x], 1),
+        weights=weights,
+    )
+
+
+def _problem(game: Game, rationality: float | Array) -> _Problem:
+    _, states, _ = game.follower.shape
+    if states != 2:
+        raise ValueError(
+            f"game has {states} states; with a finite rationality two are supported: merge states, or take "
+            "rationality infinity (best responses) for up to 4"
+        )
+    marginal, given = posteriors.conditional(game.prior)
+    values = posteriors.values(game)
+    possible = game.prior[..., None] > 0
+    gains = (game.leaders - game.leaders.min(3, keepdims=True)) / values.unit[:, None, None, None]
+    loss = (game.follower.max(2, keepdims=True) - game.follower) / values.her_unit
+    # What is impossible is worth nothing to leaders, and tells a type that there is none of nothing.
+    gains, loss = jnp.where(possible[None], gains, 0.0), jnp.where(possible, loss, 0.0)
+    steepness = jnp.minimum(jnp.asarray(rationality, loss.dtype) * values.her_unit, STEEPEST)
+    return _Problem(
+        given=given,
+        at=marginal[1],
+        utility=jnp.concatenate([gains, -loss[None]]),
+        exponent=-steepness * loss,
+        rounding=ROUNDING + ROUNDING_OF_EXPONENT * steepness,
+    )
+
+
+def _responses(problem: _Problem, x: Float[Array, " N"]) -> Float[Array, "T A N"]:
+    """Probabilities of actions at posteriors x."""
+    belief, _ = _beliefs(problem, x)
+    exponents = _between(problem.exponent, belief)  # [T,A,N]
+    response = quantal_response(jnp.moveaxis(exponents, 1, 2), 1.0)
+    return jnp.moveaxis(response, 2, 1)
+
+
+def _beliefs(problem: _Problem, x: Float[Array, " N"]) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
+    """Each type's probability of state 1, and the type's probability."""
+    zero, one = problem.given[:, :1] * (1 - x)[None], problem.given[:, 1:] * x[None]
+    weight = zero + one
+    return one / jnp.where(weight > 0, weight, 1.0), weight
+
+
+def _between(ends: Float[Array, "T 2 A"], belief: Float[Array, "T N"]) -> Float[Array, "T A N"]:
+    return ends[:, 0, :, None] * (1 - belief)[:, None] + ends[:, 1, :, None] * belief[:, None]
+
+
+def _curves(problem: _Problem, x: Float[Array, " N"]) -> _Curves:
+    belief, weight = _beliefs(problem, x)
+    response = _responses(problem, x)
+    worth = jax.vmap(_between, (0, None))(problem.utility, belief)  # [P,T,A,N]
+    values = (worth * response[None]).sum(2)
+    values = (values * weight[None]).sum(1)
+
+    # How large each action's probability gets on a cell: log-odds are linear in the belief.
+    exponents = _between(problem.exponent, belief)
+    odds = exponents[:, None] - exponents[:, :, None]  # [T,A,A,N]: of b against a at [a, b]
+    odds = jnp.minimum(odds[..., :-1], odds[..., 1:])
+    largest = 1.0 / jnp.exp(jnp.minimum(odds, 700.0)).sum(2)  # [T,A,C]
+    favourite = (response[..., :-1] + response[..., 1:]).argmax(1)  # [T,C]
+    is_favourite = favourite[:, None] == jnp.arange(response.shape[1])[None, :, None]
+    others = jnp.where(is_favourite, 0.0, largest)
+
+    # |g''| of g = sum_a P(a) worth_a, against the favourite's worth.
+    slope = problem.exponent[:, 1] - problem.exponent[:, 0]  # [T,A]
+    steep = jnp.abs(slope[:, :, None] - slope[:, None]).max(2)  # [T,A]
+    bend = jnp.maximum(steep**2, (steep.max(1, keepdims=True) / 2) ** 2)
+    gap = _gap(problem, belief, is_favourite)  # [P,T,A,C]
+    change = problem.utility[:, :, 1] - problem.utility[:, :, 0]  # [P,T,A]
+    change = jnp.abs(
+        change[..., None]
+        - jnp.where(is_favourite[None], change[..., None], 0.0).sum(2, keepdims=True)
+    )
+    curvature = (others[None] * (bend[None, :, :, None] * gap + 2 * steep[None, :, :, None] * change)).sum(2)
+    # As a function of x: the perspective of g by the type's probability.
+    both = (problem.given[:, 0] * problem.given[:, 1])[:, None] ** 2
+    least = jnp.minimum(weight[:, :-1], weight[:, 1:])
+    stretch = jnp.where(both > 0, both / jnp.where(both > 0, least, 1.0) ** 3, 0.0)
+    width = jnp.diff(x)
+    smooth = (width**2 / 8)[None, None] * stretch[None] * curvature
+    coarse = 2 * jnp.maximum(weight[:, :-1], weight[:, 1:])[None] * (others[None] * gap).sum(2)
+    return _Curves(x, values, jnp.minimum(smooth, coarse).sum(1))
+
+
+def _gap(
+    problem: _Problem, belief: Float[Array, "T N"], is_favourite: Bool[Array, "T A C"]
+) -> Float[Array, "P T A C"]:
+    """The most that an action is worth more or less than the favourite on each cell."""
+
+    def at(belief: Float[Array, "T C"]) -> Float[Array, "P T A C"]:
+        worth = jax.vmap(_between, (0, None))(problem.utility, belief)
+        return jnp.abs(worth - jnp.where(is_favourite[None], worth, 0.0).sum(2, keepdims=True))
+
+    return jnp.maximum(at(belief[:, :-1]), at(belief[:, 1:]))
+
+
+def _first(problem: _Problem) -> Float[Array, " N"]:
+    """A uniform grid and points around all posteriors at which a type is indifferent between two actions."""
+    actions = problem.exponent.shape[2]
+    a, b = np.triu_indices(actions, 1)
+    zero, one = (problem.exponent[:, s, a] - problem.exponent[:, s, b] for s in (0, 1))
+    crossing = zero * problem.given[:, :1] - one * problem.given[:, 1:]
+    tie = zero * problem.given[:, :1] / jnp.where(crossing != 0, crossing, 1.0)  # [T,B]
+    scale = 1.0 / jnp.maximum(jnp.abs(crossing), 1.0)
+    steps = 0.1 * 3.0 ** np.arange(AROUND_TIES)
+    offsets = jnp.asarray(np.concatenate([-steps[::-1], [0.0], steps]), tie.dtype)
+    around = (tie[..., None] + scale[..., None] * offsets[None, None]).reshape(-1)
+    uniform = jnp.asarray(np.linspace(0, 1, UNIFORM), tie.dtype)
+    inside = jnp.where((around > 0) & (around < 1), around, 1.0)
+    x = jnp.concatenate([uniform, problem.at[None], inside])
+    room = jnp.ones(ROUNDS * SPLIT * (PARTS - 1), x.dtype)
+    return jnp.sort(jnp.concatenate([x, room]))
+
+
+def _refined(curves: _Curves, wanted: Bool[Array, " C"]) -> Float[Array, " N"]:
+    """Split the wanted cells, then those with the largest errors; there is room for them at the end of the grid."""
+    x = curves.x
+    width = jnp.diff(x)
+    score = curves.errors.max(0) + jnp.where(wanted, 10.0, 0.0)
+    score = jnp.where(width > NARROWEST, score, 0.0)
+    worth, cells = jax.lax.top_k(score, SPLIT)
+    parts = jnp.asarray(np.arange(1, PARTS) / PARTS, x.dtype)
+    new = x[cells][:, None] + width[cells][:, None] * parts[None]
+    new = jnp.where(worth[:, None] > 0, new, 1.0).reshape(-1)
+    return jnp.sort(jnp.concatenate([x[: -len(new)], new]))
+
+
+def _hull(x: Float[Array, " N"], y: Float[Array, " N"]) -> _Hull:
+    """By a monotone chain."""
+    count = len(x)
+
+    def step(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        kept, top, i = state
+        j, k = kept[jnp.maximum(top - 2, 0)], kept[jnp.maximum(top - 1, 0)]
+        above = (y[k] - y[j]) * (x[i] - x[j]) > (y[i] - y[j]) * (x[k] - x[j])
+        pops = (top >= 2) & ~above
+        place = jnp.where(pops, count, top)
+        return (
+            kept.at[place].set(i, mode="drop"),
+            jnp.where(pops, top - 1, top + 1),
+            jnp.where(pops, i, i + 1),
+        )
+
+    start = (jnp.zeros(count, jnp.int32), jnp.int32(0), jnp.int32(0))
+    kept, top, _ = jax.lax.while_loop(lambda state: state[2] < count, step, start)
+    number = jnp.arange(count, dtype=jnp.int32)
+    on = jnp.zeros(count, bool).at[jnp.where(number < top, kept, count)].set(True, mode="drop")
+    left = jax.lax.cummax(jnp.where(on, number, 0))
+    right = jax.lax.cummin(jnp.where(on, number, count - 1), reverse=True)
+    run = x[right] - x[left]
+    share = jnp.where(run > 0, (x - x[left]) / jnp.where(run > 0, run, 1.0), 0.0)
+    return _Hull(jnp.maximum((1 - share) * y[left] + share * y[right], y), left, right)
+
+
+def _program(problem: _Problem, x: Float[Array, " N"], loss: Float[Array, " N"], ends: Array) -> Closure:
+    """The largest mean of `loss` over laws on x (-inf: left out) and the two ends that average to the prior."""
+    target = jnp.stack([1 - problem.at, problem.at])
+    return concave_closure(jnp.stack([1 - x, x], 1), loss, ends, target)
+
+
+def _with_ends(found: Closure) -> Float[Array, " N"]:
+    """Weights on the grid, whose first and last points are the ends."""
+    return found.weights.at[0].add(found.corner_weights[0]).at[-1].add(found.corner_weights[1])
+
+
+def _cells_program(
+    problem: _Problem, curves: _Curves, allowed: Bool[Array, " C"], extra: Float[Array, " C"], ends: Array
+) -> tuple[Float[Array, ""], Float[Array, " C"]]:
+    """The most that a law on the allowed cells may lose, `extra` on each less; weights of cells."""
+    loss, error = -curves.values[-1], curves.errors[-1]
+    x = jnp.concatenate([curves.x[:-1], curves.x[1:]])
+    most = jnp.concatenate([loss[:-1] + error - extra, loss[1:] + error - extra])
+    found = _program(problem, x, jnp.where(jnp.concatenate([allowed, allowed]), most, -jnp.inf), ends)
+    cells = found.weights.reshape(2, -1).sum(0)
+    return found.upper + problem.rounding, cells
+
+
+def _raised(curves: _Curves, player: int | Array) -> Float[Array, " N"]:
+    """Values on the grid such that what joins them is above the curve."""
+    error = curves.errors[player]
+    zero = jnp.zeros(1, error.dtype)
+    return curves.values[player] + jnp.maximum(
+        jnp.concatenate([zero, error]), jnp.concatenate([error, zero])
+    )
+
+
+def _beside(points: Bool[Array, " N"]) -> Bool[Array, " C"]:
+    """Cells with one of the points as an end."""
+    return points[:-1] | points[1:]
+
+
+def _competing(problem: _Problem, curves: _Curves, slack: float) -> tuple[_Law, Bool[Array, " C"]]:
+    """Bounds by two leaders or more, and the cells that decide them."""
+    x = curves.x
+    leaders = len(curves.values) - 1
+    values, errors = curves.values[:-1], curves.errors[:-1]
+    hull = jax.vmap(_hull, (None, 0))(x, values)
+    above = jax.vmap(lambda player: _hull(x, _raised(curves, player)))(jnp.arange(leaders))
+    short = hull.height - values
+    excluded = (jnp.minimum(short[:, :-1], short[:, 1:]) > errors + problem.rounding).any(0)
+    opened = ~excluded
+    loss = -curves.values[-1]
+    ends = jnp.stack([loss[0], loss[-1]])
+    bound, cells = _cells_program(problem, curves, opened, jnp.zeros_like(errors[0]), ends)
+    beside_open = jnp.concatenate([opened[:1], opened]) | jnp.concatenate([opened, opened[-1:]])
+    certified = (above.height + problem.rounding - values <= slack).all(0) & beside_open
+    law = _program(problem, x, jnp.where(certified, loss, -jnp.inf), ends)
+    points = _with_ends(law)
+
+    # Split the cells of the bound's program and beside the law's points, and what holds closures up there.
+    wanted = cells > 0
+    inner = (law.weights > 0) & certified
+    wanted |= _beside(inner)
+    here = jnp.concatenate([wanted[:1], wanted]) | jnp.concatenate([wanted, wanted[-1:]])
+    carriers = jnp.zeros(len(x), bool)
+    for envelope in (hull, above):
+        for side in (envelope.left, envelope.right):
+            carriers = carriers.at[jnp.where(here[None], side, len(x))].set(True, mode="drop")
+    wanted |= _beside(carriers)
+    return _Law(bound, law.lower, cells, points, opened, jnp.asarray(slack, x.dtype)), wanted
+
+
+def _at_prior(problem: _Problem, curves: _Curves) -> tuple[Closure, Closure, Bool[Array, " C"]]:
+    """The first leader's closure at the prior from below and from above, and the cells that decide it."""
+    value = curves.values[0]
+    ends = jnp.stack([value[0], value[-1]])
+    low = _program(problem, curves.x, value, ends)
+    high = _program(problem, curves.x, _raised(curves, 0), ends)
+    return low, high, _beside((low.weights > 0) | (high.weights > 0))
+
+
+def _single(problem: _Problem, curves: _Curves, slack: float) -> tuple[_Law, Bool[Array, " C"]]:
+    """A single leader attains its closure at the prior: what it misses of it has a price."""
+    x, value = curves.x, curves.values[0]
+    low, high, wanted = _at_prior(problem, curves)
+    line = jnp.stack([1 - x, x], 1) @ high.multipliers
+    short = line - value
+    least = jnp.maximum(jnp.minimum(short[:-1], short[1:]) - curves.errors[0] - problem.rounding, 0.0)
+    missed = jnp.maximum(high.upper - low.lower, 0.0) + 2 * problem.rounding
+    loss = -curves.values[-1]
+    every = jnp.ones_like(least) > 0
+
+    def priced(price: Float[Array, ""]) -> tuple[Array, Array, Array, Array]:
+        ends = jnp.stack([loss[0] - price * short[0], loss[-1] - price * short[-1]])
+        ends = jnp.minimum(ends, jnp.stack([loss[0], loss[-1]]))
+        bound, cells = _cells_program(problem, curves, every, price * least, ends)
+        law = _program(problem, x, loss - price * jnp.maximum(short, 0.0), ends)
+        points = _with_ends(law)
+        # No worse for the leader than the law that it would take on this grid.
+        attains = points @ value >= low.lower - problem.rounding
+        return bound + price * missed, jnp.where(attains, points @ loss, -1.0), cells, points
+
+    bounds, attained, cells, points = jax.vmap(priced)(jnp.asarray(PRICES, x.dtype))
+    place, best = bounds.argmin(), attained.argmax()
+    own = _with_ends(low)
+    fails = attained[best] < 0
+    law = _Law(
+        bound=bounds.min(),
+        attained=jnp.where(fails, own @ loss, attained[best]),
+        cells=cells[place],
+        points=jnp.where(fails, own, points[best]),
+        open=least <= slack,
+        gain=high.upper + problem.rounding - low.lower + problem.rounding,
+    )
+    return law, wanted | (cells[place] > 0) | _beside(law.points > 0)
