@@ -49,19 +49,16 @@ def worst_equilibrium(
     game: Game,
     rationality: float | Float[Array, ""] = math.inf,
     tolerance: float = 1e-6,
-    slack: float = 1e-6,
 ) -> WorstEquilibrium:
     """The follower's least equilibrium value, with a certified bracket (theory, section 4 (1) and (2)) [own].
 
     `rationality` is infinity for best responses, with at most 4 states, or that of a logit follower, with
-    two states (`worst_quantal`); one that is traced must be finite. With a logit follower the equilibrium
-    reported is one up to gains of `slack`, in parts of the leader's range, that is not excluded as an exact
-    one. `tolerance` is the width aimed at, in the follower's utility units. A
+    two states (`worst_quantal`); one that is traced must be finite. `tolerance` is the width aimed at, in the follower's utility units. A
     single leader takes its best law of posteriors, and those that tie for it are its equilibria. Ties of the
     follower: whichever best action she takes (see the module). An action counts as best within 1e-9 of its
     gap to another one; both ends are exact to about 1e-9 of the utilities' ranges. Works under jit and vmap.
 
-    Raises ValueError for too many states or pairs (4,096), a tolerance or slack that is not positive, a
+    Raises ValueError for too many states or pairs (4,096), a tolerance that is not positive, a
     negative rationality, and precision below float64.
 
     >>> import jax
@@ -78,10 +75,8 @@ def worst_equilibrium(
     _check(game, rationality)
     if not tolerance > 0:
         raise ValueError(f"tolerance is {tolerance}; it must be positive")
-    if not slack > 0:
-        raise ValueError(f"slack is {slack}; it must be positive")
     if _is_finite(rationality):
-        return worst_quantal(game, rationality, tolerance, slack)
+        return worst_quantal(game, rationality, tolerance)
     return _best_response(game, tolerance)
 
 

@@ -9,8 +9,9 @@ other than her favourite there, decays exponentially away from ties. So
   the cells' errors;
 - a cell holds no equilibrium's posterior if some leader's closure, from below, exceeds its value, from
   above, on all of it. The least value over laws on the other cells is a linear program, from below;
-- a law on grid points where all leaders are within `slack` of their closures, from above, is an
-  equilibrium up to that, and counts where it is not excluded.
+- a law on grid points where all leaders are at their closures, from above, to within rounding, is an
+  equilibrium. Where a utility is concave its tangents bound it from above and touch it, so that a posterior
+  at which a tangent clears the whole curve can be proven to be at the closure.
 
 Cells that matter to these programs, and to the closures at their solutions, are split again and again.
 """
@@ -26,7 +27,6 @@ from jaxgame.bracket import Bracket
 from jaxgame.competition import posteriors
 from jaxgame.competition.equilibrium import LeaderClosure, WorstEquilibrium
 from jaxgame.game import Game
-from jaxgame.response import quantal_response
 from jaxgame.solve.closure import Closure, concave_closure
 
 UNIFORM = 65  # points of the first grid, besides those around ties
@@ -42,6 +42,7 @@ ROUNDING = 1e-14
 ROUNDING_OF_EXPONENT = 1e-15
 
 STEEPEST = 1e100  # a rationality, in units of her losses, that overflows nothing
+EQUILIBRIUM = 4.0  # roundings that a leader may gain at a posterior of an equilibrium
 PRICES = (0.0, 1.0, 10.0, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7)
 
 
@@ -56,11 +57,19 @@ class _Problem(NamedTuple):
 
 
 class _Curves(NamedTuple):
-    """At grid points x the utilities, and on cells how far they are from their chords."""
+    """Utilities at grid points, how far they get from their chords on cells, and a point above each cell.
+
+    On a cell `chord - under <= v <= chord + over`; v also is below what joins `raised` at the cell's ends to
+    `peak` at `middle` (where v is concave: its tangents, with `raised` = v at the ends).
+    """
 
     x: Float[Array, " N"]
     values: Float[Array, "P N"]
-    errors: Float[Array, "P N_minus_1"]
+    over: Float[Array, "P N_minus_1"]
+    under: Float[Array, "P N_minus_1"]
+    middle: Float[Array, "P N_minus_1"]
+    peak: Float[Array, "P N_minus_1"]
+    raised: Float[Array, "P N"]
 
 
 class _Hull(NamedTuple):
@@ -88,7 +97,7 @@ class _Search(NamedTuple):
 
 
 def worst_quantal(
-    game: Game, rationality: float | Float[Array, ""], tolerance: float, slack: float
+    game: Game, rationality: float | Float[Array, ""], tolerance: float
 ) -> WorstEquilibrium:
     """The follower's least equilibrium value when she responds by logit, for two states; see the module.
 
@@ -103,7 +112,7 @@ def worst_quantal(
 
     def step(search: _Search) -> _Search:
         curves = _curves(problem, search.x)
-        law, wanted = (_competing if len(game.leaders) > 1 else _single)(problem, curves, slack)
+        law, wanted = (_competing if len(game.leaders) > 1 else _single)(problem, curves)
         done = ((law.bound - law.attained) * unit <= tolerance) | (search.rounds == ROUNDS)
         x = jnp.where(done, search.x, _refined(curves, wanted))
         return _Search(x, law, search.rounds + (~done).astype(jnp.int32), done)
@@ -179,9 +188,13 @@ def _problem(game: Game, rationality: float | Array) -> _Problem:
 def _responses(problem: _Problem, x: Float[Array, " N"]) -> Float[Array, "T A N"]:
     """Probabilities of actions at posteriors x."""
     belief, _ = _beliefs(problem, x)
-    exponents = _between(problem.exponent, belief)  # [T,A,N]
-    response = quantal_response(jnp.moveaxis(exponents, 1, 2), 1.0)
-    return jnp.moveaxis(response, 2, 1)
+    return jax.nn.softmax(_between(problem.exponent, belief), axis=1)
+
+
+def _utilities(problem: _Problem, x: Float[Array, " N"]) -> Float[Array, "P N"]:
+    belief, weight = _beliefs(problem, x)
+    worth = jax.vmap(_between, (0, None))(problem.utility, belief)  # [P,T,A,N]
+    return ((worth * _responses(problem, x)[None]).sum(2) * weight[None]).sum(1)
 
 
 def _beliefs(problem: _Problem, x: Float[Array, " N"]) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
@@ -196,40 +209,92 @@ def _between(ends: Float[Array, "T 2 A"], belief: Float[Array, "T N"]) -> Float[
 
 
 def _curves(problem: _Problem, x: Float[Array, " N"]) -> _Curves:
+    def derivative(f):  # type: ignore[no-untyped-def]
+        return lambda x: jax.jvp(f, (x,), (jnp.ones_like(x),))[1]
+
+    def utilities(x: Array) -> Array:
+        return _utilities(problem, x)
+
+    values, slopes = utilities(x), derivative(utilities)(x)
+    bends = derivative(derivative(utilities))(x)
+    second, third, coarse = _derivative_bounds(problem, x)
+
+    # Bounds on v'' on a cell, from its ends or from the cell as a whole.
+    width = jnp.diff(x)[None]
+    ends = jnp.stack([bends[:, :-1], bends[:, 1:]])
+    most = jnp.minimum(ends.max(0) + width / 2 * third, second)
+    least = jnp.maximum(ends.min(0) - width / 2 * third, -second)
+    over = jnp.minimum(width**2 / 8 * jnp.maximum(-least, 0.0), coarse)
+    under = jnp.minimum(width**2 / 8 * jnp.maximum(most, 0.0), coarse)
+
+    # Where v is concave its tangents at the two ends meet above it; any point above both will do.
+    concave = jnp.maximum(most, 0.0) * width**2 / 2 <= ROUNDING / 4
+    bend = slopes[:, :-1] - slopes[:, 1:]
+    rise = values[:, 1:] - values[:, :-1]
+    reach = (rise - slopes[:, 1:] * width) / jnp.where(bend > 0, bend, 1.0)
+    reach = jnp.where(bend > 0, jnp.clip(reach, 0.0, width), width / 2)
+    tangents = jnp.maximum(
+        values[:, :-1] + slopes[:, :-1] * reach, values[:, 1:] - slopes[:, 1:] * (width - reach)
+    )
+    chord = values[:, :-1] + rise * jnp.where(width > 0, reach / jnp.where(width > 0, width, 1.0), 0.0)
+    raise_by = jnp.where(concave, 0.0, over)
+    none = jnp.zeros_like(raise_by[:, :1])
+    raised = values + jnp.maximum(
+        jnp.concatenate([none, raise_by], 1), jnp.concatenate([raise_by, none], 1)
+    )
+    return _Curves(
+        x=x,
+        values=values,
+        over=over,
+        under=under,
+        middle=x[None, :-1] + reach,
+        peak=jnp.where(concave, tangents, chord + over),
+        raised=raised,
+    )
+
+
+def _derivative_bounds(
+    problem: _Problem, x: Float[Array, " N"]
+) -> tuple[Float[Array, "P C"], Float[Array, "P C"], Float[Array, "P C"]]:
+    """On each cell bounds on |v''|, on |v'''|, and on the distance from the chord by the range of v.
+
+    By how probable actions other than the favourite get: all decay exponentially away from ties.
+    """
     belief, weight = _beliefs(problem, x)
     response = _responses(problem, x)
-    worth = jax.vmap(_between, (0, None))(problem.utility, belief)  # [P,T,A,N]
-    values = (worth * response[None]).sum(2)
-    values = (values * weight[None]).sum(1)
-
-    # How large each action's probability gets on a cell: log-odds are linear in the belief.
+    # Log-odds are linear in the belief.
     exponents = _between(problem.exponent, belief)
     odds = exponents[:, None] - exponents[:, :, None]  # [T,A,A,N]: of b against a at [a, b]
     odds = jnp.minimum(odds[..., :-1], odds[..., 1:])
     largest = 1.0 / jnp.exp(jnp.minimum(odds, 700.0)).sum(2)  # [T,A,C]
     favourite = (response[..., :-1] + response[..., 1:]).argmax(1)  # [T,C]
     is_favourite = favourite[:, None] == jnp.arange(response.shape[1])[None, :, None]
-    others = jnp.where(is_favourite, 0.0, largest)
+    others = jnp.where(is_favourite, 0.0, largest)[None]
 
-    # |g''| of g = sum_a P(a) worth_a, against the favourite's worth.
+    # With g = sum_a P(a) worth_a, y = slope_a - mean slope:  P' = P y,  P'' = P (y^2 - Var),
+    # P''' = P (y^3 - 3 y Var - third moment). The favourite's worth may be subtracted from all.
     slope = problem.exponent[:, 1] - problem.exponent[:, 0]  # [T,A]
     steep = jnp.abs(slope[:, :, None] - slope[:, None]).max(2)  # [T,A]
-    bend = jnp.maximum(steep**2, (steep.max(1, keepdims=True) / 2) ** 2)
+    spread = steep.max(1, keepdims=True)
+    first, second = steep, jnp.maximum(steep**2, spread**2 / 4)
+    third = steep**3 + 0.75 * steep * spread**2 + 0.1 * spread**3
+    first, second, third = (bound[None, :, :, None] for bound in (first, second, third))
     gap = _gap(problem, belief, is_favourite)  # [P,T,A,C]
-    change = problem.utility[:, :, 1] - problem.utility[:, :, 0]  # [P,T,A]
-    change = jnp.abs(
-        change[..., None]
-        - jnp.where(is_favourite[None], change[..., None], 0.0).sum(2, keepdims=True)
-    )
-    curvature = (others[None] * (bend[None, :, :, None] * gap + 2 * steep[None, :, :, None] * change)).sum(2)
-    # As a function of x: the perspective of g by the type's probability.
-    both = (problem.given[:, 0] * problem.given[:, 1])[:, None] ** 2
-    least = jnp.minimum(weight[:, :-1], weight[:, 1:])
-    stretch = jnp.where(both > 0, both / jnp.where(both > 0, least, 1.0) ** 3, 0.0)
-    width = jnp.diff(x)
-    smooth = (width**2 / 8)[None, None] * stretch[None] * curvature
-    coarse = 2 * jnp.maximum(weight[:, :-1], weight[:, 1:])[None] * (others[None] * gap).sum(2)
-    return _Curves(x, values, jnp.minimum(smooth, coarse).sum(1))
+    change = (problem.utility[:, :, 1] - problem.utility[:, :, 0])[..., None]  # [P,T,A,1]
+    change = jnp.abs(change - jnp.where(is_favourite[None], change, 0.0).sum(2, keepdims=True))
+    bend = (others * (second * gap + 2 * first * change)).sum(2)  # [P,T,C]
+    twist = (others * (third * gap + 3 * second * change)).sum(2)
+
+    # v is g's perspective, w g(n / w) with n and w linear in x: v'' = g'' both^2 / w^3.
+    both = problem.given[:, 0] * problem.given[:, 1]
+    possible = (both > 0)[:, None]
+    least = jnp.where(possible, jnp.minimum(weight[:, :-1], weight[:, 1:]), 1.0)
+    square = jnp.where(possible, both[:, None] ** 2, 0.0)
+    tilt = jnp.abs(problem.given[:, 1] - problem.given[:, 0])[:, None]
+    second_x = (square / least**3)[None] * bend
+    third_x = (square * both[:, None] / least**5)[None] * twist + 3 * (square * tilt / least**4)[None] * bend
+    coarse = 2 * jnp.maximum(weight[:, :-1], weight[:, 1:])[None] * (others * gap).sum(2)
+    return second_x.sum(1), third_x.sum(1), coarse.sum(1)
 
 
 def _gap(
@@ -266,7 +331,7 @@ def _refined(curves: _Curves, wanted: Bool[Array, " C"]) -> Float[Array, " N"]:
     """Split the wanted cells, then those with the largest errors; there is room for them at the end of the grid."""
     x = curves.x
     width = jnp.diff(x)
-    score = curves.errors.max(0) + jnp.where(wanted, 10.0, 0.0)
+    score = jnp.maximum(curves.over, curves.under).max(0) + jnp.where(wanted, 10.0, 0.0)
     score = jnp.where(width > NARROWEST, score, 0.0)
     worth, cells = jax.lax.top_k(score, SPLIT)
     parts = jnp.asarray(np.arange(1, PARTS) / PARTS, x.dtype)
@@ -317,7 +382,7 @@ def _cells_program(
     problem: _Problem, curves: _Curves, allowed: Bool[Array, " C"], extra: Float[Array, " C"], ends: Array
 ) -> tuple[Float[Array, ""], Float[Array, " C"]]:
     """The most that a law on the allowed cells may lose, `extra` on each less; weights of cells."""
-    loss, error = -curves.values[-1], curves.errors[-1]
+    loss, error = -curves.values[-1], curves.under[-1]
     x = jnp.concatenate([curves.x[:-1], curves.x[1:]])
     most = jnp.concatenate([loss[:-1] + error - extra, loss[1:] + error - extra])
     found = _program(problem, x, jnp.where(jnp.concatenate([allowed, allowed]), most, -jnp.inf), ends)
@@ -325,13 +390,13 @@ def _cells_program(
     return found.upper + problem.rounding, cells
 
 
-def _raised(curves: _Curves, player: int | Array) -> Float[Array, " N"]:
-    """Values on the grid such that what joins them is above the curve."""
-    error = curves.errors[player]
-    zero = jnp.zeros(1, error.dtype)
-    return curves.values[player] + jnp.maximum(
-        jnp.concatenate([zero, error]), jnp.concatenate([error, zero])
-    )
+def _above(curves: _Curves, player: int | Array) -> tuple[Float[Array, " N_and_C"], Float[Array, " N_and_C"]]:
+    """Points such that what joins them is above the curve: those of the grid at even places."""
+    x, middle = curves.x, curves.middle[player]
+    size = 2 * len(x) - 1
+    joined = jnp.zeros(size, x.dtype)
+    raised, peak = curves.raised[player], curves.peak[player]
+    return joined.at[::2].set(x).at[1::2].set(middle), joined.at[::2].set(raised).at[1::2].set(peak)
 
 
 def _beside(points: Bool[Array, " N"]) -> Bool[Array, " C"]:
@@ -339,21 +404,20 @@ def _beside(points: Bool[Array, " N"]) -> Bool[Array, " C"]:
     return points[:-1] | points[1:]
 
 
-def _competing(problem: _Problem, curves: _Curves, slack: float) -> tuple[_Law, Bool[Array, " C"]]:
+def _competing(problem: _Problem, curves: _Curves) -> tuple[_Law, Bool[Array, " C"]]:
     """Bounds by two leaders or more, and the cells that decide them."""
     x = curves.x
     leaders = len(curves.values) - 1
-    values, errors = curves.values[:-1], curves.errors[:-1]
+    values, over = curves.values[:-1], curves.over[:-1]
     hull = jax.vmap(_hull, (None, 0))(x, values)
-    above = jax.vmap(lambda player: _hull(x, _raised(curves, player)))(jnp.arange(leaders))
+    above = jax.vmap(lambda player: _hull(*_above(curves, player)))(jnp.arange(leaders))
     short = hull.height - values
-    excluded = (jnp.minimum(short[:, :-1], short[:, 1:]) > errors + problem.rounding).any(0)
+    excluded = (jnp.minimum(short[:, :-1], short[:, 1:]) > over + problem.rounding).any(0)
     opened = ~excluded
     loss = -curves.values[-1]
     ends = jnp.stack([loss[0], loss[-1]])
-    bound, cells = _cells_program(problem, curves, opened, jnp.zeros_like(errors[0]), ends)
-    beside_open = jnp.concatenate([opened[:1], opened]) | jnp.concatenate([opened, opened[-1:]])
-    certified = (above.height + problem.rounding - values <= slack).all(0) & beside_open
+    bound, cells = _cells_program(problem, curves, opened, jnp.zeros_like(over[0]), ends)
+    certified = (above.height[:, ::2] - values <= EQUILIBRIUM * problem.rounding).all(0)
     law = _program(problem, x, jnp.where(certified, loss, -jnp.inf), ends)
     points = _with_ends(law)
 
@@ -363,11 +427,10 @@ def _competing(problem: _Problem, curves: _Curves, slack: float) -> tuple[_Law, 
     wanted |= _beside(inner)
     here = jnp.concatenate([wanted[:1], wanted]) | jnp.concatenate([wanted, wanted[-1:]])
     carriers = jnp.zeros(len(x), bool)
-    for envelope in (hull, above):
-        for side in (envelope.left, envelope.right):
-            carriers = carriers.at[jnp.where(here[None], side, len(x))].set(True, mode="drop")
+    for side in (hull.left, hull.right, above.left[:, ::2] // 2, above.right[:, ::2] // 2):
+        carriers = carriers.at[jnp.where(here[None], side, len(x))].set(True, mode="drop")
     wanted |= _beside(carriers)
-    return _Law(bound, law.lower, cells, points, opened, jnp.asarray(slack, x.dtype)), wanted
+    return _Law(bound, law.lower, cells, points, opened, EQUILIBRIUM * problem.rounding), wanted
 
 
 def _at_prior(problem: _Problem, curves: _Curves) -> tuple[Closure, Closure, Bool[Array, " C"]]:
@@ -375,17 +438,19 @@ def _at_prior(problem: _Problem, curves: _Curves) -> tuple[Closure, Closure, Boo
     value = curves.values[0]
     ends = jnp.stack([value[0], value[-1]])
     low = _program(problem, curves.x, value, ends)
-    high = _program(problem, curves.x, _raised(curves, 0), ends)
-    return low, high, _beside((low.weights > 0) | (high.weights > 0))
+    raised = jnp.stack([curves.raised[0, 0], curves.raised[0, -1]])
+    high = _program(problem, *_above(curves, 0), raised)
+    above = (high.weights > 0)[1::2] | _beside((high.weights > 0)[::2])
+    return low, high, _beside(low.weights > 0) | above
 
 
-def _single(problem: _Problem, curves: _Curves, slack: float) -> tuple[_Law, Bool[Array, " C"]]:
+def _single(problem: _Problem, curves: _Curves) -> tuple[_Law, Bool[Array, " C"]]:
     """A single leader attains its closure at the prior: what it misses of it has a price."""
     x, value = curves.x, curves.values[0]
     low, high, wanted = _at_prior(problem, curves)
     line = jnp.stack([1 - x, x], 1) @ high.multipliers
     short = line - value
-    least = jnp.maximum(jnp.minimum(short[:-1], short[1:]) - curves.errors[0] - problem.rounding, 0.0)
+    least = jnp.maximum(jnp.minimum(short[:-1], short[1:]) - curves.over[0] - problem.rounding, 0.0)
     missed = jnp.maximum(high.upper - low.lower, 0.0) + 2 * problem.rounding
     loss = -curves.values[-1]
     every = jnp.ones_like(least) > 0
@@ -409,7 +474,7 @@ def _single(problem: _Problem, curves: _Curves, slack: float) -> tuple[_Law, Boo
         attained=jnp.where(fails, own @ loss, attained[best]),
         cells=cells[place],
         points=jnp.where(fails, own, points[best]),
-        open=least <= slack,
+        open=least <= 0,
         gain=high.upper + problem.rounding - low.lower + problem.rounding,
     )
     return law, wanted | (cells[place] > 0) | _beside(law.points > 0)
