@@ -10,7 +10,7 @@ from tests.reference import competition as reference
 
 
 def instances(seed: int, count: int, points: int, size: int):
-    """Points, values, corners, targets [count, ...]: also targets at points, on faces, repeated points, ties."""
+    """Points, values, corners, targets [count, ...]: targets at points, on faces, repeated points, ties."""
     rng = np.random.default_rng(seed)
     places = rng.dirichlet(np.ones(size), (count, points))
     places[: count // 2, :, 0] *= rng.random((count // 2, points)) < 0.6

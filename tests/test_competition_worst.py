@@ -1,4 +1,4 @@
-"""The worst equilibrium of simultaneous competition: closed forms, intervals, HiGHS, lattices, and the bound."""
+"""The worst equilibrium of simultaneous competition: closed forms, intervals, HiGHS, lattices, the bound."""
 
 import functools
 import math
@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import expit
 
 import jaxgame as jg
 from jaxgame import competition
@@ -21,7 +22,7 @@ def judge(*leaders, prior=0.3) -> jg.Game:
 
 
 @functools.cache
-def worst():
+def worst_one():
     return jax.jit(competition.worst_equilibrium)
 
 
@@ -81,11 +82,11 @@ def check_law(game: jg.Game, found, atol=1e-9):
 @pytest.mark.parametrize("prior", [0.3, 0.1, 0.45])
 def test_the_judge(prior):
     """Prosecutor and defender reveal all; prosecutors alone leave her at 1 - prior, one gets 2 prior."""
-    both = worst()(judge(PROSECUTOR, DEFENDER, prior=prior))
+    both = worst_one()(judge(PROSECUTOR, DEFENDER, prior=prior))
     assert float(both.value.lower) == pytest.approx(1.0, abs=1e-12)
     assert float(both.value.upper) == pytest.approx(1.0, abs=1e-12)
-    alike = worst()(judge(PROSECUTOR, PROSECUTOR, prior=prior))
-    alone = worst()(judge(PROSECUTOR, prior=prior))
+    alike = worst_one()(judge(PROSECUTOR, PROSECUTOR, prior=prior))
+    alone = worst_one()(judge(PROSECUTOR, prior=prior))
     for found, leaders in ((alike, 2), (alone, 1)):
         assert float(found.value.lower) == pytest.approx(1 - prior, abs=1e-9)
         assert float(found.value.upper) == pytest.approx(1 - prior, abs=1e-9)
@@ -97,8 +98,8 @@ def test_the_judge(prior):
 
 
 def test_a_prosecutor_of_a_judge_already_convinced_says_nothing():
-    """At prior .6 she convicts anyway; full revelation remains an equilibrium, no information is the worst."""
-    found = worst()(judge(PROSECUTOR, PROSECUTOR, prior=0.6))
+    """At prior .6 she convicts anyway; full revelation is an equilibrium, no information the worst."""
+    found = worst_one()(judge(PROSECUTOR, PROSECUTOR, prior=0.6))
     assert float(found.value.lower) == pytest.approx(0.6, abs=1e-9)
     assert float(found.value.upper) == pytest.approx(0.6, abs=1e-9)
 
@@ -108,7 +109,7 @@ def test_one_state_and_one_action():
     lonely = jg.make_game([1.0], [[0.2, 0.7]], [[[0.1, 0.0]], [[0.0, 1.0]]])
     idle = jg.make_game([0.4, 0.6], [[0.5], [1.0]], [[[0.1], [0.0]], [[0.0], [1.0]]])
     for game, value in ((lonely, 0.7), (idle, 0.8)):
-        found = worst()(game)
+        found = worst_one()(game)
         assert float(found.value.lower) == pytest.approx(value, abs=1e-12)
         assert float(found.value.upper) == pytest.approx(value, abs=1e-12)
 
@@ -136,7 +137,8 @@ def test_no_draw_violates_the_bound(states, actions, leaders):
     batch = games(2, 64, leaders, states, actions)
     near = games(3, 64, leaders, states, actions, mixed=True)
     # Near the hull the bound says something: there 2 eps is less than what information is worth.
-    batch = stacked(batch.prior, 0.9 * near.follower + 0.1 * batch.follower, near.leaders)
+    part = jnp.linspace(0.02, 1, 64)[:, None, None, None]
+    batch = stacked(batch.prior, (1 - part) * near.follower + part * batch.follower, near.leaders)
     distance = jax.jit(jax.vmap(lambda game: jg.game_hull_distance(game, "state").distance.upper))(batch)
     found, full = batched()(batch), full_information(batch)
     none = np.asarray(jax.vmap(jg.no_information_value)(batch))
@@ -219,7 +221,7 @@ def test_alike_leaders_are_one_with_nobody_to_beat():
 
 
 def test_a_single_leader_takes_its_best():
-    """Its value is that of the program for outcomes; of a unique best law both ends are the follower's value."""
+    """Its value is that of the program for outcomes; for a unique best law both ends are hers."""
     batch = games(11, 64, 1, 3, 3)
     found = batched()(batch)
     closure = jax.jit(jax.vmap(lambda game: competition.leader_closure(game, 0)))(batch)
@@ -265,26 +267,26 @@ def test_two_actions_that_she_never_tells_apart_bracket_all_tie_rules():
     """Convict harshly or mildly is the same to her: a prosecutor who wants it harsh has that or has not.
 
     By a rule for harshness two such prosecutors accept any posterior from 1/2 on and 0: she may be left at
-    no information, .7. By a rule for mildness nothing is to be gained by them, and the same is an equilibrium.
+    no information, .7. By a rule for mildness they gain nothing, and the same is an equilibrium.
     A defender who wants only the harsh verdict avoided gains by revealing under one rule alone.
     """
     follower = [[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]
     harsh = [[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]
     spare = [[1.0, 0.0, 1.0], [1.0, 0.0, 1.0]]
-    alike = worst()(jg.make_game([0.7, 0.3], follower, [harsh, harsh]))
+    alike = worst_one()(jg.make_game([0.7, 0.3], follower, [harsh, harsh]))
     assert float(alike.value.lower) == pytest.approx(0.7, abs=1e-9)
     assert float(alike.value.upper) == pytest.approx(0.7, abs=1e-9)
     # Mildly always: neither loses or gains anything, so that no information is an equilibrium.
-    split = worst()(jg.make_game([0.7, 0.3], follower, [harsh, spare]))
+    split = worst_one()(jg.make_game([0.7, 0.3], follower, [harsh, spare]))
     assert float(split.value.lower) == pytest.approx(0.7, abs=1e-9)
     assert float(split.value.upper) >= 0.7 - 1e-9
 
 
 def test_an_action_best_at_one_posterior_only():
-    """Abstaining pays .5, the best only at 1/2: a leader may hope for it there, or not, as she breaks ties."""
+    """Abstaining pays .5, the best only at 1/2: a leader may hope for it there, or not."""
     follower = [[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]]
     wants = [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]]
-    found = worst()(jg.make_game([0.7, 0.3], follower, [wants, wants]))
+    found = worst_one()(jg.make_game([0.7, 0.3], follower, [wants, wants]))
     # If she never abstains they accept no information, .7; if she does at 1/2, they reveal up to it.
     assert float(found.value.lower) == pytest.approx(0.7, abs=1e-9)
     assert float(found.value.upper) == pytest.approx(0.7, abs=1e-9)
@@ -307,7 +309,7 @@ def test_states_of_probability_0_matter_to_nobody():
         few, many = batched()(batch), batched()(wider)
         np.testing.assert_allclose(few.value.lower, many.value.lower, atol=1e-9)
         np.testing.assert_allclose(few.value.upper, many.value.upper, atol=1e-9)
-    certain = worst()(jg.make_game([0.0, 1.0], np.eye(2), [PROSECUTOR, DEFENDER]))
+    certain = worst_one()(jg.make_game([0.0, 1.0], np.eye(2), [PROSECUTOR, DEFENDER]))
     assert float(certain.value.lower) == float(certain.value.upper) == 1.0
 
 
@@ -324,7 +326,7 @@ def test_a_batch_equals_one_by_one():
     batch = games(16, 64, 2, 2, 3)
     together = batched()(batch)
     for i in range(64):
-        alone = worst()(one(batch, i))
+        alone = worst_one()(one(batch, i))
         assert float(together.value.lower[i]) == pytest.approx(float(alone.value.lower), abs=1e-12)
         assert float(together.value.upper[i]) == pytest.approx(float(alone.value.upper), abs=1e-12)
 
@@ -339,10 +341,139 @@ def test_bad_input_is_named():
         competition.worst_equilibrium(game, math.nan)
     with pytest.raises(ValueError, match="leader is 2; it must be from 0 to 1, as game has 2"):
         competition.leader_closure(game, 2)
-    with pytest.raises(ValueError, match="game has 5 states; .* at most 4: merge states"):
+    with pytest.raises(ValueError, match=r"game has 5 states; .* at most 4: merge states"):
         competition.worst_equilibrium(one(games(0, 1, 2, 5, 2), 0))
     with pytest.raises(ValueError, match="4 states, 6 actions and 2 types make 13104 pairs"):
         competition.worst_equilibrium(one(games(0, 1, 2, 4, 6, 2), 0))
     low = jax.tree.map(lambda x: x.astype(jnp.float32), game)
     with pytest.raises(ValueError, match="game is float32; closures need float64"):
         competition.worst_equilibrium(low)
+
+
+# A logit follower
+
+
+@functools.cache
+def logit():
+    return jax.jit(competition.worst_equilibrium)
+
+
+def tangent(rationality: float) -> float:
+    """Where the line from (0, v(0)) touches v(x) = 1 / (1 + exp(-rationality (2 x - 1))), by bisection."""
+
+    def v(x):
+        return expit(rationality * (2 * x - 1))
+
+    low, high = 0.5, 1.0
+    for _ in range(100):
+        x = (low + high) / 2
+        rising = 2 * rationality * v(x) * (1 - v(x)) * x > v(x) - v(0)
+        low, high = (x, high) if rising else (low, x)
+    return high
+
+
+def test_a_logit_judge_and_her_prosecutor():
+    """Of no help to the prosecutor at first, then of ever more: its value falls from .5, then rises to .6."""
+    values = []
+    closure = jax.jit(lambda game, rationality: competition.leader_closure(game, 0, rationality))
+    game = judge(PROSECUTOR)
+    prior, follower, leaders = (np.asarray(x) for x in (game.prior, game.follower, game.leaders))
+    for rationality in (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, 1000.0):
+        found = closure(game, rationality)
+        value = reference.logit_closure(prior, follower, leaders[0], rationality)
+        assert float(found.value.lower) == pytest.approx(value, abs=1e-8)
+        assert 0 <= float(found.value.width) <= 1e-9
+        np.testing.assert_allclose(found.weights @ found.posteriors, [0.7, 0.3], atol=1e-12)
+        values.append(value)
+    assert values[0] == 0.5 and values[1] > values[2] + 0.01 and values[2] < values[3] < values[6]
+    # At rationality r the tangent touches where 1 / r log r is what is lost: 6e-6 of .6 at a million.
+    last = closure(game, 1e6).value
+    assert float(last.lower) == pytest.approx(0.6, abs=1e-5) and float(last.width) <= 1e-8
+
+
+@pytest.mark.parametrize("leaders", [2, pytest.param(1, marks=pytest.mark.slow)])
+def test_logit_judges_worst_equilibrium_by_the_tangent(leaders):
+    """Prosecutors are at their closure at 0 and from the tangent's point on; the worst is these two."""
+    for rationality in (3.0, 10.0, 100.0, 1000.0):
+        touch = tangent(rationality)
+        v = [expit(rationality * (2 * x - 1)) for x in (0.0, touch)]
+        worth = [1 - v[0], touch * v[1] + (1 - touch) * (1 - v[1])]
+        exact = (1 - 0.3 / touch) * worth[0] + 0.3 / touch * worth[1]
+        found = logit()(judge(*[PROSECUTOR] * leaders), rationality)
+        assert float(found.value.lower) <= exact + 1e-12
+        assert float(found.value.upper) >= exact - 1e-7  # its posteriors are at the closure within rounding
+        assert float(found.value.width) <= 1e-6 and bool(found.converged)
+
+
+def test_a_logit_judge_with_both_learns_all():
+    for rationality in (10.0, 1000.0, 1e6):
+        found = logit()(judge(PROSECUTOR, DEFENDER), rationality)
+        right = 1 / (1 + math.exp(-rationality))
+        assert float(found.value.upper) == pytest.approx(right, abs=1e-12)
+        assert float(found.value.lower) == pytest.approx(right, abs=1e-6)
+
+
+def test_rationality_0_is_exact_and_any_size_is_finite():
+    """Uniform play whatever is known: one value. And nothing overflows, down to states that are certain."""
+    for game in (judge(PROSECUTOR, DEFENDER), judge(PROSECUTOR, PROSECUTOR)):
+        found = logit()(game, 0.0)
+        assert float(found.value.lower) == pytest.approx(0.5, abs=1e-12)
+        assert float(found.value.upper) == pytest.approx(0.5, abs=1e-12)
+    for prior in (0.3, 0.0, 1.0):
+        for rationality in (1e6, 1e12, 1e300):
+            game = judge(PROSECUTOR, PROSECUTOR, prior=prior)
+            found = logit()(game, rationality)
+            assert all(np.isfinite(np.asarray(x)).all() for x in jax.tree.leaves(found))
+            assert float(found.value.lower) <= max(prior, 1 - prior) + 1e-4
+            assert float(found.value.upper) >= max(prior, 1 - prior) - 1e-4
+
+
+@functools.cache
+def logit_batched():
+    return jax.jit(jax.vmap(competition.worst_equilibrium, (0, None)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("leaders", "actions", "types"), [(2, 3, 1), (3, 2, 1), (2, 2, 2), (1, 3, 1)])
+def test_logit_brackets_agree_with_a_grid(leaders, actions, types):
+    """The grid's hull and its set of equilibria are off by its step, 2e-5: so is the value, times a slope."""
+    batch = games(17, 16, leaders, 2, actions, types)
+    for rationality in (2.0, 20.0, 200.0):
+        found = logit_batched()(batch, rationality)
+        assert bool(found.converged.all())
+        for i in range(16):
+            prior, follower, theirs = arrays(batch, i)
+            if leaders > 1:
+                grid = reference.logit_worst(prior, follower, theirs, rationality, 1e-13, 50_000)
+                assert float(found.value.lower[i]) - 1e-5 <= grid <= float(found.value.upper[i]) + 1e-5
+            # The law averages to the prior and is worth what is said.
+            x, weights = np.asarray(found.posteriors[i]), np.asarray(found.weights[i])
+            np.testing.assert_allclose(weights @ x, prior.sum(0), atol=1e-12)
+            worth = weights @ reference.logit_values(prior, follower, follower, rationality, x[:, 1])
+            assert worth == pytest.approx(float(found.value.upper[i]), abs=1e-9)
+            response = reference.logit(prior, follower, rationality, x[:, 1])
+            np.testing.assert_allclose(found.responses[i], response, atol=1e-9)
+            gains = []
+            for leader in theirs:
+                at = reference.logit_values(prior, follower, leader, rationality, x[:, 1])
+                hull = np.interp(x[:, 1], *reference.upper_hull(x[:, 1], at))
+                total = np.interp(prior.sum(0)[1], *reference.upper_hull(x[:, 1], at))
+                gains.append(weights @ (hull - at) if leaders > 1 else total - weights @ at)
+            assert max(gains) <= 1e-11
+
+
+@pytest.mark.slow
+def test_the_more_rational_the_nearer_to_best_responses():
+    batch = games(18, 16, 2, 2, 3)
+    best = batched()(batch)
+    distance = [
+        float(jnp.abs(logit_batched()(batch, rationality).value.upper - best.value.upper).max())
+        for rationality in (10.0, 1e3, 1e5)
+    ]
+    assert distance[0] > 10 * distance[1] and distance[1] > 10 * distance[2]
+    assert distance[2] < 1e-4
+
+
+def test_logit_needs_two_states():
+    with pytest.raises(ValueError, match="game has 3 states; with a finite rationality two are supported"):
+        competition.worst_equilibrium(one(games(0, 1, 2, 3, 2), 0), 2.0)

@@ -94,7 +94,7 @@ def pairs(game: Game) -> Pairs:
     strict = depth > TIED
     sure = valid & strict[:, None] & (slack >= -OUTSIDE * depth[:, None])
 
-    # Of vertices that come several times the first, the sure ones before the others, and no more than there can be.
+    # Of vertices that come several times the first, sure ones before others, no more than there can be.
     order = jnp.argsort(jnp.where(sure, 0, jnp.where(valid, 1, 2)), axis=1)
     found, valid, sure = (
         jnp.take_along_axis(x, order.reshape(order.shape + (1,) * (x.ndim - 2)), 1)
@@ -171,16 +171,16 @@ def _choices(types: int, states: int, actions: int) -> np.ndarray:
     """Choices [C, S - 1] of binding constraints, of T (A - 1) rows of obedience and S of non-negativity."""
     if states > MAX_STATES:
         raise ValueError(
-            f"game has {states} states; worst equilibria and closures over posteriors support at most {MAX_STATES}: "
-            "merge states"
+            f"game has {states} states; worst equilibria and closures over posteriors support at most "
+            f"{MAX_STATES}: merge states"
         )
     rows = types * (actions - 1) + states
     count = actions**types * math.comb(rows, states - 1)
     if count > MAX_PAIRS:
         raise ValueError(
-            f"{states} states, {actions} actions and {types} types make {count} pairs of a map type -> action and "
-            f"a choice of {states - 1} of its {rows} constraints; at most {MAX_PAIRS} are supported: use "
-            "fewer types, actions or states"
+            f"{states} states, {actions} actions and {types} types make {count} pairs of a map type -> "
+            f"action and a choice of {states - 1} of its {rows} constraints; at most {MAX_PAIRS} are "
+            "supported: use fewer types, actions or states"
         )
     choices = list(itertools.combinations(range(rows), states - 1))
     return np.array(choices, dtype=int).reshape(len(choices), states - 1)
@@ -193,7 +193,7 @@ def _most_vertices(facets: int, states: int) -> int:
 
 def _obedience(game: Game) -> Float[Array, "M Q S"]:
     """Rows that are at least 0 where each map is best, scaled to a largest entry of 1."""
-    types, states, actions = game.follower.shape
+    types, _, actions = game.follower.shape
     maps, others = _maps(types, actions)
     _, given = conditional(game.prior)
     rows = []

@@ -53,7 +53,8 @@ def worst_equilibrium(
     """The follower's least equilibrium value, with a certified bracket (theory, section 4 (1) and (2)) [own].
 
     `rationality` is infinity for best responses, with at most 4 states, or that of a logit follower, with
-    two states (`worst_quantal`); one that is traced must be finite. `tolerance` is the width aimed at, in the follower's utility units. A
+    two states (`worst_quantal`); one that is traced must be finite. `tolerance` is
+    the width aimed at, in the follower's utility units. A
     single leader takes its best law of posteriors, and those that tie for it are its equilibria. Ties of the
     follower: whichever best action she takes (see the module). An action counts as best within 1e-9 of its
     gap to another one; both ends are exact to about 1e-9 of the utilities' ranges. Works under jit and vmap.
@@ -152,7 +153,7 @@ def _best_response(game: Game, tolerance: float) -> WorstEquilibrium:
 
         lower, upper, pivots = jax.vmap(closures)(gain, low, high)
         gains = (lower - gain > MARGIN) & pairs.valid[None]
-        # On the region of a map that is not strict the excess may be negative: no vertex may be left out alone.
+        # On the region of a map that is not strict the excess may be negative: all vertices go, or none.
         by_map = (len(values.gain), len(pairs.maps), -1)
         nowhere = (gains | ~pairs.valid[None]).reshape(by_map).all(2, keepdims=True)
         counts = pairs.strict[None, :, None] | nowhere

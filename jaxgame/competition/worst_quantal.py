@@ -1,6 +1,6 @@
 """The worst equilibrium of simultaneous competition with a logit follower and two states.
 
-Utilities are smooth functions v of the public posterior x of state 1, not linear on regions, so that a grid of
+Utilities are smooth functions v of the public posterior x of state 1, not linear on regions: a grid of
 posteriors takes the place of vertices [own]. On a cell of width w a utility stays within w^2/8 max |v''| of
 its chord. A bound on v'' that holds on the cell only, by the probabilities the follower can give to actions
 other than her favourite there, decays exponentially away from ties. So
@@ -16,6 +16,7 @@ other than her favourite there, decays exponentially away from ties. So
 Cells that matter to these programs, and to the closures at their solutions, are split again and again.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -41,6 +42,7 @@ NARROWEST = 1e-14  # no cell is split further
 ROUNDING = 1e-14
 ROUNDING_OF_EXPONENT = 1e-15
 
+COLLINEAR = 1e-16  # a point that is no higher above an edge is on it
 STEEPEST = 1e100  # a rationality, in units of her losses, that overflows nothing
 EQUILIBRIUM = 4.0  # roundings that a leader may gain at a posterior of an equilibrium
 PRICES = (0.0, 1.0, 10.0, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7)
@@ -91,18 +93,18 @@ class _Law(NamedTuple):
 
 class _Search(NamedTuple):
     x: Float[Array, " N"]
-    law: _Law | None  # None until the first
+    law: _Law
     rounds: Int[Array, ""]
     done: Bool[Array, ""]
 
 
-def worst_quantal(
-    game: Game, rationality: float | Float[Array, ""], tolerance: float
-) -> WorstEquilibrium:
+def worst_quantal(game: Game, rationality: float | Float[Array, ""], tolerance: float) -> WorstEquilibrium:
     """The follower's least equilibrium value when she responds by logit, for two states; see the module.
 
-    Posteriors [N, 2] of the result are the last grid. With a rationality of 0 all is linear and exact.
-    Where the bracket is wider than the tolerance after 16 rounds, `converged` is False.
+    Posteriors [N, 2] of the result are the last grid; `slack` is a few roundings: 4e-14 of a
+    leader's range, and 4e-15 for each unit of the exponent of her response. With a
+    rationality of 0 all is linear and exact. Where the bracket is wider than the tolerance after 16
+    rounds, `converged` is False.
 
     Raises ValueError for other than two states.
     """
@@ -110,18 +112,24 @@ def worst_quantal(
     unit = posteriors.values(game).her_unit
     full = (game.prior * game.follower.max(2)).sum()
 
-    def step(search: _Search) -> _Search:
-        curves = _curves(problem, search.x)
+    def judged(x: Float[Array, " N"]) -> tuple[_Law, Float[Array, " N"]]:
+        curves = _curves(problem, x)
         law, wanted = (_competing if len(game.leaders) > 1 else _single)(problem, curves)
+        return law, _refined(curves, wanted)
+
+    def step(search: _Search) -> _Search:
+        law, finer = judged(search.x)
         done = ((law.bound - law.attained) * unit <= tolerance) | (search.rounds == ROUNDS)
-        x = jnp.where(done, search.x, _refined(curves, wanted))
+        x = jnp.where(done, search.x, finer)
         return _Search(x, law, search.rounds + (~done).astype(jnp.int32), done)
 
-    start = _Search(_first(problem), None, jnp.int32(0), jnp.asarray(False))
-    blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(step, start).law)
-    final = jax.lax.while_loop(lambda search: ~search.done, step, start._replace(law=blank))
+    first = _first(problem)
+    blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(judged, first)[0])
+    start = _Search(first, blank, jnp.int32(0), jnp.asarray(False))
+    final = jax.lax.while_loop(lambda search: ~search.done, step, start)
     x, found = final.x, final.law
-    bottom, top = full - unit * found.bound, full - unit * found.attained
+    # Nothing is worth more than 1 of these units, whatever rounding may add at a huge rationality.
+    bottom, top = full - unit * jnp.minimum(found.bound, 1.0), full - unit * found.attained
     value = Bracket(jnp.minimum(bottom, top), top)
     cells = jnp.diff(x) > 0
     return WorstEquilibrium(
@@ -155,7 +163,7 @@ def closure_quantal(
     base = jnp.stack([1 - problem.at, problem.at]) @ values.base[0]
     unit = values.unit[0]
     return LeaderClosure(
-        value=Bracket(unit * lower + base, unit * (upper + problem.rounding) + base),
+        value=Bracket(unit * lower + base, unit * jnp.minimum(upper + problem.rounding, 1.0) + base),
         posteriors=jnp.stack([1 - x, x], 1),
         weights=weights,
     )
@@ -209,7 +217,7 @@ def _between(ends: Float[Array, "T 2 A"], belief: Float[Array, "T N"]) -> Float[
 
 
 def _curves(problem: _Problem, x: Float[Array, " N"]) -> _Curves:
-    def derivative(f):  # type: ignore[no-untyped-def]
+    def derivative(f: Callable[[Array], Array]) -> Callable[[Array], Array]:
         return lambda x: jax.jvp(f, (x,), (jnp.ones_like(x),))[1]
 
     def utilities(x: Array) -> Array:
@@ -239,9 +247,7 @@ def _curves(problem: _Problem, x: Float[Array, " N"]) -> _Curves:
     chord = values[:, :-1] + rise * jnp.where(width > 0, reach / jnp.where(width > 0, width, 1.0), 0.0)
     raise_by = jnp.where(concave, 0.0, over)
     none = jnp.zeros_like(raise_by[:, :1])
-    raised = values + jnp.maximum(
-        jnp.concatenate([none, raise_by], 1), jnp.concatenate([raise_by, none], 1)
-    )
+    raised = values + jnp.maximum(jnp.concatenate([none, raise_by], 1), jnp.concatenate([raise_by, none], 1))
     return _Curves(
         x=x,
         values=values,
@@ -328,7 +334,7 @@ def _first(problem: _Problem) -> Float[Array, " N"]:
 
 
 def _refined(curves: _Curves, wanted: Bool[Array, " C"]) -> Float[Array, " N"]:
-    """Split the wanted cells, then those with the largest errors; there is room for them at the end of the grid."""
+    """Split the wanted cells, then those with the largest errors; the end of the grid has room for them."""
     x = curves.x
     width = jnp.diff(x)
     score = jnp.maximum(curves.over, curves.under).max(0) + jnp.where(wanted, 10.0, 0.0)
@@ -341,34 +347,33 @@ def _refined(curves: _Curves, wanted: Bool[Array, " C"]) -> Float[Array, " N"]:
 
 
 def _hull(x: Float[Array, " N"], y: Float[Array, " N"]) -> _Hull:
-    """By a monotone chain."""
+    """Quickhull: on every edge so far, the point farthest above it is a corner too."""
     count = len(x)
-
-    def step(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        kept, top, i = state
-        j, k = kept[jnp.maximum(top - 2, 0)], kept[jnp.maximum(top - 1, 0)]
-        above = (y[k] - y[j]) * (x[i] - x[j]) > (y[i] - y[j]) * (x[k] - x[j])
-        pops = (top >= 2) & ~above
-        place = jnp.where(pops, count, top)
-        return (
-            kept.at[place].set(i, mode="drop"),
-            jnp.where(pops, top - 1, top + 1),
-            jnp.where(pops, i, i + 1),
-        )
-
-    start = (jnp.zeros(count, jnp.int32), jnp.int32(0), jnp.int32(0))
-    kept, top, _ = jax.lax.while_loop(lambda state: state[2] < count, step, start)
     number = jnp.arange(count, dtype=jnp.int32)
-    on = jnp.zeros(count, bool).at[jnp.where(number < top, kept, count)].set(True, mode="drop")
-    left = jax.lax.cummax(jnp.where(on, number, 0))
-    right = jax.lax.cummin(jnp.where(on, number, count - 1), reverse=True)
-    run = x[right] - x[left]
-    share = jnp.where(run > 0, (x - x[left]) / jnp.where(run > 0, run, 1.0), 0.0)
-    return _Hull(jnp.maximum((1 - share) * y[left] + share * y[right], y), left, right)
+
+    def edges(on: Bool[Array, " N"]) -> _Hull:
+        left = jax.lax.cummax(jnp.where(on, number, 0))
+        right = jax.lax.cummin(jnp.where(on, number, count - 1), reverse=True)
+        run = x[right] - x[left]
+        share = jnp.where(run > 0, (x - x[left]) / jnp.where(run > 0, run, 1.0), 0.0)
+        return _Hull((1 - share) * y[left] + share * y[right], left, right)
+
+    def step(state: tuple[Array, Array]) -> tuple[Array, Array]:
+        on, _ = state
+        hull = edges(on)
+        above = jnp.where(on, 0.0, y - hull.height)
+        farthest = jax.ops.segment_max(above, hull.left, count, indices_are_sorted=True)
+        new = (above >= farthest[hull.left]) & (above > COLLINEAR)
+        return on | new, new.any()
+
+    start = (number == 0) | (number == count - 1)
+    on, _ = jax.lax.while_loop(lambda state: state[1], step, (start, jnp.asarray(True)))
+    hull = edges(on)
+    return hull._replace(height=jnp.maximum(hull.height, y))
 
 
 def _program(problem: _Problem, x: Float[Array, " N"], loss: Float[Array, " N"], ends: Array) -> Closure:
-    """The largest mean of `loss` over laws on x (-inf: left out) and the two ends that average to the prior."""
+    """The largest mean of `loss` over laws on x (-inf: left out) and the ends that average to the prior."""
     target = jnp.stack([1 - problem.at, problem.at])
     return concave_closure(jnp.stack([1 - x, x], 1), loss, ends, target)
 

@@ -1,4 +1,4 @@
-"""Simultaneous competition with rich signals by other means: intervals and hulls for two states, HiGHS for three.
+"""Simultaneous competition with rich signals by other means: intervals and hulls, or HiGHS.
 
 NumPy and SciPy only. All are for one follower in general position (no ties but where regions meet).
 """
@@ -77,7 +77,7 @@ def two_state_worst(prior, follower, leaders) -> float:
 
 
 def vertices(prior, follower) -> list[tuple[np.ndarray, tuple[int, ...]]]:
-    """Pairs of a posterior and actions that are best there, at all vertices of all regions, by np.linalg.solve."""
+    """Pairs of a posterior and actions that are best there, at all regions' vertices, by np.linalg.solve."""
     types, states, actions = follower.shape
     given = prior / prior.sum(0)
     found = []
@@ -100,7 +100,7 @@ def vertices(prior, follower) -> list[tuple[np.ndarray, tuple[int, ...]]]:
 
 
 def worst(prior, follower, leaders) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
-    """The least value over equilibria by HiGHS alone; also all pairs' posteriors and leaders' values there."""
+    """The least value over equilibria by HiGHS alone; also all pairs' posteriors and leaders' values."""
     pairs = vertices(prior, follower)
     q = np.array([x for x, _ in pairs])
     own = [np.array([expected(prior, leader, x, a) for x, a in pairs]) for leader in leaders]
