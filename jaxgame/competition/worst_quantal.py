@@ -102,9 +102,10 @@ def worst_quantal(game: Game, rationality: float | Float[Array, ""], tolerance: 
     """The follower's least equilibrium value when she responds by logit, for two states; see the module.
 
     Posteriors [N, 2] of the result are the last grid; `slack` is a few roundings: 4e-14 of a
-    leader's range, and 4e-15 for each unit of the exponent of her response. With a
-    rationality of 0 all is linear and exact. Where the bracket is wider than the tolerance after 16
-    rounds, `converged` is False.
+    leader's range, and 4e-15 for each unit of the exponent of her response. `value.lower` bounds exact
+    equilibria; one up to `slack` may have posteriors off by some sqrt(slack), and `value.upper` may be
+    below the exact one by as much. With a rationality of 0 all is linear and exact. Where the bracket is
+    wider than the tolerance after 16 rounds, `converged` is False.
 
     Raises ValueError for other than two states.
     """
@@ -467,7 +468,7 @@ def _single(problem: _Problem, curves: _Curves) -> tuple[_Law, Bool[Array, " C"]
         law = _program(problem, x, loss - price * jnp.maximum(short, 0.0), ends)
         points = _with_ends(law)
         # No worse for the leader than the law that it would take on this grid.
-        attains = points @ value >= low.lower - problem.rounding
+        attains = points @ value >= low.lower - ROUNDING
         return bound + price * missed, jnp.where(attains, points @ loss, -1.0), cells, points
 
     bounds, attained, cells, points = jax.vmap(priced)(jnp.asarray(PRICES, x.dtype))
