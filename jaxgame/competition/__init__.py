@@ -1,4 +1,8 @@
-"""Simultaneous competition: the follower hears all leaders (theory, section 4 (1), (2))."""
+"""Simultaneous competition: the follower hears all leaders, then acts (theory, section 4 (1), (2)).
+
+Independent signals: `best_response`, `best_response_dynamics`, `exploitability`. Rich and correlated signals,
+all equilibria at once: `worst_equilibrium`; a leader alone: `leader_closure`.
+"""
 
 from jaxgame.competition.dynamics import (
     STARTS,
@@ -7,9 +11,11 @@ from jaxgame.competition.dynamics import (
     exploitability,
     starting_schemes,
 )
+from jaxgame.competition.equilibrium import LeaderClosure, WorstEquilibrium
 from jaxgame.competition.private import TIES
 from jaxgame.competition.profile import law_distance, outcome_of, sampled_outcome
 from jaxgame.competition.reply import METHODS, Reply, best_response
+from jaxgame.competition.worst import leader_closure, worst_equilibrium
 from jaxgame.revision import ENDS, ORDERS
 
 __all__ = [
@@ -18,13 +24,17 @@ __all__ = [
     "ORDERS",
     "STARTS",
     "TIES",
+    "LeaderClosure",
     "Reply",
     "Trace",
+    "WorstEquilibrium",
     "best_response",
     "best_response_dynamics",
     "exploitability",
     "law_distance",
+    "leader_closure",
     "outcome_of",
     "sampled_outcome",
     "starting_schemes",
+    "worst_equilibrium",
 ]

@@ -1,0 +1,274 @@
+"""The follower's worst equilibrium of simultaneous competition with rich, correlated signals.
+
+Leaders can add to the public information whatever signal they like (Gentzkow and Kamenica 2017), so that a
+law of public posteriors is an equilibrium's iff it averages to the prior and no leader gains by revealing
+more at any of its posteriors q: the leader's utility there is its concave closure. Full revelation is an
+equilibrium of two leaders or more: nobody can undo it.
+
+For a best-responding follower this is an exact linear program over finitely many pairs (q, a) of a
+posterior and a map of actions that is best there [own]. On the region of a, a polytope, all utilities are
+linear and leader i's closure is concave, so that the excess of the closure over U_i(., a), concave and at
+least 0, vanishes on a union of faces. Mass on a face may be moved to its vertices without changing
+anything. The worst equilibrium mixes vertices that no leader can improve on, and the corners, where the
+state is known. A single leader must attain its closure at the prior instead.
+
+Ties. The bracket holds over all rules by which the follower takes one of her best maps at each posterior. A
+leader gains for certain from a map that is the only best one arbitrarily near (it reveals a little more
+or less); it gains from another one, such as one of two actions that she never tells apart, only if the
+rule is in its favour. So a map of the first kind counts in proving that a pair is not an equilibrium's,
+maps of both kinds count in proving that it is.
+
+A logit follower is `worst_quantal`.
+"""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from jaxgame import checks
+from jaxgame.bracket import Bracket
+from jaxgame.competition import posteriors
+from jaxgame.competition.equilibrium import LeaderClosure, WorstEquilibrium
+from jaxgame.competition.worst_quantal import closure_quantal, worst_quantal
+from jaxgame.game import Game
+from jaxgame.solve.closure import Basis, Closure, concave_closure, corner_basis
+
+# All are parts of a leader's range of utility.
+MARGIN = 1e-9  # a pair is excluded if a leader gains more for certain: rounding is far below
+ROUNDING = 1e-13  # of a utility
+EQUILIBRIUM = 1e-8  # nobody gains more at a pair of an equilibrium
+
+# What a single leader's loss costs the follower in the program for it: a bound for each, the best one counts.
+PRICES = (0.0, 1.0, 10.0, 1e2, 1e3, 1e4, 1e5)
+
+
+def worst_equilibrium(
+    game: Game,
+    rationality: float | Float[Array, ""] = math.inf,
+    tolerance: float = 1e-6,
+) -> WorstEquilibrium:
+    """The follower's least equilibrium value, with a certified bracket (theory, section 4 (1) and (2)) [own].
+
+    `rationality` is infinity for best responses, with at most 4 states, or that of a logit follower, with
+    two states (`worst_quantal`); one that is traced must be finite. `tolerance` is
+    the width aimed at, in the follower's utility units. A
+    single leader takes its best law of posteriors, and those that tie for it are its equilibria. Ties of the
+    follower: whichever best action she takes (see the module). An action counts as best within 1e-9 of its
+    gap to another one; both ends are exact to about 1e-9 of the utilities' ranges. Works under jit and vmap.
+
+    Raises ValueError for too many states or pairs (4,096), a tolerance that is not positive, a
+    negative rationality, and precision below float64.
+
+    >>> import jax
+    >>> jax.config.update("jax_enable_x64", True)
+    >>> import jaxgame as jg
+    >>> from jaxgame import competition
+    >>> judge = jg.make_game(                     # two prosecutors compete, and leave the judge at 0.7
+    ...     prior=[0.7, 0.3], follower=[[1.0, 0.0], [0.0, 1.0]], leaders=[[[0.0, 1.0], [0.0, 1.0]]] * 2
+    ... )
+    >>> found = competition.worst_equilibrium(judge)
+    >>> round(float(found.value.lower), 6), round(float(found.value.upper), 6), bool(found.converged)
+    (0.7, 0.7, True)
+    """
+    _check(game, rationality)
+    if not tolerance > 0:
+        raise ValueError(f"tolerance is {tolerance}; it must be positive")
+    if _is_finite(rationality):
+        return worst_quantal(game, rationality, tolerance)
+    return _best_response(game, tolerance)
+
+
+def leader_closure(
+    game: Game, leader: int | Int[Array, ""], rationality: float | Float[Array, ""] = math.inf
+) -> LeaderClosure:
+    """What leader `leader` earns at best when it alone informs the follower: its closure at the prior.
+
+    Ties of a best-responding follower are broken in its favour. Limits and errors are those of
+    `worst_equilibrium`, and ValueError for a leader that is not there.
+
+    >>> import jax
+    >>> jax.config.update("jax_enable_x64", True)
+    >>> import jaxgame as jg
+    >>> from jaxgame import competition
+    >>> judge = jg.make_game(
+    ...     prior=[0.7, 0.3], follower=[[1.0, 0.0], [0.0, 1.0]], leaders=[[[0.0, 1.0], [0.0, 1.0]]]
+    ... )
+    >>> round(float(competition.leader_closure(judge, 0).value.lower), 9)
+    0.6
+    """
+    _check(game, rationality)
+    leaders = game.leaders.shape[0]
+    if checks.is_concrete(leader) and not 0 <= int(leader) < leaders:
+        raise ValueError(
+            f"leader is {int(leader)}; it must be from 0 to {leaders - 1}, as game has {leaders}"
+        )
+    if _is_finite(rationality):
+        return closure_quantal(game, leader, rationality)
+    alone = Game(game.prior, game.follower, game.leaders[leader][None])
+    pairs, values = posteriors.pairs(alone), posteriors.values(alone)
+    marginal, _ = posteriors.conditional(game.prior)
+    gain = _at_pairs(pairs, values.gain)[0]
+    _, high = _corners(alone, values)
+    best = concave_closure(pairs.posterior, jnp.where(pairs.valid, gain, -jnp.inf), high[0], marginal)
+    base = marginal @ values.base[0]
+    return LeaderClosure(
+        value=Bracket(values.unit[0] * best.lower + base, values.unit[0] * best.upper + base),
+        posteriors=_with_corners(pairs.posterior),
+        weights=jnp.concatenate([best.weights, best.corner_weights]),
+    )
+
+
+def _check(game: Game, rationality: float | Array) -> None:
+    if checks.is_concrete(rationality) and not rationality >= 0:
+        raise ValueError(f"rationality is {float(rationality)}; it must be at least 0 (infinity is allowed)")
+    if game.follower.dtype != jnp.float64:
+        raise ValueError(
+            f"game is {game.follower.dtype}; closures need float64: call "
+            'jax.config.update("jax_enable_x64", True) before making the game'
+        )
+
+
+def _is_finite(rationality: float | Array) -> bool:
+    """A traced rationality is taken for finite."""
+    return not checks.is_concrete(rationality) or math.isfinite(float(rationality))
+
+
+def _best_response(game: Game, tolerance: float) -> WorstEquilibrium:
+    pairs, values = posteriors.pairs(game), posteriors.values(game)
+    marginal, _ = posteriors.conditional(game.prior)
+    gain = _at_pairs(pairs, values.gain)  # [K,N]
+    low, high = _corners(game, values)
+    # What the follower loses: the map's own loss for the lower end of her value is the larger one.
+    followed = _at_pairs(pairs, values.loss[None])[0]
+    every = (pairs.posterior @ values.loss.T).min(1)
+    if game.leaders.shape[0] > 1:
+
+        def closures(gain: Array, low: Array, high: Array) -> tuple[Array, Array, Array]:
+            at = functools.partial(_closures, pairs, gain, low, high)
+            sure, most, pivots = jax.vmap(at)(pairs.posterior)
+            return sure.lower, most.upper, pivots
+
+        lower, upper, pivots = jax.vmap(closures)(gain, low, high)
+        gains = (lower - gain > MARGIN) & pairs.valid[None]
+        # On the region of a map that is not strict the excess may be negative: all vertices go, or none.
+        by_map = (len(values.gain), len(pairs.maps), -1)
+        nowhere = (gains | ~pairs.valid[None]).reshape(by_map).all(2, keepdims=True)
+        counts = pairs.strict[None, :, None] | nowhere
+        excluded = (gains.reshape(by_map) & counts).reshape(gains.shape).any(0)
+        allowed = pairs.valid & ~excluded
+        certified = pairs.valid & (upper - gain <= EQUILIBRIUM).all(0)
+        losses = jnp.stack(
+            [jnp.where(allowed, followed, -jnp.inf), jnp.where(allowed & certified, every, -jnp.inf)]
+        )
+        known = jnp.zeros_like(marginal)
+        closure = jax.vmap(concave_closure, (None, 0, None, None))(pairs.posterior, losses, known, marginal)
+        bound, attained, pivots = closure.upper[0], closure.lower[1], pivots.max()
+        weights, corners = closure.weights[1], closure.corner_weights[1]
+    else:
+        bound, attained, allowed, weights, corners, pivots = _single(
+            pairs, values, gain[0], low[0], high[0], marginal, followed, every
+        )
+    full = (game.prior * game.follower.max(2)).sum()
+    # Without a vertex that there should be, her value of no information is the bound.
+    bound = jnp.where(pairs.complete, bound, (marginal @ values.loss.T).min())
+    bottom, top = full - values.her_unit * bound, full - values.her_unit * attained
+    value = Bracket(jnp.minimum(bottom, top), top)
+    actions = game.follower.shape[2]
+    responses = jax.nn.one_hot(jnp.asarray(pairs.maps), actions, dtype=game.prior.dtype)
+    candidates = len(pairs.valid) // len(pairs.maps)
+    known = jax.nn.one_hot(game.follower.argmax(2), actions, dtype=game.prior.dtype)  # [T,S,A]
+    return WorstEquilibrium(
+        value=value,
+        posteriors=_with_corners(pairs.posterior),
+        weights=jnp.concatenate([weights, corners]),
+        responses=jnp.concatenate([jnp.repeat(responses, candidates, 0), jnp.moveaxis(known, 1, 0)]),
+        slack=jnp.asarray(EQUILIBRIUM, value.lower.dtype),
+        converged=value.width <= tolerance,
+        candidates=pairs.valid.sum(dtype=jnp.int32),
+        open=allowed.sum(dtype=jnp.int32),
+        pivots=pivots,
+    )
+
+
+def _single(
+    pairs: posteriors.Pairs,
+    values: posteriors.Values,
+    gain: Float[Array, " N"],
+    low: Float[Array, " S"],
+    high: Float[Array, " S"],
+    marginal: Float[Array, " S"],
+    followed: Float[Array, " N"],
+    every: Float[Array, " N"],
+) -> tuple[Array, Array, Array, Array, Array, Array]:
+    """A single leader attains its closure at the prior: a loss against it has a price."""
+    sure, best, pivots = _closures(pairs, gain, low, high, marginal)
+    short = jnp.maximum(pairs.posterior @ best.multipliers - gain, 0.0)
+    short_corners = jnp.maximum(best.multipliers - high, 0.0)
+    missed = jnp.maximum(best.upper - sure.lower, 0.0) + ROUNDING
+
+    def priced(price: Float[Array, ""]) -> tuple[Array, Array, Array, Array]:
+        """A bound on the loss, then a law, if it is one that the leader takes."""
+        cost = jnp.where(pairs.valid, followed - price * short, -jnp.inf)
+        law = concave_closure(pairs.posterior, cost, -price * short_corners, marginal)
+        attains = law.weights @ gain + law.corner_weights @ high >= best.upper - EQUILIBRIUM
+        return (
+            law.upper + price * missed,
+            jnp.where(attains, law.weights @ every, -1.0),
+            law.weights,
+            law.corner_weights,
+        )
+
+    bounds, attained, weights, corners = jax.vmap(priced)(jnp.asarray(PRICES, gain.dtype))
+    place = attained.argmax()
+    # The leader's own law, if none of those.
+    own = attained[place] < 0
+    return (
+        bounds.min(),
+        jnp.where(own, best.weights @ every, attained[place]),
+        pairs.valid & (short <= EQUILIBRIUM),
+        jnp.where(own, best.weights, weights[place]),
+        jnp.where(own, best.corner_weights, corners[place]),
+        pivots,
+    )
+
+
+def _closures(
+    pairs: posteriors.Pairs,
+    gain: Float[Array, " N"],
+    low: Float[Array, " S"],
+    high: Float[Array, " S"],
+    target: Float[Array, " S"],
+) -> tuple[Closure, Closure, Int[Array, ""]]:
+    """What a leader attains for certain at a posterior, what it attains at most, and pivots for both."""
+    values = jnp.where(jnp.stack([pairs.sure, pairs.valid]), gain[None], -jnp.inf)
+
+    def after(basis: Basis, these: tuple[Array, Array]) -> tuple[Basis, Closure]:
+        found = concave_closure(pairs.posterior, *these, target, basis)
+        return found.basis, found
+
+    # Mostly all that is valid is sure, and the second has nothing left to do.
+    _, both = jax.lax.scan(after, corner_basis(target), (values, jnp.stack([low, high])))
+    sure, most = (jax.tree.map(lambda x, i=i: x[i], both) for i in (0, 1))
+    return sure, most, both.pivots.sum(dtype=jnp.int32)
+
+
+def _corners(game: Game, values: posteriors.Values) -> tuple[Float[Array, "K S"], Float[Array, "K S"]]:
+    """Leaders' least and largest gains [K, S] over maps that are best once the state is known."""
+    tied = posteriors.tied_at_corners(game)[None]
+    return (
+        jnp.where(tied, values.gain, jnp.inf).min(1),
+        jnp.where(tied, values.gain, -jnp.inf).max(1),
+    )
+
+
+def _at_pairs(pairs: posteriors.Pairs, per_map: Float[Array, "P M S"]) -> Float[Array, "P N"]:
+    maps, states = per_map.shape[1:]
+    by_map = pairs.posterior.reshape(maps, -1, states)
+    return jnp.einsum("pms,mcs->pmc", per_map, by_map).reshape(len(per_map), -1)
+
+
+def _with_corners(points: Float[Array, "N S"]) -> Float[Array, "N_plus_S S"]:
+    return jnp.concatenate([points, jnp.eye(points.shape[1], dtype=points.dtype)])
