@@ -24,12 +24,6 @@ from jaxgame.run_directory import write_whole
 from jaxgame.sampling import Family, Shape
 from jaxgame.theorems import VERDICTS, quantal_response
 
-# Kamenica and Gentzkow's judge and prosecutor, with utilities in [0, 1].
-PROSECUTOR = {
-    "prior": [0.7, 0.3],
-    "follower": [[1.0, 0.0], [0.0, 1.0]],
-    "leaders": [[[0.0, 1.0], [0.0, 1.0]]],
-}
 JUDGE_RATIONALITY = np.geomspace(1.0, 1000.0, 49)
 
 
@@ -102,8 +96,8 @@ def draw_function(family: Family, settings: DictConfig) -> DrawFunction:
 
 
 def judge_table() -> pl.DataFrame:
-    """The lone prosecutor's value, and the judge's, for a range of rationalities."""
-    game = make_game(**PROSECUTOR)
+    """The value of Kamenica and Gentzkow's lone prosecutor for a range of the judge's rationalities."""
+    game = make_game([0.7, 0.3], [[1.0, 0.0], [0.0, 1.0]], [[[0.0, 1.0], [0.0, 1.0]]])
 
     def at(rationality: Array) -> Mapping[str, Array]:
         best = competition.leader_closure(game, 0, rationality)
@@ -122,8 +116,8 @@ def figure(table: pl.DataFrame, summary: pl.DataFrame, judge: pl.DataFrame, conf
         f"{verdict_sentence(table, summary, 'OPT - 2 eps - W((A-1)/e) / rationality')} Crosses at the "
         f"right: the same games when she best-responds. Family {config.family.name}, diversity "
         f"{settings.diversity:g}, {table['draw'].n_unique():,} draws (T = {settings.types}, S = "
-        f"{settings.states}, A = {settings.actions}); signals are rich and correlated. Worst over all equilibria, certified: the "
-        f"widest bracket is {summary['widest'].to_numpy().max():.0e}. Right: Kamenica and Gentzkow's "
+        f"{settings.states}, A = {settings.actions}); signals are rich and correlated. Worst over all "
+        f"equilibria, certified: the widest bracket is {summary['widest'].to_numpy().max():.0e}. Right: Kamenica and Gentzkow's "
         f"prosecutor alone before a judge with prior 0.3; bracket width at most "
         f"{(judge['upper'] - judge['lower']).to_numpy().max():.0e}."
     )
