@@ -22,6 +22,7 @@ from jaxtyping import Array, Bool, Float, Int
 COST_TOLERANCE = 1e-14  # values are scaled to a range of 1
 PIVOT_TOLERANCE = 1e-11
 PERTURBATION = 1e-13
+MOST_PIVOTS = 24  # for each coordinate: past that something cycles
 
 
 class Basis(NamedTuple):
@@ -86,13 +87,16 @@ def concave_closure(
 
     def pivot(walk: _Walk) -> _Walk:
         columns, inverse, amounts = walk.basis
-        gains = reduced(walk.worth @ inverse)
+        multipliers = walk.worth @ inverse
+        gains = reduced(multipliers)
         entering = gains.argmax().astype(jnp.int32)
         column = inverse @ rows[entering]
         falling = column > PIVOT_TOLERANCE
         ratio = jnp.where(falling, amounts[:, 1] / jnp.where(falling, column, 1.0), jnp.inf)
         leaving = jnp.arange(size) == ratio.argmin()
-        finished = (gains.max() <= COST_TOLERANCE) | ~falling.any() | walk.done
+        # Where the basis is nearly singular multipliers are large, and so is the rounding of gains.
+        enough = COST_TOLERANCE * (1 + jnp.abs(multipliers).max())
+        finished = (gains.max() <= enough) | (columns == entering).any() | ~falling.any() | walk.done
         value = jnp.where(leaving & ~finished, column, 0.0).sum()
         value = jnp.where(finished, 1.0, value)
 
@@ -113,7 +117,7 @@ def concave_closure(
 
     if start is None:
         start = corner_basis(target)
-    most = 4 * (size + count)
+    most = MOST_PIVOTS * size
     walk = jax.lax.while_loop(
         lambda walk: ~walk.done & (walk.pivots < most),
         pivot,
