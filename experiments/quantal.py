@@ -117,7 +117,8 @@ def figure(table: pl.DataFrame, summary: pl.DataFrame, judge: pl.DataFrame, conf
         f"right: the same games when she best-responds. Family {config.family.name}, diversity "
         f"{settings.diversity:g}, {table['draw'].n_unique():,} draws (T = {settings.types}, S = "
         f"{settings.states}, A = {settings.actions}); signals are rich and correlated. Worst over all "
-        f"equilibria, certified: the widest bracket is {summary['widest'].to_numpy().max():.0e}. Right: Kamenica and Gentzkow's "
+        f"equilibria, certified: the widest bracket is {summary['widest'].to_numpy().max():.0e}. Right: "
+        f"Kamenica and Gentzkow's "
         f"prosecutor alone before a judge with prior 0.3; bracket width at most "
         f"{(judge['upper'] - judge['lower']).to_numpy().max():.0e}."
     )
