@@ -95,6 +95,7 @@ class QuantalConfig:
     diversity: float = MISSING
     rationality: list[float] = MISSING
     tolerance: float = MISSING
+    rounds: int = MISSING
 
 
 @dataclass

@@ -74,7 +74,10 @@ def draw_function(family: Family, settings: DictConfig) -> DrawFunction:
         def check(some: Array, rationality: Array) -> Mapping[str, Any]:
             return vars(
                 quantal_response(
-                    Game(game.prior, game.follower, some), rationality, tolerance=settings.tolerance
+                    Game(game.prior, game.follower, some),
+                    rationality,
+                    tolerance=settings.tolerance,
+                    rounds=settings.rounds,
                 )
             )
 

@@ -131,15 +131,17 @@ def quantal_response(
     rationality: float | Float[Array, ""],
     delta: float | Float[Array, ""] = 0.0,
     tolerance: float = 1e-6,
+    rounds: int = 16,
 ) -> Guarantee:
     """Check the same with a logit follower: OPT - 2 eps - delta range - W((A-1)/e) / rationality (4 (2)).
 
-    `delta` is the total variation distance between the laws that different leaders' deviations to the aligned
-    scheme induce, `competition.law_distance`; 0 for full information, which rich signals allow. It is
-    multiplied by the range of the follower's utility. The last term is the regret of quantal response, over A
-    actions; never more than that range. Two states; errors are those of `competition.worst_equilibrium`.
+    `delta` is the total variation distance between the laws that different leaders' deviations to the
+    aligned scheme induce, `competition.law_distance`; 0 for full information, which rich signals allow. It
+    is multiplied by the range of the follower's utility. The last term, the regret of quantal response over
+    A actions, is never more than that range. Two states; `rounds` and errors are those of
+    `competition.worst_equilibrium`.
     """
-    worst = competition.worst_equilibrium(game, rationality, tolerance).value
+    worst = competition.worst_equilibrium(game, rationality, tolerance, rounds).value
     unit = quantal_regret_bound(game.follower.shape[-1], 1.0)
     rational = jnp.maximum(jnp.asarray(rationality, game.follower.dtype), jnp.finfo(float).tiny)
     regret = jnp.minimum(unit / rational, game.follower.max() - game.follower.min())

@@ -32,7 +32,6 @@ from jaxgame.solve.closure import Closure, concave_closure
 
 UNIFORM = 65  # points of the first grid, besides those around ties
 AROUND_TIES = 12  # on either side of each, at distances that grow by a factor of 3
-ROUNDS = 16
 CLOSURE_ROUNDS = 10
 SPLIT = 32  # cells a round, into PARTS each
 PARTS = 4
@@ -98,14 +97,16 @@ class _Search(NamedTuple):
     done: Bool[Array, ""]
 
 
-def worst_quantal(game: Game, rationality: float | Float[Array, ""], tolerance: float) -> WorstEquilibrium:
+def worst_quantal(
+    game: Game, rationality: float | Float[Array, ""], tolerance: float, rounds: int
+) -> WorstEquilibrium:
     """The follower's least equilibrium value when she responds by logit, for two states; see the module.
 
     Posteriors [N, 2] of the result are the last grid; `slack` is a few roundings: 4e-14 of a
     leader's range, and 4e-15 for each unit of the exponent of her response. `value.lower` bounds exact
     equilibria; one up to `slack` may have posteriors off by some sqrt(slack), and `value.upper` may be
     below the exact one by as much. With a rationality of 0 all is linear and exact. Where the bracket is
-    wider than the tolerance after 16 rounds, `converged` is False.
+    wider than the tolerance after `rounds` rounds, `converged` is False.
 
     Raises ValueError for other than two states.
     """
@@ -120,11 +121,11 @@ def worst_quantal(game: Game, rationality: float | Float[Array, ""], tolerance: 
 
     def step(search: _Search) -> _Search:
         law, finer = judged(search.x)
-        done = ((law.bound - law.attained) * unit <= tolerance) | (search.rounds == ROUNDS)
+        done = ((law.bound - law.attained) * unit <= tolerance) | (search.rounds == rounds)
         x = jnp.where(done, search.x, finer)
         return _Search(x, law, search.rounds + (~done).astype(jnp.int32), done)
 
-    first = _first(problem)
+    first = _first(problem, rounds)
     blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(judged, first)[0])
     start = _Search(first, blank, jnp.int32(0), jnp.asarray(False))
     final = jax.lax.while_loop(lambda search: ~search.done, step, start)
@@ -159,7 +160,7 @@ def closure_quantal(
         low, high, wanted = _at_prior(problem, curves)
         return _refined(curves, wanted), (x, low.lower, high.upper, _with_ends(low))
 
-    _, rounds = jax.lax.scan(step, _first(problem), None, length=CLOSURE_ROUNDS)
+    _, rounds = jax.lax.scan(step, _first(problem, CLOSURE_ROUNDS), None, length=CLOSURE_ROUNDS)
     x, lower, upper, weights = (entry[-1] for entry in rounds)
     base = jnp.stack([1 - problem.at, problem.at]) @ values.base[0]
     unit = values.unit[0]
@@ -316,8 +317,8 @@ def _gap(
     return jnp.maximum(at(belief[:, :-1]), at(belief[:, 1:]))
 
 
-def _first(problem: _Problem) -> Float[Array, " N"]:
-    """A uniform grid and points around all posteriors at which a type is indifferent between two actions."""
+def _first(problem: _Problem, rounds: int) -> Float[Array, " N"]:
+    """A uniform grid, points around posteriors where a type is indifferent, and room for refining it."""
     actions = problem.exponent.shape[2]
     a, b = np.triu_indices(actions, 1)
     zero, one = (problem.exponent[:, s, a] - problem.exponent[:, s, b] for s in (0, 1))
@@ -330,7 +331,7 @@ def _first(problem: _Problem) -> Float[Array, " N"]:
     uniform = jnp.asarray(np.linspace(0, 1, UNIFORM), tie.dtype)
     inside = jnp.where((around > 0) & (around < 1), around, 1.0)
     x = jnp.concatenate([uniform, problem.at[None], inside])
-    room = jnp.ones(ROUNDS * SPLIT * (PARTS - 1), x.dtype)
+    room = jnp.ones(rounds * SPLIT * (PARTS - 1), x.dtype)
     return jnp.sort(jnp.concatenate([x, room]))
 
 
