@@ -71,7 +71,7 @@ def best_response(
 
     `method`: "closure" (two states; exact, M = 2), "program" (best responses with A^P <= 1,024, P types times
     the others' joint messages; exact, M = A^P, one message for each map from those to actions, or 2 S unless
-    ties are favoured), "gradient" (any game: ascent from random starts drawn with `key`; M = `messages` or 2 S,
+    ties are favoured), "gradient" (any game: ascent from random starts drawn by `key`; M = `messages` or 2 S,
     plus S with best responses; the lower end is attained, the upper one is a bound that may be far), or
     "auto", the first of these that applies. Works under jit and vmap; a traced `leader` needs a common M.
 
