@@ -21,7 +21,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxgame.bracket import Bracket
 from jaxgame.competition.private import Private, is_best, message_values
-from jaxgame.competition.restricted import obedient_schemes
+from jaxgame.competition.restricted import most_likely, obedient_schemes
 from jaxgame.game import Game
 from jaxgame.leader import leader_value
 from jaxgame.response import quantal_regret_bound
@@ -77,8 +77,10 @@ def best_ascent(
     logits = 2 * jax.random.normal(key, (STARTS, states, messages), follower.dtype)
     (logits, _), _ = jax.lax.scan(step, (logits, adam.init(logits)), path)
     schemes = jax.nn.softmax(logits, -1)
-    if best:
-        schemes = obedient_schemes(problem, schemes, 0.0 if tie == "favoured" else margin)
+    if best:  # all starts' recommendations together
+        together = jnp.moveaxis(schemes, 0, 1).reshape(1, states, -1) / STARTS
+        scheme = obedient_schemes(problem, together, 0.0 if tie == "favoured" else margin)[0]
+        schemes = most_likely(problem, scheme, messages + states)[None]
     values = jax.vmap(lambda s: message_values(problem, s, rationality, tie).sum())(schemes)
     chosen = values.argmax()
     upper = jnp.maximum(_upper(problem, rationality), values[chosen])

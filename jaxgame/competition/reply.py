@@ -71,8 +71,8 @@ def best_response(
 
     `method`: "closure" (two states; exact, M = 2), "program" (best responses with A^P <= 1,024, P types times
     the others' joint messages; exact, M = A^P, one message for each map from those to actions, or 2 S unless
-    ties are favoured), "gradient" (any game: ascent from random starts drawn with `key`; M = `messages`, S if
-    None, plus S with best responses; the lower end is attained, the upper one is a bound that may be far), or
+    ties are favoured), "gradient" (any game: ascent from random starts drawn by `key`; M = `messages` or 2 S,
+    plus S with best responses; the lower end is attained, the upper one is a bound that may be far), or
     "auto", the first of these that applies. Works under jit and vmap; a traced `leader` needs a common M.
 
     Raises ValueError for an unknown method or tie, one that does not apply, schemes that do not fit the
@@ -167,6 +167,6 @@ def _gradient(
 ) -> Reply:
     states = problem.prior.shape[1]
     key = jax.random.key(0) if key is None else key
-    found = best_ascent(key, problem, rationality, tie, margin, states if messages is None else messages)
+    found = best_ascent(key, problem, rationality, tie, margin, 2 * states if messages is None else messages)
     narrow = found.value.width <= 2 * WIDTH * scale(problem)
     return Reply(found.scheme, found.value, narrow, found.steps)

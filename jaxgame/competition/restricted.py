@@ -18,13 +18,13 @@ def obedient_schemes(
 ) -> Float[Array, "R S M_plus_S"]:
     """For each of R schemes the best one whose messages recommend the same, or tell the state (the last S).
 
-    Other actions are worse by at least `margin`, in parts of the follower's range of utility, than what the
-    first M messages recommend.
+    Other actions are worse by at least `margin`, in parts of the follower's range of utility, than what
+    messages recommend, but for those that leave one state only.
     """
     prior, follower = problem.prior, problem.follower
     types, states, actions = follower.shape
     messages = schemes.shape[2]
-    place = jnp.arange(messages + states)
+    at_start = jnp.arange(messages + states)[None] == messages + jnp.arange(states)[:, None]  # [S,M+S]
     span = (follower.max(2) - follower.min(2)).max(1)
     certain = jnp.broadcast_to(jnp.eye(states)[None], (schemes.shape[0], states, states))
     every = jnp.concatenate([schemes, certain], 2)  # [R,S,M+S]
@@ -35,8 +35,9 @@ def obedient_schemes(
     def program(choice: Array) -> Program:
         hers = jnp.take_along_axis(follower, choice[:, None], 2)  # [P,S,M+S]
         theirs = jnp.take_along_axis(problem.leader, choice[:, None], 2)
-        other = (choice[..., None] != jnp.arange(actions)[None, None]) & (place < messages)[None, :, None]
+        other = choice[..., None] != jnp.arange(actions)[None, None]  # [P,M+S,A]
         asked = jnp.where(other, margin * span[:, None, None], 0.0)[:, None]
+        asked = jnp.where(at_start[None, :, :, None], 0.0, asked)  # the start stays feasible
         rows = prior[:, :, None, None] * (hers[..., None] - follower[:, :, None] - asked)  # [P,S,M+S,A]
         return Program(
             gain=(prior[:, :, None] * theirs).sum(0),
@@ -46,7 +47,6 @@ def obedient_schemes(
         )
 
     lanes = jax.tree.map(lambda x: jnp.moveaxis(x, 0, -1), jax.vmap(program)(chosen))
-    at_start = place[None] == messages + jnp.arange(states)[:, None]
     lanes = lanes._replace(loss=jnp.where(at_start[:, :, None], 0.0, lanes.loss))  # but for rounding it is
     size = jnp.abs(lanes.obedience).max(0)
     size = jnp.where(size > 0, size, 1.0)
