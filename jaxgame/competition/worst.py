@@ -59,8 +59,9 @@ def worst_equilibrium(
     grow with it, and in random games 6 reach a tolerance of 1e-4, 16 one of 1e-6.
 
     A single leader takes its best law of posteriors, and those that tie for it are its equilibria. Ties of
-    the follower: whichever best action she takes (see the module). An action counts as best within 1e-9 of its
-    gap to another one; both ends are exact to about 1e-9 of the utilities' ranges. Works under jit and vmap.
+    the follower: whichever best action she takes (see the module). An action counts as best within 1e-9 of
+    its gap to another one; both ends are exact to about 1e-9 of the utilities' ranges. Works under jit and
+    vmap.
 
     Raises ValueError for too many states or pairs (4,096), a tolerance that is not positive, fewer than one
     round, a negative rationality, and precision below float64.
