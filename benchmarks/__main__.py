@@ -17,7 +17,13 @@ import jax
 from benchmarks.timing import Row, device, measure
 
 WIDTHS = ("<18", "<14", ">12", "<24", ">12", ">8", ">14", ">11", "")
-SUITES = ("hull", "leader", "selection", "scaling")  # modules of this package with `cells(quick)`
+SUITES = (
+    "hull",
+    "leader",
+    "selection",
+    "competition",
+    "scaling",
+)  # modules of this package with `cells(quick)`
 FORMATS = (
     "{:<16}",
     "{:<14}",

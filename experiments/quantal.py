@@ -121,8 +121,7 @@ def figure(table: pl.DataFrame, summary: pl.DataFrame, judge: pl.DataFrame, conf
         f"{settings.diversity:g}, {table['draw'].n_unique():,} draws (T = {settings.types}, S = "
         f"{settings.states}, A = {settings.actions}); signals are rich and correlated. Worst over all "
         f"equilibria, certified: the widest bracket is {summary['widest'].to_numpy().max():.0e}. Right: "
-        f"Kamenica and Gentzkow's "
-        f"prosecutor alone before a judge with prior 0.3; bracket width at most "
+        f"Kamenica and Gentzkow's prosecutor alone before a judge with prior 0.3; bracket width at most "
         f"{(judge['upper'] - judge['lower']).to_numpy().max():.0e}."
     )
     fig, axes = plot.new_figure("Bounded rationality and misaligned models", caption, 3)
@@ -136,7 +135,7 @@ def figure(table: pl.DataFrame, summary: pl.DataFrame, judge: pl.DataFrame, conf
     axes[1].legend(frameon=False)
     axes[2].plot(judge["rationality"], judge["lower"], color="0.1", label="logit judge")
     axes[2].axhline(0.6, color="0.5", linestyle="--", linewidth=1, label="best-responding judge: 0.6")
-    axes[2].set(title="A lone prosecutor gains by some of her noise", ylabel="probability of conviction")
+    axes[2].set(title="What a lone prosecutor earns", ylabel="probability of conviction")
     axes[2].legend(frameon=False)
     for axis in axes:
         axis.set_xscale("log")

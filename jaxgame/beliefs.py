@@ -80,7 +80,8 @@ def joint_scheme(*schemes: Float[Array, "_ _"]) -> Float[Array, "S M"]:
 
 def action_values(posterior: Float[Array, "T M S"], utility: Float[Array, "T S A"]) -> Float[Array, "T M A"]:
     """Expected utility of each action after each message, v[t,m,a] = sum_s P(s|t,m) u[t,s,a]."""
-    return jnp.einsum("tms,tsa->tma", posterior, utility)
+    # Not einsum: many small matrix products run one by one on a CPU, products and sums fuse.
+    return (posterior[:, :, :, None] * utility[:, None]).sum(2)
 
 
 def outcome(
@@ -90,7 +91,8 @@ def outcome(
 
     Every player's expected utility is linear in it: `(x * utility).sum()` (theory, section 2).
     """
-    return jnp.einsum("ts,sm,tma->tsa", prior, scheme, response)
+    sent = (scheme[None, :, :, None] * response[:, None]).sum(2)
+    return prior[:, :, None] * sent
 
 
 def _normalise(weights: Array, fallback: Array) -> Array:

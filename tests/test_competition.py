@@ -431,3 +431,60 @@ def test_bad_input_is_named():
         competition.outcome_of(many, [TOLD] * 17)
     with pytest.raises(ValueError, match="samples is 1; it must be at least 2"):
         competition.sampled_outcome(jax.random.key(0), many, [TOLD] * 17, 1)
+
+
+@pytest.mark.slow
+def test_equilibria_in_independent_signals_lie_inside_the_certificate_for_rich_ones():
+    """Full search: every pair of schemes of two messages on a grid, of two leaders, who often are alike.
+
+    Who cannot correlate could gain less by deviating, and stop where rich signals would not let it: such an
+    equilibrium below the certificate would have a leader who could add something at one posterior only.
+    """
+    rng = np.random.default_rng(2)
+    share = np.linspace(0, 1, 11)
+    # Schemes of two messages up to their names.
+    schemes = np.array([[[a, 1 - a], [b, 1 - b]] for a in share for b in share if a <= b])
+    first, second = (x.ravel() for x in np.meshgrid(range(len(schemes)), range(len(schemes))))
+    pairs = (jnp.asarray(schemes[first]), jnp.asarray(schemes[second]))
+
+    @jax.jit
+    def search(game):
+        def one(mine, theirs):
+            law = competition.outcome_of(game, (mine, theirs))
+            gain = competition.exploitability(game, (mine, theirs))
+            return (law * game.follower).sum(), gain.upper
+
+        values, gains = jax.vmap(one)(*pairs)
+        return values, gains, competition.worst_equilibrium(game).value, jg.full_information_value(game)
+
+    short = below = 0
+    for _ in range(24):
+        leaders = rng.random((2, 2, 2))
+        leaders[1] = leaders[0] + rng.choice([0.0, 0.2]) * rng.standard_normal((2, 2))
+        game = jg.make_game(rng.dirichlet(np.ones(2)), rng.random((2, 2)), leaders)
+        values, gains, worst, full = jax.device_get(search(game))
+        equilibria = gains <= 1e-7
+        short += (equilibria & (values < full - 1e-6)).sum()
+        for i in np.flatnonzero(equilibria & (values < worst.lower - 1e-7)):
+            below += 1
+            joint = (schemes[first[i]][:, :, None] * schemes[second[i]][:, None, :]).reshape(2, -1)
+            mass = np.asarray(game.prior)[0] @ joint
+            posteriors = (np.asarray(game.prior).T * joint)[1, mass > 1e-12] / mass[mass > 1e-12]
+            assert any(improvable(game, q, leader) > 1e-7 for q in posteriors for leader in (0, 1))
+    print(f"{short} equilibria short of full information, {below} of them below the certificate")
+    assert short > 100
+
+
+def improvable(game: jg.Game, posterior: float, leader: int) -> float:
+    """What a leader could add at a public posterior of state 1, by a scan of all splits in two."""
+    u, mine = np.asarray(game.follower)[0], np.asarray(game.leaders)[leader, 0]
+    q = np.unique(np.append(np.linspace(0, 1, 2001), posterior))
+    worth = (1 - q)[:, None] * u[0] + q[:, None] * u[1]
+    theirs = (1 - q)[:, None] * mine[0] + q[:, None] * mine[1]
+    value = np.where(worth >= worth.max(1, keepdims=True) - 1e-9, theirs, -np.inf).max(1)
+    here = value[q == posterior][0]
+    left, right = q < posterior, q > posterior
+    if not left.any() or not right.any():
+        return 0.0
+    share = (posterior - q[left])[:, None] / (q[right][None] - q[left][:, None])
+    return float(((1 - share) * value[left][:, None] + share * value[right][None]).max() - here)

@@ -11,6 +11,7 @@ from scipy.special import expit
 
 import jaxgame as jg
 from jaxgame import competition
+from jaxgame.batch import spread
 from tests.reference import competition as reference
 
 PROSECUTOR = [[0.0, 1.0], [0.0, 1.0]]
@@ -483,6 +484,32 @@ def test_the_more_rational_the_nearer_to_best_responses():
     ]
     assert distance[0] > 10 * distance[1] and distance[1] > 10 * distance[2]
     assert distance[2] < 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rationality", [2.0, 20.0, 200.0])
+def test_in_the_hull_a_logit_follower_loses_no_more_than_her_regret(rationality):
+    """2,000 games: the bound is OPT - W((A-1)/e) / rationality."""
+    batch = games(31, 2000, 2, 2, 3, mixed=True)
+    worst = spread(
+        lambda game: competition.worst_equilibrium(game, rationality, 1e-4, 6).value, jax.devices()
+    )
+    full = np.asarray(jax.vmap(jg.full_information_value)(batch))
+    lost = full - np.asarray(worst(batch).lower)
+    allowed = jg.quantal_regret_bound(3, rationality)
+    print(f"rationality {rationality}: largest loss {lost.max():.2e}, allowed {allowed:.2e}")
+    assert lost.max() <= allowed + 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("states", "actions", "leaders"), [(2, 3, 2), (3, 3, 3), (4, 3, 4)])
+def test_in_the_hull_no_equilibrium_of_2000_games_is_below_full_information(states, actions, leaders):
+    batch = games(32, 2000, leaders, states, actions, mixed=True)
+    worst = spread(lambda game: competition.worst_equilibrium(game).value, jax.devices())
+    full = np.asarray(jax.vmap(jg.full_information_value)(batch))
+    lost = full - np.asarray(worst(batch).lower)
+    print(f"largest loss {lost.max():.1e}")
+    assert lost.max() <= 1e-6
 
 
 def test_logit_needs_two_states():

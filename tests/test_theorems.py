@@ -1,9 +1,11 @@
 import math
 
+import jax
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+import jaxgame as jg
 from jaxgame import theorems
 from jaxgame.sampling import Shape
 from jaxgame.summary import wilson_interval
@@ -56,6 +58,31 @@ def test_verdicts_are_three_valued():
     assert verdict(400, 0) == "no"
     assert verdict(400, 300) == "undecided"
     assert verdict(495, 10) == "yes"
+
+
+JUDGE = [[1.0, 0.0], [0.0, 1.0]]
+PROSECUTOR, DEFENDER = [[0.0, 1.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]]
+
+
+def test_the_hull_condition_is_sufficient_and_not_necessary():
+    """Prosecutor and defender: distance 0.5 and a bound of 0, yet the judge learns everything."""
+    game = jg.make_game([0.7, 0.3], JUDGE, [PROSECUTOR, DEFENDER])
+    found = jax.jit(theorems.bayes_optimal_learning)(game)
+    assert theorems.VERDICTS[int(found.holds)] == "yes"
+    assert float(found.bound.upper) == pytest.approx(0.0, abs=1e-9)
+    assert float(found.worst.lower) == pytest.approx(1.0, abs=1e-9)
+    assert float(found.slack.lower) == pytest.approx(1.0, abs=1e-9)
+
+
+@pytest.mark.slow
+def test_the_bound_with_quantal_response_counts_her_regret_and_the_distance_of_laws():
+    game = jg.make_game([0.7, 0.3], JUDGE, [PROSECUTOR, PROSECUTOR])
+    check = jax.jit(lambda level, delta: theorems.quantal_response(game, level, delta, 1e-4, 6))
+    found = check(10.0, 0.1)
+    # OPT 1, distance 1/2 with an offset per state, W(1/e) / rationality = .0278465, delta times range 1.
+    assert float(found.bound.lower) == pytest.approx(1 - 2 * 0.5 - 0.0278465 - 0.1, abs=1e-6)
+    assert theorems.VERDICTS[int(found.holds)] == "yes"
+    assert float(check(0.0, 0.0).bound.lower) == pytest.approx(1 - 1 - 1, abs=1e-9)  # no more than her range
 
 
 def test_bad_input_is_named():

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 
+from tests.reference.competition import upper_hull
 from tests.reference.persuasion import best_value
 
 
@@ -68,13 +69,5 @@ def on_posteriors(prior, follower, leader, others, rationality: float, grid: np.
 
 
 def concave_closure(x: np.ndarray, y: np.ndarray, at: float) -> float:
-    """The least concave function above the points, by Andrew's monotone chain."""
-    hull: list[int] = []
-    for i in range(len(x)):
-        while len(hull) >= 2:
-            a, b = hull[-2:]
-            if (y[b] - y[a]) * (x[i] - x[a]) > (y[i] - y[a]) * (x[b] - x[a]):
-                break
-            hull.pop()
-        hull.append(i)
-    return float(np.interp(at, x[hull], y[hull]))
+    """The least concave function above the points."""
+    return float(np.interp(at, *upper_hull(x, y)))
