@@ -5,11 +5,12 @@ BIN := .venv/bin
 .PHONY: test test-slow reproduce lint bench clean
 
 # Tests that take more than a few seconds run with `make test-slow`.
+# A file's tests go to one worker: they share compiled programs and runs of the application.
 test: .venv/installed
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
 
 test-slow: .venv/installed
-	$(BIN)/python -m pytest -q -n 2 -m slow
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m slow
 
 reproduce: .venv/installed
 	$(BIN)/python -m experiments experiment=hull_coverage run.directory=outputs/reproduce/hull_coverage

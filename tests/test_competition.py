@@ -91,7 +91,9 @@ def judges_of_rationality():
     return np.asarray(levels), logit_replies()(batch, jnp.ones((len(levels), 1, 2, 1)), levels)
 
 
-@pytest.mark.parametrize("place", range(1, 7))
+@pytest.mark.parametrize(
+    "place", [pytest.param(i, marks=[] if i in (2, 6) else pytest.mark.slow) for i in range(1, 7)]
+)
 def test_judge_who_is_not_quite_rational(place):
     """Against a grid of 200,001 posteriors and Andrew's monotone chain."""
     levels, found = judges_of_rationality()
@@ -131,7 +133,12 @@ def test_closure_and_program_agree(actions):
 
 @pytest.mark.parametrize(
     ("states", "types", "leaders"),
-    [(2, 1, 3), (2, 2, 2), (3, 1, 2), pytest.param(3, 2, 2, marks=pytest.mark.slow)],
+    [
+        (2, 1, 3),
+        pytest.param(2, 2, 2, marks=pytest.mark.slow),
+        (3, 1, 2),
+        pytest.param(3, 2, 2, marks=pytest.mark.slow),
+    ],
 )
 def test_best_responses_agree_with_highs(states, types, leaders):
     game, schemes = games(2 + states + types, 16, leaders, states, 2, types)

@@ -85,7 +85,9 @@ def check_law(game: jg.Game, found, atol=1e-9):
 # Closed forms
 
 
-@pytest.mark.parametrize("prior", [0.3, 0.1, 0.45])
+@pytest.mark.parametrize(
+    "prior", [0.3, pytest.param(0.1, marks=pytest.mark.slow), pytest.param(0.45, marks=pytest.mark.slow)]
+)
 def test_the_judge(prior):
     """Prosecutor and defender reveal all; prosecutors alone leave her at 1 - prior, one gets 2 prior."""
     both = worst_one()(judge(PROSECUTOR, DEFENDER, prior=prior))

@@ -123,17 +123,13 @@ def quantal_run(tmp_path_factory):
     return application(*SMALL_QUANTAL, directory=directory), directory
 
 
-ONE_WORKER = pytest.mark.xdist_group("runs")  # which then makes each run once
-
-
-@ONE_WORKER
 @pytest.mark.parametrize(
     "run",
     [
         "hull_run",
         "panel_run",
-        "selection_run",
         "learning_run",
+        pytest.param("selection_run", marks=pytest.mark.slow),
         pytest.param("quantal_run", marks=pytest.mark.slow),
     ],
 )
@@ -153,7 +149,6 @@ def test_a_run_leaves_everything_a_reader_needs(run, request):
     assert "widest bracket" in done.stdout and " wider than " in done.stdout
 
 
-@ONE_WORKER
 def test_hull_coverage_in_numbers(hull_run):
     _, directory = hull_run
     results = pl.read_parquet(directory / "results.parquet")
@@ -168,7 +163,6 @@ def test_hull_coverage_in_numbers(hull_run):
     assert counted.to_list() == [6] * 4 == summary["draws"].to_list()
 
 
-@ONE_WORKER
 def test_panel_coverage_in_numbers(panel_run):
     _, directory = panel_run
     results = pl.read_parquet(directory / "results.parquet")
@@ -179,7 +173,7 @@ def test_panel_coverage_in_numbers(panel_run):
     assert hull["test_mean"] == pytest.approx(results.filter(raters=3)["hull_test"].mean(), abs=1e-12)
 
 
-@ONE_WORKER
+@pytest.mark.slow
 def test_selection_in_numbers(selection_run):
     done, directory = selection_run
     assert "worst >= OPT - 2 eps: no 0, undecided 0, yes 4" in done.stdout
@@ -198,7 +192,6 @@ def test_selection_in_numbers(selection_run):
     assert "Dynamics end above the worst equilibrium" in done.stdout
 
 
-@ONE_WORKER
 def test_learning_in_numbers(learning_run):
     done, directory = learning_run
     assert "worst >= OPT - 2 eps: no 0, undecided 0, yes 8" in done.stdout
@@ -207,7 +200,6 @@ def test_learning_in_numbers(learning_run):
     assert (results["worst_lower"] >= results["bound_lower"] - 1e-9).all()
 
 
-@ONE_WORKER
 @pytest.mark.slow
 def test_quantal_in_numbers(quantal_run):
     done, directory = quantal_run
@@ -224,7 +216,6 @@ def test_quantal_in_numbers(quantal_run):
     assert values.argmin() not in (0, len(values) - 1) and 0.59 < values[-1] < 0.6
 
 
-@ONE_WORKER
 def test_the_same_command_finds_its_finished_run(hull_run):
     _, directory = hull_run
     before = (directory / "results.parquet").stat().st_mtime_ns

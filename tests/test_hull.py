@@ -154,6 +154,7 @@ def test_state_offset_forgives_what_no_action_can_change():
     assert float(jg.game_hull_distance(game, "constant").distance.lower) > 0.01
 
 
+@pytest.mark.slow
 def test_leader_distances_are_hulls_of_one():
     rng = np.random.default_rng(2)
     game = jg.make_game(rng.dirichlet(np.ones(2)), rng.random((2, 3)), rng.random((3, 2, 3)))

@@ -321,6 +321,7 @@ def test_derivatives_are_those_of_central_differences():
     np.testing.assert_allclose(gradient[3], -solve(*point).multipliers.threshold, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_nested_vmaps_and_curves_agree():
     rng = np.random.default_rng(11)
     arrays = rng.dirichlet(np.ones(3), 4)[:, None], rng.random((4, 1, 3, 3)), rng.random((4, 2, 1, 3, 3))

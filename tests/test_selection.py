@@ -154,9 +154,8 @@ def test_outcomes_found_are_equilibria_and_no_menu_holds_a_worse_one():
     assert looked_at > 1000
 
 
-@pytest.mark.parametrize(
-    "family", [pytest.param(name, marks=[] if name == "goals" else pytest.mark.slow) for name in FAMILIES]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("family", list(FAMILIES))
 def test_no_draw_violates_the_bound(family):
     """V >= OPT - 2 eps at every equilibrium, eps with state offsets (theory, section 4 (3))."""
     keys = jax.random.split(jax.random.key(8), 64)
