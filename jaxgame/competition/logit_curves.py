@@ -56,6 +56,7 @@ class Curves(NamedTuple):
 
 
 def problem_of(game: Game, rationality: float | Array) -> Problem:
+    """The game in units of 0 to 1; ValueError for other than two states."""
     _, states, _ = game.follower.shape
     if states != 2:
         raise ValueError(
@@ -103,6 +104,8 @@ def _between(ends: Float[Array, "T 2 A"], belief: Float[Array, "T N"]) -> Float[
 
 
 def curves_on(problem: Problem, x: Float[Array, " N"]) -> Curves:
+    """Everybody's utility on a grid of posteriors, with bounds on what it is between grid points."""
+
     def derivative(f: Callable[[Array], Array]) -> Callable[[Array], Array]:
         return lambda x: jax.jvp(f, (x,), (jnp.ones_like(x),))[1]
 
