@@ -23,6 +23,9 @@ log = logging.getLogger("experiments")
 # A loss up to this is none; brackets are that wide.
 LOSSLESS = 2e-6
 
+# And a distance to the hull up to this.
+INSIDE = 1e-8
+
 
 def check_function(
     family: Family,
@@ -66,7 +69,7 @@ def summarise(table: pl.DataFrame, *by: str) -> pl.DataFrame:
             loss.mean().alias("loss_mean"),
             loss.max().alias("loss_largest"),
             (loss <= LOSSLESS).mean().alias("lossless"),
-            (pl.col("state_upper") <= 1e-8).mean().alias("covered"),
+            (pl.col("state_upper") <= INSIDE).mean().alias("covered"),
             (loss / pl.col("allowed")).filter(pl.col("allowed") > 1e-4).max().alias("tightest"),
             *[(pl.col("holds") == verdict).sum().alias(verdict) for verdict in VERDICTS],
             pl.col("width").max().alias("widest"),

@@ -10,6 +10,8 @@ from omegaconf import DictConfig
 
 from experiments.config import identity
 from experiments.guarantee import (
+    INSIDE,
+    LOSSLESS,
     by_leaders,
     check_function,
     check_lists,
@@ -74,12 +76,11 @@ def figure(table: pl.DataFrame, summary: pl.DataFrame, config: DictConfig) -> Fi
     settings = config.experiment
     types, leaders = list(settings.types), list(settings.leaders)
     several = table.filter(pl.col("leaders") > 1)
-    free = 1 - several.filter(pl.col("state_upper") <= 1e-8).height / max(
-        several.filter(pl.col("loss") <= 2e-6).height, 1
-    )
+    lossless = several.filter(pl.col("loss") <= LOSSLESS)
+    outside = lossless.filter(pl.col("state_upper") > INSIDE).height / max(lossless.height, 1)
     caption = (
-        f"{verdict_sentence(table, summary, 'OPT - 2 eps (line)')} With two leaders or more, {free:.0%} of "
-        f"the games without loss are outside the hull: the condition is sufficient, not necessary. Family "
+        f"{verdict_sentence(table, summary, 'OPT - 2 eps (line)')} With two leaders or more, {outside:.0%} "
+        f"of the games without loss are outside the hull: the condition is sufficient, not necessary. Family "
         f"{config.family.name}, {table['draw'].n_unique():,} draws (S = {settings.states}, A = "
         f"{settings.actions}); eps is the sup distance with an offset per state and weights of any sum. The "
         f"user hears all leaders, whose signals are as rich and correlated as they like, and takes a best "
@@ -91,7 +92,10 @@ def figure(table: pl.DataFrame, summary: pl.DataFrame, config: DictConfig) -> Fi
     axes[0].set(title="Every game against the bound", ylabel="OPT - worst equilibrium")
     first = summary.filter(pl.col("types") == types[0])
     by_leaders(axes[1], first, "diversity", ("loss_mean", "mean"), ("loss_median", "median"))
-    axes[1].set(title=f"Loss at the worst equilibrium, T = {types[0]}", ylim=(0, None))
+    axes[1].set(
+        title=f"Loss at the worst equilibrium, T = {types[0]}",
+        ylim=(0, 1.5 * float(first["loss_mean"].to_numpy().max())),
+    )
     axes[1].set(ylabel="OPT - worst equilibrium (utility units)")
     hull, lossless = ("covered", "in the hull"), ("lossless", "no loss")
     by_leaders(axes[2], first, "diversity", hull, lossless, name_leaders=len(leaders) < 2)
