@@ -76,8 +76,8 @@ def figure(table: pl.DataFrame, summary: pl.DataFrame, config: DictConfig) -> Fi
     settings = config.experiment
     types, leaders = list(settings.types), list(settings.leaders)
     several = table.filter(pl.col("leaders") > 1)
-    lossless = several.filter(pl.col("loss") <= LOSSLESS)
-    outside = lossless.filter(pl.col("state_upper") > INSIDE).height / max(lossless.height, 1)
+    spared = several.filter(pl.col("loss") <= LOSSLESS)
+    outside = spared.filter(pl.col("state_upper") > INSIDE).height / max(spared.height, 1)
     caption = (
         f"{verdict_sentence(table, summary, 'OPT - 2 eps (line)')} With two leaders or more, {outside:.0%} "
         f"of the games without loss are outside the hull: the condition is sufficient, not necessary. Family "
