@@ -82,8 +82,9 @@ def draw_function(family: Family, settings: DictConfig) -> DrawFunction:
             )
 
         def informed(rationality: Array) -> Array:
-            told = (jnp.eye(shape.states),) * shape.leaders
-            return (competition.outcome_of(game, told[:1] * shape.leaders, rationality) * game.follower).sum()
+            silent = jnp.ones((shape.states, 1))
+            heard = (jnp.eye(shape.states), *[silent] * (shape.leaders - 1))
+            return (competition.outcome_of(game, heard, rationality) * game.follower).sum()
 
         def limit_loss(some: Array) -> Array:
             found = competition.worst_equilibrium(Game(game.prior, game.follower, some))

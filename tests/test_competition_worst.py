@@ -285,7 +285,8 @@ def test_two_actions_that_she_never_tells_apart_bracket_all_tie_rules():
     # Mildly always: neither loses or gains anything, so that no information is an equilibrium.
     split = worst_one()(jg.make_game([0.7, 0.3], follower, [harsh, spare]))
     assert float(split.value.lower) == pytest.approx(0.7, abs=1e-9)
-    assert float(split.value.upper) >= 0.7 - 1e-9
+    # Only full revelation is one under every rule: the bracket says that it does not know the rule.
+    assert float(split.value.upper) == pytest.approx(1.0, abs=1e-9) and not bool(split.converged)
 
 
 def test_an_action_best_at_one_posterior_only():

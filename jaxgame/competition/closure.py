@@ -88,9 +88,8 @@ def best_split(
 
 def ties(zero: Float[Array, "*N"], one: Float[Array, "*N"]) -> tuple[Float[Array, "*N"], Float[Array, "*N"]]:
     """Where d_0 zero + d_1 one = 0, as pairs with sum 1; (1, 0) where that is nowhere inside."""
-    inside = zero * one < 0
     # The signs are compared, not the product, which underflows.
-    inside = (zero < 0) & (one > 0) | (zero > 0) & (one < 0) | inside
+    inside = (zero < 0) & (one > 0) | (zero > 0) & (one < 0)
     size = jnp.abs(zero) + jnp.abs(one)
     size = jnp.where(inside, size, 1.0)
     return jnp.where(inside, jnp.abs(one) / size, 1.0), jnp.where(inside, jnp.abs(zero) / size, 0.0)
