@@ -140,6 +140,7 @@ def _two_states(problem: Private, tie: str, margin: float) -> Reply:
     scheme = split.scheme
     if tie != "favoured":
         aside = [inside * jnp.array([[1.0 + margin, 1.0]]), inside * jnp.array([[1.0, 1.0 + margin]])]
+        aside.append(ends + margin * (1.0 - ends))  # actions may tie where one state is ruled out
         points = jnp.concatenate([ends, *(x / x.sum(1, keepdims=True) for x in aside)])
         scheme = best_split(points, message_values(problem, points.T, np.inf, tie)).scheme
     lower = message_values(problem, scheme, np.inf, tie).sum()

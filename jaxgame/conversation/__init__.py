@@ -16,6 +16,7 @@ from jaxgame.conversation.search import (
     exploitability,
     outcome_of,
     starting_rules,
+    taught,
 )
 from jaxgame.conversation.teaching import Teaching, teaching
 from jaxgame.conversation.transcripts import Observed, beliefs, observed, spell, transcript_law
@@ -40,6 +41,7 @@ __all__ = [
     "outcome_of",
     "spell",
     "starting_rules",
+    "taught",
     "teaching",
     "transcript_law",
     "unlimited_bound",

@@ -12,9 +12,7 @@ from jaxgame.frontier import Frontier, leader_frontier
 from jaxgame.game import Game
 
 
-def unlimited_bound(
-    game: Game, leader: int | Int[Array, ""], level: Float[Array, ""]
-) -> Float[Array, ""]:
+def unlimited_bound(game: Game, leader: int | Int[Array, ""], level: Float[Array, ""]) -> Float[Array, ""]:
     """An upper bound on the leader's utility at outcomes worth at least `level` to the follower.
 
     The least, over the prices rho of the follower's value at the kinks of all types' curves, of
@@ -25,7 +23,9 @@ def unlimited_bound(
     curve. With one type it is `leader_value(game, leader, level).value.upper`.
     """
 
-    def alone(prior: Float[Array, " S"], follower: Float[Array, "S A"], utility: Float[Array, "S A"]) -> Frontier:
+    def alone(
+        prior: Float[Array, " S"], follower: Float[Array, "S A"], utility: Float[Array, "S A"]
+    ) -> Frontier:
         return leader_frontier(Game(prior[None], follower[None], utility[None, None]), 0)
 
     curves = jax.vmap(alone)(game.prior, game.follower, game.leaders[leader])  # [T,N]

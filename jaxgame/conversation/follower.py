@@ -30,9 +30,9 @@ from jaxgame.response import best_response, quantal_response
 class Conversed:
     """The follower's rules and what comes of them.
 
-    `replies` [T, G, N] is what she answers to each history of all conversations together, `response` [T, L, A] how
-    she acts after each transcript, `outcome` [T, S, A] the joint law of type, state and action; `value` is
-    hers.
+    `replies` [T, G, N] is what she answers to each history of all conversations together, `response` [T, L,
+    A] how she acts after each transcript, `outcome` [T, S, A] the joint law of type, state and action;
+    `value` is hers.
     """
 
     replies: Float[Array, "T G N"]
@@ -53,8 +53,9 @@ def best_reply(
     """The follower's best replies and actions when she hears all `leaders` (rules as in `transcript_law`).
 
     With a finite `rationality` her action is logit; she knows that, and replies best all the same. Replies
-    that tie (within 1e-11 of what is at stake) go to the lowest index, actions as in `competition.outcome_of`
-    or, with tie "favoured", as leader `favoured` of the game likes best. Exact: one pass over the transcripts. Works under jit and vmap.
+    that tie (within 1e-11 of what is at stake) go to the lowest index, actions as in
+    `competition.outcome_of` or, with tie "favoured", as leader `favoured` of the game likes best. Exact:
+    one pass over the transcripts. Works under jit and vmap.
 
     Raises ValueError for rules or views that do not fit, too many transcripts, an unknown tie rule and a
     negative rationality.
@@ -105,9 +106,7 @@ def conversed(
     return _conversed(game, shared, said, replies, response)
 
 
-def losses(
-    game: Game, said: Float[Array, "S L"], response: Float[Array, "T L A"]
-) -> Float[Array, "T L"]:
+def losses(game: Game, said: Float[Array, "S L"], response: Float[Array, "T L A"]) -> Float[Array, "T L"]:
     """What each transcript adds to the follower's loss against knowing the state."""
     lost = game.prior[:, :, None] * (game.follower.max(2, keepdims=True) - game.follower)  # [T,S,A]
     # See beliefs.action_values on why not einsum.

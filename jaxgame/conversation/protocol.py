@@ -58,7 +58,8 @@ class Protocol:
     def together(self, leaders: int) -> "Protocol":
         """`leaders` conversations at once, seen by the follower: one with all their messages side by side.
 
-        She hears all leaders' messages of a round, then replies to each. The messages of leader 0 vary slowest.
+        She hears all leaders' messages of a round, then replies to each. The messages of leader 0 vary
+        slowest.
         """
         return Protocol(self.rounds, self.leader_messages**leaders, self.follower_messages**leaders)
 
@@ -77,7 +78,7 @@ class Protocol:
         remedies += [f"leaders who are heard together to {few[-1]}"] if few else []
         remedies += ["the numbers of messages"]
         raise ValueError(
-            f"{leaders} conversation{'s' * (leaders > 1)} of rounds = {self.rounds} with leader_messages = "
-            f"{self.leader_messages} and follower_messages = {self.follower_messages} have {count:,} transcripts"
-            f"; at most {MAX_TRANSCRIPTS:,} are enumerated: reduce {' or '.join(remedies)}"
+            f"conversations with {leaders} leaders, rounds = {self.rounds}, leader_messages = "
+            f"{self.leader_messages} and follower_messages = {self.follower_messages} have {count:,} "
+            f"transcripts; at most {MAX_TRANSCRIPTS:,} are enumerated: reduce {' or '.join(remedies)}"
         )

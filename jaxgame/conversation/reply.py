@@ -2,9 +2,9 @@
 
 The follower answers a deviation as she answers any rules: with her best replies and actions. One round, all
 leaders heard: the exact methods of `competition` on the game in the leader's view. Else the leader's
-candidates are what it can spell out without listening, an aligned leader's rule, what it says now, and where gradient
-ascent on its logits ends against a follower whose replies are smooth and grow sharp. Every candidate is judged
-against her exact best reply. What no conversation can exceed is known from `bound`.
+candidates are what it can spell out without listening, an aligned leader's rule, what it says now, and
+where gradient ascent on its logits ends against a follower whose replies are smooth and grow sharp. Every
+candidate is judged against her exact best reply. What no conversation can exceed is known from `bound`.
 """
 
 import math
@@ -55,8 +55,8 @@ class Reply:
     """A leader's best response: a rule and what it is worth.
 
     `rule` [V, H, M] is worth `value.lower` to the leader; no rule of any protocol is worth more than
-    `value.upper` (one round, all heard: of any alphabet). `converged` says that the bracket is narrower than 1e-5
-    of the leader's range of utility.
+    `value.upper` (one round, all heard: of any alphabet). `converged` says that the bracket is narrower
+    than 1e-5 of the leader's range of utility.
     """
 
     rule: Float[Array, "V H M"]
@@ -78,10 +78,11 @@ def best_response(
 ) -> Reply:
     """The rule that serves leader `leader` best, given the others' rules `leaders` and how she replies.
 
-    `competition`: "all", the follower hears all leaders at once, her ties go to the lowest index, and with a finite
-    `rationality` her action is logit; or "selection", she keeps the single best leader, ties of actions go to that leader,
-    and the rule must be worth `level` to her (None: the others' best offer; for one leader, no information).
-    `aligned` is a candidate, say `teaching(...).rule`; `key` draws the starts of the ascent.
+    `competition`: "all", the follower hears all leaders at once, her ties go to the lowest index, and with
+    a finite `rationality` her action is logit; or "selection", she keeps the single best leader, ties of
+    actions go to that leader, and the rule must be worth `level` to her (None: the others' best offer; for
+    one leader, no information). `aligned` is a candidate, say `teaching(...).rule`; `key` draws the starts
+    of the ascent.
 
     Raises ValueError for an unknown competition, a finite rationality or a size (A^T > 1,024) that selection
     cannot take, and rules or views that do not fit.
@@ -156,7 +157,11 @@ def check(
     check_rationality(rationality)
     check_rules(protocol, leaders, views, game.prior.shape[1])
     checks.check_shape(
-        "leaders", leaders, "[K, V, H, M]", (game.leaders.shape[0], *leaders.shape[1:]), "as game has K leaders"
+        "leaders",
+        leaders,
+        "[K, V, H, M]",
+        (game.leaders.shape[0], *leaders.shape[1:]),
+        "as game has K leaders",
     )
     if competition == "selection" and not is_best(rationality):
         raise ValueError("competition 'selection' needs a best-responding follower, rationality = inf")

@@ -1,4 +1,4 @@
-"""Leaders who revise their rules by best responses, where that ends, and how far from an equilibrium it is."""
+"""Leaders who revise their rules by best responses: where that ends, and how far from an equilibrium."""
 
 import math
 
@@ -72,9 +72,9 @@ def exploitability(
 ) -> Bracket:
     """The largest gain that a leader has by another rule, in the leaders' utility units; 0 at equilibria.
 
-    The lower end is attained by a rule that was found, the upper one rests on the bounds of `best_response`. In selection a
-    deviator must be worth what is selected: any more, however little, wins. Arguments and errors
-    are those of `best_response`; `aligned[i]` is a candidate for leader i.
+    The lower end is attained by a rule that was found, the upper one rests on the bounds of
+    `best_response`. In selection a deviator must be worth what is selected: any more, however little, wins.
+    Arguments and errors are those of `best_response`; `aligned[i]` is a candidate for leader i.
     """
     check(game, protocol, leaders, competition, views, rationality)
     key = jax.random.key(0) if key is None else key
@@ -108,9 +108,9 @@ def best_response_dynamics(
 ) -> Trace:
     """Let leaders revise the rules `leaders` [K, V, H, M] in turn, `steps` times, by `best_response`.
 
-    In selection an offer must exceed its rivals' by `outbid` > 0 (follower's utility units) to win, and a leader whom a
-    rival's offer serves better withdraws. Revisions that gain less than 1e-5 of the leader's range are not
-    made. Works under jit and vmap; errors are those of `best_response`.
+    In selection an offer must exceed its rivals' by `outbid` > 0 (follower's utility units) to win, and a
+    leader whom a rival's offer serves better withdraws. Revisions that gain less than 1e-5 of the leader's
+    range are not made. Works under jit and vmap; errors are those of `best_response`.
 
     >>> import jax
     >>> jax.config.update("jax_enable_x64", True)
@@ -139,9 +139,7 @@ def best_response_dynamics(
         needed = INDIFFERENT * jnp.where(spans[i] > 0, spans[i], 1.0)
         if competition == "all":
             now = (game.leaders[i] * outcome_of(game, protocol, rules, "all", views, rationality)).sum()
-            reply = best_response(
-                game, protocol, rules, i, "all", views, rationality, aligned[i], None, key
-            )
+            reply = best_response(game, protocol, rules, i, "all", views, rationality, aligned[i], None, key)
             return jnp.where(reply.value.lower > now + needed, reply.rule, rules[i])
         offers = _offers(game, protocol, rules, views)
         worth, theirs = ((u * offers).sum((1, 2, 3)) for u in (game.follower, game.leaders[i]))
@@ -149,7 +147,9 @@ def best_response_dynamics(
         rivals = jnp.where(jnp.arange(count) == i, -jnp.inf, worth)
         without = theirs[rivals.argmax()] if count > 1 else -jnp.inf
         alone = (game.prior[:, :, None] * game.follower).sum(1).max(1).sum()
-        top = (game.follower * offer(game, protocol, aligned[i], i, None if views is None else views[i])).sum()
+        top = (
+            game.follower * offer(game, protocol, aligned[i], i, None if views is None else views[i])
+        ).sum()
         level = jnp.minimum(rivals.max() + outbid, top) if count > 1 else alone
         # At the top nobody can be outbid: the lowest index wins a tie.
         room = rivals.max() < top - needed

@@ -11,7 +11,7 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxgame import checks
 from jaxgame.bracket import Bracket
@@ -52,10 +52,10 @@ def teaching(
 ) -> Teaching:
     """The most a leader with the follower's own utility could make her earn, alone with her: OPT(protocol).
 
-    `view[s, v]` is the law of what that leader sees; None: the state. Where M^R messages can name all it sees the
-    value is that of knowing it. Else `method` "exact" tries all of the leader's rules, M^(V (1 + N + ... + N^(R-1))),
-    at most 65,536; "search" lets leader and follower take turns from 64 starts drawn by `key`; "auto" is the
-    first that applies. Works under jit and vmap.
+    `view[s, v]` is the law of what that leader sees; None: the state. Where M^R messages can name all it
+    sees the value is that of knowing it. Else `method` "exact" tries all of the leader's rules, M^(V (1 + N
+    + ... + N^(R-1))), at most 65,536; "search" lets leader and follower take turns from 64 starts drawn by
+    `key`; "auto" is the first that applies. Works under jit and vmap.
 
     Raises ValueError for an unknown method, too many rules for "exact" and too many transcripts.
 
@@ -95,7 +95,7 @@ def _taught(game: Game, protocol: Protocol, rule: Array, upper: Array, exact: bo
 
 
 def _best_of_all(game: Game, protocol: Protocol, answers: int) -> Float[Array, "V H M"]:
-    """The best of all fixed rules. What the leader said follows from what it was asked: it is no condition."""
+    """The best of all fixed rules. What the leader said follows from what it was asked."""
     seen, messages = game.prior.shape[1], protocol.leader_messages
     unit = messages ** np.arange(seen * answers)
     asked = _asked(protocol)
@@ -129,7 +129,7 @@ def _best_of_turns(game: Game, protocol: Protocol, key: Array) -> Float[Array, "
     lost = game.prior[:, :, None] * (game.follower.max(2, keepdims=True) - game.follower)  # [T,V,A]
     stake = at_stake(game)
 
-    def turn(_: int, rule: Float[Array, "V H M"]) -> Float[Array, "V H M"]:
+    def turn(_: Int[Array, ""], rule: Float[Array, "V H M"]) -> Float[Array, "V H M"]:
         reply = best_reply(game, protocol, rule)
         acted = reply_probability(protocol, reply.replies)[:, :, None] * reply.response  # [T,L,A]
         return best_statements(protocol, jnp.einsum("tva,tla->vl", lost, acted), stake)

@@ -38,11 +38,12 @@ def transcript_law(
 ) -> Float[Array, "T S L"]:
     """P(l | t, s): the law of transcripts for each type and state.
 
-    `leaders[i, v, h, m]` is the probability that leader i says m after history h if it saw v (one leader: no
-    axis K); `follower[t, g, n]` that of reply n of type t after g. Both may be `jax.nn.softmax` of logits. With K leaders
-    heard together g, n and l are those of `protocol.together(K)`: each leader knows its own conversation only, she knows
-    all. `views[i, s, v]` is the law of what leader i sees in state s, independent of the others' given s;
-    None: every leader sees the state. Differentiable; histories are numbered as `Protocol` says.
+    `leaders[i, v, h, m]` is the probability that leader i says m after history h if it saw v (one leader:
+    no axis K); `follower[t, g, n]` that of reply n of type t after g. Both may be `jax.nn.softmax` of
+    logits. With K leaders heard together g, n and l are those of `protocol.together(K)`: each leader knows
+    its own conversation only, she knows all. `views[i, s, v]` is the law of what leader i sees in state s,
+    independent of the others' given s; None: every leader sees the state. Differentiable; histories are
+    numbered as `Protocol` says.
 
     Raises ValueError for shapes that do not fit, rows that are not laws, and too many transcripts.
 
@@ -201,5 +202,7 @@ def check_rules(protocol: Protocol, leaders: Rules, views: Views, states: int | 
 def check_follower(shared: Protocol, follower: Float[Array, "T G N"]) -> None:
     """Raise ValueError unless the follower's rule fits the conversations it is for."""
     wanted = (follower.shape[0], shared.follower_histories, shared.follower_messages)
-    checks.check_shape("follower", follower, "[T, G, N]", wanted, f"as the conversations together are {shared}")
+    checks.check_shape(
+        "follower", follower, "[T, G, N]", wanted, f"as the conversations together are {shared}"
+    )
     checks.check_distribution("follower", follower, axis=-1)
