@@ -99,6 +99,36 @@ class QuantalConfig:
 
 
 @dataclass
+class LessonConfig:
+    """See conf/experiment/conversation.yaml."""
+
+    types: int = MISSING
+    states: int = MISSING
+    actions: int = MISSING
+    rounds: list[int] = MISSING
+    messages: list[int] = MISSING
+    replies: list[int] = MISSING
+
+
+@dataclass
+class ConversationConfig:
+    """See conf/experiment/conversation.yaml."""
+
+    name: str = MISSING
+    draws: int = MISSING
+    leaders: int = MISSING
+    types: int = MISSING
+    states: int = MISSING
+    actions: int = MISSING
+    diversity: list[float] = MISSING
+    protocols: list[list[int]] = MISSING
+    competitions: list[str] = MISSING
+    steps: int = MISSING
+    tolerance: float = MISSING
+    lesson: LessonConfig = field(default_factory=LessonConfig)
+
+
+@dataclass
 class PanelConfig:
     """A table of scores and how to read it; see conf/panel/ and jaxgame.panel."""
 
@@ -178,6 +208,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "selection": SelectionConfig,
         "learning": LearningConfig,
         "quantal": QuantalConfig,
+        "conversation": ConversationConfig,
     },
     "family": {
         "noise": NoiseConfig,

@@ -73,8 +73,8 @@ def test_best_reply_is_the_best_of_all_replies(shape):
 
 
 def test_two_leaders_are_asked_in_the_light_of_each_others_answers():
-    # State: which of two bits counts (known to leader 0), and the bits (known to leader 1, who tells the one asked
-    # for). Only who asks leader 1 after hearing leader 0 learns the bit that counts.
+    # State: which of two bits counts (known to leader 0), and the bits (known to leader 1, who tells the
+    # one asked for). Only who asks leader 1 after hearing leader 0 learns the bit that counts.
     states = list(itertools.product([0, 1], repeat=3))
     utility = np.array([[np.eye(2)[s[1 + s[0]]] for s in states]])
     game = jg.make_game(np.full((1, 8), 1 / 8), utility, np.zeros((2, 1, 8, 2)))
@@ -156,9 +156,9 @@ def test_type_or_transcript_of_probability_zero_makes_no_nan():
 
 def test_questions_pay():
     # Solved by hand. Three equally likely bits, the follower's type says which to guess, messages are bits.
-    # One message: at best the majority, right 3/4 of the time whichever bit counts. Two messages that nobody
-    # asks for: four cells of two strings that differ in one bit, 1 - 1/6. Two messages with a question between: the
-    # bit asked for is told.
+    # One message: at best the majority, right 3/4 of the time whichever bit counts. Two messages that
+    # nobody asks for: four cells of two strings that differ in one bit, 1 - 1/6. Two messages with a
+    # question between: the bit asked for is told.
     game = guess_bits(3)
     for protocol, value in (
         (cv.Protocol(1, 2), 3 / 4),
@@ -257,7 +257,7 @@ def test_bound_of_any_conversation(types):
 
 
 def rivals(count, chance):
-    """Boleslavsky and Cotton: leader i knows whether it is good; the follower picks one, each wants to be it."""
+    """Boleslavsky and Cotton: leader i knows whether it is good; the follower picks one of them."""
     states = np.array(list(itertools.product([0, 1], repeat=count)))
     prior = np.prod(np.where(states == 1, chance, 1 - chance), axis=1)
     picked = np.eye(count)[:, None, None, :].repeat(len(states), 2)  # [K,1,S,A]
@@ -270,8 +270,8 @@ def rivals(count, chance):
     ("count", "chance", "points"), [(2, 0.5, 8), (2, 0.3, 16), (3, 0.2, 6)], ids=["half", "two", "three"]
 )
 def test_leaders_who_know_only_themselves(count, chance, points):
-    # Equilibrium (theory, section 5): F(x) = (x / (K mu))^(1/(K-1)), here as `points` messages of equal probability
-    # at the means of its quantiles. The follower's ties go to leader 0.
+    # Equilibrium (theory, section 5): F(x) = (x / (K mu))^(1/(K-1)), here as `points` messages of equal
+    # probability at the means of its quantiles. The follower's ties go to leader 0.
     game, views = rivals(count, chance)
     edges = np.linspace(0, 1, points + 1)
     posterior = chance * np.diff(edges**count) * points  # K mu times the mean of x^(K-1)
@@ -280,8 +280,8 @@ def test_leaders_who_know_only_themselves(count, chance, points):
     rules = jnp.asarray(np.stack([scheme[:, None]] * count))
     one = cv.Protocol(1, points)
     gain = jax.jit(lambda rules: cv.exploitability(game, one, rules, views=views))(rules)
-    # A leader who just outbids every point wins x / (K mu) and one step more of the grid at most; the last leader
-    # loses all ties, which cost it half a step for each rival.
+    # A leader who just outbids every point wins x / (K mu) and one step more of the grid at most; the last
+    # leader loses all ties, which cost it half a step for each rival.
     assert float(gain.upper) <= (1 + (count - 1) / 2) / points + 1e-9
     assert float(gain.upper) >= float(gain.lower) > 0
     if count == 2:
@@ -324,3 +324,104 @@ def test_errors_say_what_to_reduce():
         cv.spell(cv.Protocol(2, 2), jnp.full((3, 5), 0.2))
     with pytest.raises(ValueError, match="method 'exact' tries"):
         cv.teaching(guess_bits(4), cv.Protocol(2, 2, 2), method="exact")
+
+
+# Competition
+
+
+@pytest.mark.slow
+def test_best_responses_of_one_round_are_those_of_simultaneous_competition():
+    one = cv.Protocol(1, 3)
+    both = jax.jit(
+        lambda g, schemes: (
+            cv.best_response(g, one, schemes[:, :, None], 0).value,
+            jg.competition.best_response(g, schemes, 0, tie="lowest").value,
+            cv.exploitability(g, one, schemes[:, :, None]),
+            jg.competition.exploitability(g, schemes),
+        )
+    )
+    for seed in range(5):
+        game = random_game(seed, leaders=2, types=1, states=3, actions=3)
+        found, expected, gain, one_shot = both(game, laws(np.random.default_rng(seed), 2, 3, 3))
+        for a, b in ((found, expected), (gain, one_shot)):
+            assert float(a.lower) == pytest.approx(float(b.lower), abs=1e-9)
+            assert float(a.upper) == pytest.approx(float(b.upper), abs=1e-9)
+
+
+@pytest.mark.slow
+def test_offers_of_one_round_are_those_of_selection():
+    one = cv.Protocol(1, 4)
+    reply = jax.jit(
+        lambda g, level: cv.best_response(
+            g, one, cv.starting_rules(g, one, "none"), 0, "selection", level=level
+        )
+    )
+    best = jax.jit(lambda g, level: jg.leader_value(g, 0, level).value)
+    for seed in range(5):
+        game = random_game(seed, leaders=2, types=1, states=3, actions=3)
+        none, full = jg.no_information_value(game), jg.full_information_value(game)
+        for share in (0.0, 0.5, 1.0):
+            level = none + share * (full - none)
+            found, expected = reply(game, level), best(game, level)
+            assert float(found.value.lower) == pytest.approx(float(expected.lower), abs=1e-9)
+            assert float(found.value.upper) == pytest.approx(float(expected.upper), abs=1e-9)
+            assert bool(found.converged)
+
+
+def in_hull(seed, types, states, actions):
+    rng = np.random.default_rng(seed)
+    leaders = rng.random((2, types, states, actions))
+    weights = rng.dirichlet(np.ones(2))
+    prior = rng.dirichlet(np.ones(types * states)).reshape(types, states)
+    return jg.make_game(prior, np.einsum("k,ktsa->tsa", weights, leaders), leaders)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", cv.COMPETITIONS)
+@pytest.mark.parametrize("protocol", [cv.Protocol(1, 3), cv.Protocol(2, 2, 2)], ids=["once", "twice"])
+def test_in_the_hull_no_certified_equilibrium_is_below_full_information(kind, protocol):
+    games = [in_hull(seed, types=2, states=3, actions=2) for seed in range(64)]
+    batch = jax.tree.map(lambda *x: jnp.stack(x), *games)
+
+    def end(game, key):
+        start = cv.starting_rules(game, protocol, "random", key=key)
+        return cv.best_response_dynamics(game, protocol, start, kind, steps=12, outbid=1e-2)
+
+    found = jax.jit(jax.vmap(end))(batch, jax.random.split(jax.random.key(0), len(games)))
+    missed = np.asarray(jax.vmap(jg.full_information_value)(batch)) - np.asarray(found.follower[:, -1])
+    spans = np.asarray(batch.leaders.max((1, 2, 3, 4)) - batch.leaders.min((1, 2, 3, 4)))
+    certified = np.asarray(found.gain.upper) <= 1e-5 * spans
+    assert certified.sum() >= 32
+    assert (missed[certified] <= 1e-5).all()
+    # Where something is missed somebody has something to gain, and was found to have.
+    short = missed > 1e-5
+    assert (np.asarray(found.gain.lower)[short] >= missed[short] - 1e-9).all()
+    np.testing.assert_allclose(found.outcome.sum(3), batch.prior, atol=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["best_ai_selection", "bayes_optimal_learning", "quantal_response"])
+def test_theorems_of_a_protocol(name):
+    # Two messages for three states: a premise that is measured, and not met.
+    poor = cv.Protocol(1, 2)
+    arguments = (5.0,) if name == "quantal_response" else ()
+    check = jax.jit(
+        lambda game, rules: getattr(jg.theorems, name)(game, *arguments, protocol=poor, rules=rules)
+    )
+    holds, taught_less, apart = [], 0, 0
+    for seed in range(12):
+        game = random_game(seed, leaders=2, types=1, states=3, actions=3)
+        rng = np.random.default_rng(seed)
+        found = check(game, laws(rng, 2, 3, 1, 2))
+        holds.append(jg.theorems.VERDICTS[int(found.holds)])
+        taught_less += float(found.teachable.upper) < float(found.full_information) - 1e-6
+        apart += float(found.delta) > 1e-6
+        # The statement by itself, from its parts, for one of the three distances.
+        fit = jg.game_hull_distance(game, "state")
+        spans = np.ptp(np.asarray(game.leaders), axis=3).max((1, 2))
+        cost = 2 * fit.distance.upper + found.delta * (np.asarray(fit.weights) @ spans)
+        regret = jg.quantal_regret_bound(3, 5.0) if name == "quantal_response" else 0.0
+        assert float(found.worst.lower) >= found.teachable.lower - cost - regret - found.gain.lower - 1e-9
+    assert "no" not in holds and "yes" in holds
+    assert taught_less > 0
+    assert (apart > 0) == (name != "best_ai_selection")

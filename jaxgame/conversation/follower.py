@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxgame import checks
-from jaxgame.competition.private import TIED, TIES, check_rationality, respond
+from jaxgame.competition.private import TIED, TIES, check_rationality, expected, respond
 from jaxgame.conversation.protocol import Protocol
 from jaxgame.conversation.transcripts import (
     Rules,
@@ -108,9 +108,9 @@ def conversed(
 
 def losses(game: Game, said: Float[Array, "S L"], response: Float[Array, "T L A"]) -> Float[Array, "T L"]:
     """What each transcript adds to the follower's loss against knowing the state."""
-    lost = game.prior[:, :, None] * (game.follower.max(2, keepdims=True) - game.follower)  # [T,S,A]
-    # See beliefs.action_values on why not einsum.
-    return ((said[None, :, :, None] * lost[:, :, None]).sum(1) * response).sum(2)
+    # As in `respond`, so that it is computed once.
+    gaps = game.follower.max(2, keepdims=True) - game.follower
+    return (expected(game.prior[:, :, None] * said[None], gaps) * response).sum(2)
 
 
 def at_stake(game: Game) -> Float[Array, ""]:

@@ -110,8 +110,8 @@ def best_response(
     if competition == "selection":
         assert level is not None
         offers = jax.vmap(lambda rule: offer(game, protocol, rule, leader, view))(rules)
-        reached = (game.follower * offers).sum((1, 2, 3)) >= level - REACHES * _range(game.follower)
-        values = jnp.where(reached, (game.leaders[leader] * offers).sum((1, 2, 3)), -jnp.inf)
+        reached = (game.follower[None] * offers).sum((1, 2, 3)) >= level - REACHES * _range(game.follower)
+        values = jnp.where(reached, (game.leaders[leader][None] * offers).sum((1, 2, 3)), -jnp.inf)
         upper = unlimited_bound(seen, leader, level)
     else:
 

@@ -57,7 +57,7 @@ def outcome_of(
     if competition == "all":
         return best_reply(game, protocol, leaders, views, rationality).outcome
     offers = _offers(game, protocol, leaders, views)
-    return offers[(game.follower * offers).sum((1, 2, 3)).argmax()]
+    return offers[(game.follower[None] * offers).sum((1, 2, 3)).argmax()]
 
 
 def exploitability(
@@ -142,7 +142,7 @@ def best_response_dynamics(
             reply = best_response(game, protocol, rules, i, "all", views, rationality, aligned[i], None, key)
             return jnp.where(reply.value.lower > now + needed, reply.rule, rules[i])
         offers = _offers(game, protocol, rules, views)
-        worth, theirs = ((u * offers).sum((1, 2, 3)) for u in (game.follower, game.leaders[i]))
+        worth, theirs = ((u[None] * offers).sum((1, 2, 3)) for u in (game.follower, game.leaders[i]))
         now = theirs[worth.argmax()]
         rivals = jnp.where(jnp.arange(count) == i, -jnp.inf, worth)
         without = theirs[rivals.argmax()] if count > 1 else -jnp.inf

@@ -11,17 +11,18 @@ def histories(rounds: int, messages: int, replies: int) -> tuple[list[tuple], li
     leaders, followers, begun = [], [], [()]
     for number in range(rounds):
         leaders += begun
-        said = [past + (m,) for past in begun for m in range(messages)]
+        said = [(*past, m) for past in begun for m in range(messages)]
         if number < rounds - 1:
             followers += said
-        begun = [past + (n,) for past in said for n in range(replies)]
+        begun = [(*past, n) for past in said for n in range(replies)]
     return leaders, followers
 
 
 def law(shape: tuple[int, int, int], leaders: np.ndarray, follower: np.ndarray) -> dict:
     """P(transcript | t, v_1, ..., v_K) for K leaders heard together, as {(t, views): {transcript: p}}.
 
-    A transcript is a tuple: for each round the leaders' messages, then (but for the last) the replies to them.
+    A transcript is a tuple: for each round the leaders' messages, then (but for the last) the replies to
+    them.
     """
     rounds, messages, replies = shape
     count, seen = leaders.shape[:2]
@@ -63,8 +64,8 @@ def law(shape: tuple[int, int, int], leaders: np.ndarray, follower: np.ndarray) 
 def law_array(
     shape: tuple[int, int, int], leaders: np.ndarray, follower: np.ndarray, views: np.ndarray
 ) -> np.ndarray:
-    """The same as P(l | t, s), transcripts in lexicographic order; `views[i, s, v]` = P(v | s) of leader i."""
-    count, states, seen = views.shape
+    """The same as P(l | t, s), in lexicographic order; `views[i, s, v]` = P(v | s) of leader i."""
+    count, states = views.shape[:2]
     transcripts = law(shape, leaders, follower)
     total = np.zeros((follower.shape[0], states, len(next(iter(transcripts.values())))))
     for (t, *saw), laws in transcripts.items():
