@@ -120,11 +120,12 @@ def best_ai_selection(
     protocol: Protocol | None = None,
     rules: Float[Array, "K V H M"] | None = None,
     views: Float[Array, "K S V"] | None = None,
+    steps: int = 20,
 ) -> Guarantee:
     """Check that every equilibrium of best-AI selection is worth OPT - 2 eps (theory, section 4 (3)).
 
     The constant 2 is proved in theory.md, not quoted from the paper. With a `protocol`, check it of the
-    profile `rules` (None: where best responses that start from silence end), as `Guarantee` says. Works
+    profile `rules` (None: where `steps` best responses from silence end), as `Guarantee` says. Works
     under jit and vmap, in float64.
 
     Raises ValueError for fewer than two leaders, and as `conversation.best_response` does.
@@ -132,7 +133,7 @@ def best_ai_selection(
     if game.leaders.shape[0] < 2:
         raise ValueError("game has 1 leader; the guarantee is about at least two who compete")
     if protocol is not None:
-        return _conversation(game, "selection", tolerance, protocol, rules, views)
+        return _conversation(game, "selection", tolerance, protocol, rules, views, steps)
     return _guarantee(game, selection.worst_equilibrium(game, tolerance).value, tolerance)
 
 
@@ -142,6 +143,7 @@ def bayes_optimal_learning(
     protocol: Protocol | None = None,
     rules: Float[Array, "K V H M"] | None = None,
     views: Float[Array, "K S V"] | None = None,
+    steps: int = 20,
 ) -> Guarantee:
     """Check that every equilibrium with a best-responding follower is worth OPT - 2 eps (section 4 (1)).
 
@@ -149,10 +151,10 @@ def bayes_optimal_learning(
     could tell her the state, and whoever does so induces the same law of actions, so that the theorem's
     premise beyond the distance holds. Sizes and errors are those of `competition.worst_equilibrium`. With a
     `protocol` messages are independent and may be few; then both premises are measured, and the profile
-    `rules` is checked (None: where best responses that start from silence end), as `Guarantee` says.
+    `rules` is checked (None: where `steps` best responses from silence end), as `Guarantee` says.
     """
     if protocol is not None:
-        return _conversation(game, "all", tolerance, protocol, rules, views)
+        return _conversation(game, "all", tolerance, protocol, rules, views, steps)
     return _guarantee(game, competition.worst_equilibrium(game, tolerance=tolerance).value, tolerance)
 
 
@@ -165,6 +167,7 @@ def quantal_response(
     protocol: Protocol | None = None,
     rules: Float[Array, "K V H M"] | None = None,
     views: Float[Array, "K S V"] | None = None,
+    steps: int = 20,
 ) -> Guarantee:
     """Check the same with a logit follower: also less W((A-1)/e) / rationality and delta's cost (4 (2)).
 
@@ -179,7 +182,7 @@ def quantal_response(
     rational = jnp.maximum(jnp.asarray(rationality, game.follower.dtype), jnp.finfo(float).tiny)
     regret = jnp.minimum(unit / rational, game.follower.max() - game.follower.min())
     if protocol is not None:
-        return _conversation(game, "all", tolerance, protocol, rules, views, rationality, regret)
+        return _conversation(game, "all", tolerance, protocol, rules, views, steps, rationality, regret)
     worst = competition.worst_equilibrium(game, rationality, tolerance, rounds).value
     return _guarantee(game, worst, tolerance, regret, delta)
 
@@ -191,6 +194,7 @@ def _conversation(
     protocol: Protocol,
     rules: Float[Array, "K V H M"] | None,
     views: Float[Array, "K S V"] | None,
+    steps: int,
     rationality: float | Float[Array, ""] = math.inf,
     regret: float | Float[Array, ""] = 0.0,
 ) -> Guarantee:
@@ -202,12 +206,15 @@ def _conversation(
     """
     leaders = game.leaders.shape[0]
     taught = conversation.taught(game, protocol, leaders, views)
+    setting = (kind, views, rationality)
     if rules is None:
         start = conversation.starting_rules(game, protocol, "none", views)
-        rules = conversation.best_response_dynamics(game, protocol, start, kind, views, rationality).rules
-    outcome = conversation.outcome_of(game, protocol, rules, kind, views, rationality)
+        end = conversation.best_response_dynamics(game, protocol, start, *setting, steps=steps)
+        rules, outcome, gain = end.rules, end.outcome, end.gain
+    else:
+        outcome = conversation.outcome_of(game, protocol, rules, *setting)
+        gain = conversation.exploitability(game, protocol, rules, *setting, aligned=taught.rule)
     worst = (game.follower * outcome).sum()
-    gain = conversation.exploitability(game, protocol, rules, kind, views, rationality, taught.rule)
 
     def deviated(i: Int[Array, ""]) -> Float[Array, "T S A"]:
         """What follows if leader i teaches; in selection, if its offer is kept."""
@@ -215,7 +222,7 @@ def _conversation(
             view = None if views is None else views[i][None]
             return conversation.best_reply(game, protocol, taught.rule[i], view).outcome
         changed = rules.at[i].set(taught.rule[i])
-        return conversation.outcome_of(game, protocol, changed, kind, views, rationality)
+        return conversation.outcome_of(game, protocol, changed, *setting)
 
     laws = jax.lax.map(deviated, jnp.arange(leaders))
     delta = jnp.abs(laws[:, None] - laws[None]).sum((2, 3, 4)).max() / 2
