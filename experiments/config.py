@@ -99,6 +99,29 @@ class QuantalConfig:
 
 
 @dataclass
+class FailureConfig(GamesConfig):
+    """See conf/experiment/failure.yaml."""
+
+    tolerance: float = MISSING
+
+
+@dataclass
+class TightnessConfig:
+    """See conf/experiment/tightness.yaml."""
+
+    name: str = MISSING
+    draws: int = MISSING
+    leaders: int = MISSING
+    states: int = MISSING
+    actions: list[int] = MISSING
+    diversity: float = MISSING
+    steps: int = MISSING
+    rate: float = MISSING
+    margin: float = MISSING
+    tolerance: float = MISSING
+
+
+@dataclass
 class LessonConfig:
     """See conf/experiment/conversation.yaml."""
 
@@ -209,6 +232,8 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "learning": LearningConfig,
         "quantal": QuantalConfig,
         "conversation": ConversationConfig,
+        "failure": FailureConfig,
+        "tightness": TightnessConfig,
     },
     "family": {
         "noise": NoiseConfig,
