@@ -1,7 +1,7 @@
 """The claims on the page of `experiments.reproduce`: statements, commands, and what counts as a violation."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ TOLERANCE = 1e-6
 QUANTAL_TOLERANCE = 1e-4
 
 COORDINATES = ("types", "leaders", "diversity", "rationality", "protocol", "competition")
+
+FULL = 100  # times the draws of scale quick
 
 # So many violations are listed with the command that replays them.
 LISTED = 8
@@ -44,15 +46,18 @@ class Claim:
     title: str
     statement: str
     source: str
-    quick: tuple[str, ...]
-    full: tuple[str, ...]
     find: Callable[[Path], Finding]
-    control: bool = field(default=False)
-    run: str | None = None  # the name of the claim whose run this one reads
+    setting: tuple[str, ...] = ()
+    draws: int = 0  # at scale quick; FULL times as many at scale full
+    run: str | None = None  # the claim whose run this one reads; it is a false one, as a control
 
     def overrides(self, scale: str) -> tuple[str, ...]:
         """The arguments of `python -m experiments`."""
-        return self.quick if scale == "quick" else self.full
+        if scale == "full":
+            return (*self.setting, f"experiment.draws={FULL * self.draws}")
+        # Of few draws compiling is the most.
+        faster = ("run.optimise=false",) if self.draws <= 64 else ()
+        return (*self.setting, f"experiment.draws={self.draws}", *faster)
 
 
 def guarantee(directory: Path, factor: float = 2.0, tolerance: float = TOLERANCE) -> Finding:
@@ -133,8 +138,8 @@ CLAIMS = (
             "formula."
         ),
         source="Wendel 1962; the premise of all three theorems of the paper",
-        quick=("experiment=hull_coverage", "experiment.draws=512"),
-        full=("experiment=hull_coverage", "experiment.draws=51200"),
+        setting=("experiment=hull_coverage",),
+        draws=4096,
         find=wendel,
     ),
     Claim(
@@ -144,8 +149,23 @@ CLAIMS = (
             "Not a theorem: how near 104 AI raters' mixtures come to people's mean rating, on held-out rows."
         ),
         source="bundled panel snippets",
-        quick=("experiment=panel_coverage", "panel=snippets", "experiment.draws=8"),
-        full=("experiment=panel_coverage", "panel=snippets", "experiment.draws=800"),
+        setting=(
+            "experiment=panel_coverage",
+            "panel=snippets",
+        ),
+        draws=16,
+        find=panel,
+    ),
+    Claim(
+        name="panel_senate",
+        title="A control without AI: senators' votes",
+        statement="Not a theorem: how near others' mixtures come to one senator's votes, on held-out votes.",
+        source="bundled panel senate",
+        setting=(
+            "experiment=panel_coverage",
+            "panel=senate",
+        ),
+        draws=16,
         find=panel,
     ),
     Claim(
@@ -153,14 +173,13 @@ CLAIMS = (
         title="Best-AI selection",
         statement=_SELECTION,
         source="the paper's third setting; the constant 2 is proved here, every equilibrium is checked",
-        quick=(
-            "experiment=selection", "experiment.draws=32", "experiment.leaders=[2,4]",
-            "experiment.diversity=[0.0,0.5,1.0]", "experiment.steps=60",
+        setting=(
+            "experiment=selection",
+            "experiment.leaders=[2,4]",
+            "experiment.diversity=[0.0,0.5,1.0]",
+            "experiment.steps=60",
         ),
-        full=(
-            "experiment=selection", "experiment.draws=3200", "experiment.leaders=[2,4]",
-            "experiment.diversity=[0.0,0.5,1.0]", "experiment.steps=60",
-        ),
+        draws=32,
         find=guarantee,
     ),
     Claim(
@@ -171,14 +190,12 @@ CLAIMS = (
             "equilibrium."
         ),
         source="the paper's first setting; all equilibria are checked, with certified brackets",
-        quick=(
-            "experiment=learning", "experiment.draws=64", "experiment.types=[1]",
+        setting=(
+            "experiment=learning",
+            "experiment.types=[1]",
             "experiment.leaders=[2,4]",
         ),
-        full=(
-            "experiment=learning", "experiment.draws=6400", "experiment.types=[1]",
-            "experiment.leaders=[2,4]",
-        ),
+        draws=64,
         find=guarantee,
     ),
     Claim(
@@ -188,14 +205,13 @@ CLAIMS = (
             "The same, less W((A-1)/e) / rationality, the most that logit play loses against the best action."
         ),
         source="the paper's second setting; the term of rationality is proved here",
-        quick=(
-            "experiment=quantal", "experiment.draws=16", "experiment.leaders=[1,2]",
-            "experiment.rationality=[1,10,100,1000]", "experiment.rounds=5",
+        setting=(
+            "experiment=quantal",
+            "experiment.leaders=[1,2]",
+            "experiment.rationality=[1,10,100,1000]",
+            "experiment.rounds=5",
         ),
-        full=(
-            "experiment=quantal", "experiment.draws=1600", "experiment.leaders=[1,2]",
-            "experiment.rationality=[1,10,100,1000]", "experiment.rounds=5",
-        ),
+        draws=16,
         find=lambda directory: guarantee(directory, tolerance=QUANTAL_TOLERANCE),
     ),
     Claim(
@@ -207,14 +223,11 @@ CLAIMS = (
             "teach her."
         ),
         source="the form with delta and gain is proved here; of profiles found, not of all equilibria",
-        quick=(
-            "experiment=conversation", "experiment.draws=16", "experiment.competitions=[selection]",
+        setting=(
+            "experiment=conversation",
             "experiment.diversity=[0.0,1.0]",
         ),
-        full=(
-            "experiment=conversation", "experiment.draws=1600", "experiment.competitions=[selection]",
-            "experiment.diversity=[0.0,1.0]",
-        ),
+        draws=16,
         find=guarantee,
     ),
     Claim(
@@ -222,10 +235,7 @@ CLAIMS = (
         title="Control: a claim that is false",
         statement=_SELECTION.replace("OPT - 2 eps", "OPT - 0.5 eps"),
         source="made up, to see that the check can fail; read from the run of best-AI selection",
-        quick=(),
-        full=(),
         find=lambda directory: guarantee(directory, factor=0.5),
-        control=True,
         run="selection",
     ),
-)  # fmt: skip
+)

@@ -22,6 +22,7 @@ class RunConfig:
     devices: int | None = None
     precision: str = MISSING
     chunk: int | None = None
+    optimise: bool = MISSING
     progress: bool = MISSING
 
 
