@@ -1,7 +1,7 @@
 """Gather the runs of a sweep: `python -m experiments.collect OUTPUT_DIR` writes one table and one figure.
 
-OUTPUT_DIR is the sweep's run.root. The table, `collected.parquet` and `collected.csv`, holds the rows of every
-run's summary.csv behind columns that tell the runs apart: the values that were swept. The figure,
+OUTPUT_DIR is the sweep's run.root. The table, `collected.parquet` and `collected.csv`, holds the rows of
+every run's summary.csv behind columns that tell the runs apart: the values that were swept. The figure,
 `figure.png` and `figure.pdf`, has one line per run. Runs that are missing, interrupted or were
 started and not finished are listed.
 """

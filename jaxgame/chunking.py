@@ -53,7 +53,7 @@ class Chunking:
         return self.share * len(self.devices)
 
     def grow(self, seconds: float, compile_seconds: float, remaining: int) -> bool:
-        """Compile a larger chunk if it pays, after one that took `seconds`, with `remaining` draws to go."""
+        """Compile a larger chunk if it pays, after one that took `seconds` with keeping it, with `remaining` to go."""
         if self.fixed or remaining <= self.chunk:
             return False
         rate = self.share / max(seconds, 1e-6)

@@ -149,11 +149,12 @@ class _Computer:
                 self._advance(stop - start, seconds)
                 began = time.perf_counter()
                 yield start, stop, rows
-                self.seconds += time.perf_counter() - began  # what keeping it took
+                keeping = time.perf_counter() - began
+                self.seconds += keeping
                 remaining -= stop - start
                 start = stop
                 began = time.perf_counter()
-                if chunking.grow(seconds, self.compile_seconds, remaining):
+                if chunking.grow(seconds + keeping, self.compile_seconds, remaining):
                     self.compile_seconds += time.perf_counter() - began
 
     def _advance(self, draws: int, seconds: float) -> None:
