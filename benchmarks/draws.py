@@ -59,9 +59,7 @@ def work(kind: str, draws: int, directory: Path, process: int, processes: int, p
     if kind == "rows":
         jg.run_draws(values, draws, 0, directory=directory, progress=False, lazy=True)
     else:
-        jg.run_statistics(
-            values, draws, 0, levels={"full": [0.5]}, directory=directory, progress=False
-        )
+        jg.run_statistics(values, draws, 0, levels={"full": [0.5]}, directory=directory, progress=False)
     used = resource.getrusage(resource.RUSAGE_SELF)
     print(json.dumps({"peak": used.ru_maxrss, "cpu": used.ru_utime + used.ru_stime, "device": device()}))
 

@@ -44,6 +44,10 @@ def _run(config: DictConfig, directory: Path) -> None:
     if jax.process_index() > 0:  # the first process speaks for all
         log.setLevel(logging.WARNING)
     module = importlib.import_module(f"experiments.{config.experiment.name}")
+    if not config.run.rows and not getattr(module, "ROWS_OPTIONAL", False):
+        raise ValueError(
+            f"run.rows is false; {config.experiment.name} needs every draw for its summary and figure"
+        )
     _save_config(config, directory)
     module.run(config, directory)
     log.info("figure and tables are in %s", directory)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import psutil
 
 from jaxgame.spread import CPU_BATCH
@@ -15,6 +14,9 @@ FIRST_SHARE = 256
 
 # A kill loses what it computed for at most about so long.
 SECONDS = 5.0
+
+# Larger tables only cost memory: a file of this size is as quickly written, per byte, as one of any.
+MOST_OUTPUT = 2**24
 
 # The part of the free memory that one chunk may take; tables made of it on the host take some too.
 MEMORY_PART = 0.5
@@ -35,7 +37,7 @@ class Chunking:
     def __init__(
         self,
         compile_share: Callable[[int], Any],
-        devices: Sequence[jax.Device],
+        devices: Sequence[Any],
         chunk: int | None,
         draws: int,
     ):
@@ -53,7 +55,7 @@ class Chunking:
         return self.share * len(self.devices)
 
     def grow(self, seconds: float, compile_seconds: float, remaining: int) -> bool:
-        """Compile a larger chunk if it pays, after one that took `seconds` with keeping it, with `remaining` to go."""
+        """Compile a larger chunk if it pays, after one that took `seconds`, with `remaining` draws to go."""
         if self.fixed or remaining <= self.chunk:
             return False
         rate = self.share / max(seconds, 1e-6)
@@ -85,10 +87,12 @@ class Chunking:
             )
         else:
             rooms.append(free / max(moved + used.temp_size_in_bytes, 1))
-        return max(int(MEMORY_PART * min(rooms) * self.share), 1)
+        rooms = [MEMORY_PART * room for room in rooms]
+        rooms.append(MOST_OUTPUT / len(self.devices) / max(used.output_size_in_bytes, 1))
+        return max(int(min(rooms) * self.share), 1)
 
 
-def free_memory(device: jax.Device) -> int | None:
+def free_memory(device: Any) -> int | None:
     """Bytes that a device still has; None for a CPU, which has the host's."""
     told = device.memory_stats() or {}
     return int(told["bytes_limit"] - told["bytes_in_use"]) if "bytes_limit" in told else None

@@ -24,9 +24,9 @@ BITS = 8
 # Numbers of at most this size share the bin of 0: rounding errors would fill bins without end.
 TINY = 2.0**-40
 
-_SUMS = {"count": pl.Int64, "above": pl.Float64, "squares": pl.Float64}
-STATE = {"name": pl.String, "cell": pl.Int64, "bin": pl.Int64, "level": pl.Int64} | _SUMS | {
-    "least": pl.Float64, "largest": pl.Float64,
+STATE = {
+    "name": pl.String, "cell": pl.Int64, "bin": pl.Int64, "level": pl.Int64, "count": pl.Int64,
+    "above": pl.Float64, "squares": pl.Float64, "least": pl.Float64, "largest": pl.Float64,
 }  # fmt: skip
 _KEYS = ["name", "cell", "bin", "level"]
 
@@ -36,8 +36,8 @@ def summed(table: pl.DataFrame, cells: int, levels: Mapping[str, Sequence[float]
 
     `table` holds numbers only, its rows draw by draw with all `cells` in their order. `levels[name]` are
     increasing thresholds; a number is of level j if j of them lie below it. `count` numbers of a bin
-    exceed the bin's lower end by `above` in sum, by `squares` in sum of squares. Not-a-numbers are
-    counted in a bin that is null.
+    exceed the bin's end nearer to 0 by `above` in sum; `squares` is the sum of their squared distances to
+    their mean. Not-a-numbers are counted in a bin that is null.
     """
     cell = np.arange(table.height) % cells
     parts = []
@@ -45,7 +45,7 @@ def summed(table: pl.DataFrame, cells: int, levels: Mapping[str, Sequence[float]
         values = table[name].cast(pl.Float64).to_numpy()
         bins = bin_of(values)
         finite = np.isfinite(values)
-        above = np.where(finite, values - lower_end(bins), 0.0)
+        above = np.subtract(values, lower_end(bins), out=np.zeros_like(values), where=finite)
         part = pl.DataFrame(
             {
                 "cell": cell,
@@ -58,7 +58,7 @@ def summed(table: pl.DataFrame, cells: int, levels: Mapping[str, Sequence[float]
         counted = part.group_by("cell", "bin", "level").agg(
             pl.len().cast(pl.Int64).alias("count"),
             pl.col("above").sum(),
-            (pl.col("above") ** 2).sum().alias("squares"),
+            ((pl.col("above") - pl.col("above").mean()) ** 2).sum().alias("squares"),
             pl.col("value").min().alias("least"),
             pl.col("value").max().alias("largest"),
         )
@@ -68,12 +68,18 @@ def summed(table: pl.DataFrame, cells: int, levels: Mapping[str, Sequence[float]
 
 def added(states: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """The state of all draws together, of the states of some each. Holds two of them at a time."""
+    apart = pl.col("above") / pl.col("count") - pl.col("above").sum() / pl.col("count").sum()
     total = pl.DataFrame(schema=STATE)
     for state in states:
         total = (
             pl.concat([total, state])
             .group_by(_KEYS)
-            .agg(pl.col(*_SUMS).sum(), pl.col("least").min(), pl.col("largest").max())
+            .agg(
+                pl.col("count", "above").sum(),
+                pl.col("squares").sum() + (pl.col("count") * apart**2).sum(),
+                pl.col("least").min(),
+                pl.col("largest").max(),
+            )
         )
     return total.sort(_KEYS)
 
@@ -175,7 +181,7 @@ def _moments(group: pl.DataFrame, confidence: float) -> dict[str, Any]:
     numbers = known["count"].to_numpy()
     ends = lower_end(known["bin"].to_numpy())
     inner = known["above"].to_numpy() / numbers
-    within = known["squares"].to_numpy() - numbers * inner**2
+    within = known["squares"].to_numpy()
     with np.errstate(invalid="ignore"):  # infinite numbers: no mean, or no spread
         mean = float(np.sum(numbers * (ends + inner)) / count)
         variance = float(np.sum(within + numbers * (ends + inner - mean) ** 2)) / count
