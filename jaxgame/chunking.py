@@ -16,11 +16,13 @@ FIRST_SHARE = 256
 SECONDS = 5.0
 
 # Larger tables only cost memory: a file of this size is as quickly written, per byte, as one of any.
-MOST_OUTPUT = 2**24
+MOST_OUTPUT = 2**23
 
 # The part of the free memory that one chunk may take; tables made of it on the host take some too.
 MEMORY_PART = 0.5
 HOST_COPIES = 4
+
+CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 # Smaller growth does not pay for compiling anew.
 LEAST_GROWTH = 4
@@ -30,8 +32,8 @@ class Chunking:
     """The chunk of a run, and its compiled program: fixed, or grown after the first chunks.
 
     `compile_share(share)` compiles the program for `share` draws per device. A `chunk` that is given stays;
-    otherwise the first chunk holds 256 draws per device, less if memory demands, and grows as far as
-    memory, a time of about five seconds per chunk, and the remaining draws allow.
+    otherwise it begins with `first`, what a run to be resumed had come to, or with 256 draws per device, less
+    if memory demands. It grows as far as memory, about five seconds per chunk, and the remaining draws allow.
     """
 
     def __init__(
@@ -40,10 +42,11 @@ class Chunking:
         devices: Sequence[Any],
         chunk: int | None,
         draws: int,
+        first: int | None = None,
     ):
         self.compile_share, self.devices = compile_share, devices
         self.fixed = chunk is not None
-        wanted = min(chunk or FIRST_SHARE * len(devices), draws)
+        wanted = min(chunk or first or FIRST_SHARE * len(devices), draws)
         self._compile(_rounded_up(-(-wanted // len(devices))))
         room = None if self.fixed else self._room()
         if room is not None and room < self.share:
@@ -103,12 +106,23 @@ def host_memory() -> int:
     free = int(psutil.virtual_memory().available)
     own = Path("/proc/self/cgroup")
     groups = own.read_text().splitlines() if own.exists() else []
-    for group in (Path("/sys/fs/cgroup") / line[4:] for line in groups if line.startswith("0::/")):
-        for folder in (group, *group.parents[:-3]):  # a job's limit may be set on any group above
-            limit, used = folder / "memory.max", folder / "memory.current"
-            if limit.exists() and used.exists() and (text := limit.read_text().strip()) != "max":
-                free = min(free, max(int(text) - int(used.read_text()), 0))
+    for group in (CONTROL_GROUPS / line[4:] for line in groups if line.startswith("0::/")):
+        # A job's limit may be set on any group above.
+        for folder in (group, *group.parents):
+            if folder.is_relative_to(CONTROL_GROUPS):
+                free = int(min(free, _left_in(folder)))
     return free
+
+
+def _left_in(group: Path) -> int | float:
+    """Bytes that a control group (version 2) still allows; files it keeps in memory can be dropped."""
+    try:
+        limit = (group / "memory.max").read_text().strip()
+        used = int((group / "memory.current").read_text())
+        kept = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    except OSError:  # the root has no limit, and not every system tells
+        return math.inf
+    return math.inf if limit == "max" else max(int(limit) - used + int(kept["inactive_file"]), 0)
 
 
 def _rounded_up(share: int) -> int:

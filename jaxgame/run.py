@@ -187,8 +187,7 @@ class _Computer:
                 size = share * jax.local_device_count()
                 return program.lower(jax.ShapeDtypeStruct((size,), jnp.uint32)).compile()
 
-            chunk = run.chunk or self.chunk_before
-            self.chunking = Chunking(compiled, jax.local_devices(), chunk, remaining)
+            self.chunking = Chunking(compiled, jax.local_devices(), run.chunk, remaining, self.chunk_before)
         return self.chunking
 
 

@@ -107,6 +107,9 @@ class RunDirectory:
                 raise self._unwritable(error) from error
             self.save_manifest(COMPLETE, checksum=checksum_of(self.product_path), **progress)
         self.chunks.remove()
+        for name in ("manifest.json", self.product_path.name):  # halves that killed processes left
+            for leftover in self.path.glob(f".{name}.*"):
+                leftover.unlink(missing_ok=True)
         return self.product_path
 
     def save_manifest(self, state: str, **progress: Any) -> None:
@@ -134,7 +137,7 @@ class RunDirectory:
         content = json.loads((self.path / "manifest.json").read_text())
         return content.get("state")
 
-    def wait_until(self, done: Callable[[], bool], seconds: float = 0.2) -> None:
+    def wait_until(self, done: Callable[[], bool], seconds: float = 0.5) -> None:
         """Look every so many seconds until `done`; what other processes write shows in the directory alone.
 
         Should one of them end early, `jax.distributed` ends the others after its heartbeat's patience.

@@ -173,8 +173,8 @@ class Statistics:
 
 def _moments(group: pl.DataFrame, confidence: float) -> dict[str, Any]:
     known = group.drop_nulls("bin")
-    missing = int(group["count"].sum() - known["count"].sum())
-    count = int(known["count"].sum())
+    count = int(known["count"].to_numpy().sum())
+    missing = int(group["count"].to_numpy().sum()) - count
     if count == 0:
         names = ("mean", "mean_low", "mean_high", "sd", "least", "largest")
         return {"missing": missing} | dict.fromkeys(names, math.nan)
@@ -207,7 +207,7 @@ def _quantiles(group: pl.DataFrame, probabilities: Sequence[float]) -> dict[str,
     """Brackets on quantiles: of the two order statistics around each, the lower's bin and the upper's."""
     known = group.drop_nulls("bin")
     reached = np.cumsum(known["count"].to_numpy())
-    brackets = {}
+    brackets: dict[str, float] = {}
     for p in probabilities:
         label = f"q{100 * p:g}"
         if not len(reached):

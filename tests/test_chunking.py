@@ -1,5 +1,6 @@
 """The chunk a run chooses: from memory, from the time of the first chunks, or as it is told."""
 
+import math
 from types import SimpleNamespace
 
 import jax
@@ -68,6 +69,8 @@ def test_it_grows_no_further_than_pays():
     assert one.chunk == 8192  # not more than remain
     several = Chunking(program(1000, compiled), [Device(10**12)] * 4, None, 10**9)
     assert several.chunk == 4 * FIRST_SHARE
+    resumed = Chunking(program(1000, compiled), [Device(10**12)], None, 10**9, first=2048)
+    assert resumed.chunk == 2048 and resumed.grow(0.01, 0.001, 10**8)
 
 
 def test_cpus_share_the_hosts_memory(monkeypatch):
@@ -77,6 +80,17 @@ def test_cpus_share_the_hosts_memory(monkeypatch):
     one = Chunking(program(12, compiled), DEVICES, None, 10_000)
     # Of 17,600 bytes two devices take half each, half of it for a chunk: 4,400 at 12 + 4 * 8 bytes a draw.
     assert one.share == 96
+
+
+def test_a_jobs_memory_limit_counts(tmp_path, monkeypatch):
+    job = tmp_path / "job"
+    job.mkdir()
+    monkeypatch.setattr(chunking, "CONTROL_GROUPS", tmp_path)
+    for name, content in (("max", "5000"), ("current", "4000"), ("stat", "anon 1\ninactive_file 300")):
+        (job / f"memory.{name}").write_text(content)
+    assert chunking._left_in(job) == 1300  # files kept in memory give way
+    (job / "memory.max").write_text("max\n")
+    assert chunking._left_in(job) == chunking._left_in(tmp_path) == math.inf
 
 
 def test_a_run_chooses_and_remembers_its_chunk(tmp_path, monkeypatch):

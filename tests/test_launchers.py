@@ -3,12 +3,17 @@
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import hydra
+import numpy as np
+import polars as pl
 import pytest
 from omegaconf import OmegaConf
 
@@ -196,3 +201,46 @@ def test_nothing_starts_a_device_before_a_launcher_does(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert len(list(tmp_path.glob("hull_coverage/*/figure.png"))) == 2
+
+
+@pytest.mark.slow
+def test_two_processes_of_the_application_share_a_run(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable, "-m", "experiments", *SMALL, f"run.directory={tmp_path}/run", "run.devices=1",
+        f"run.coordinator=127.0.0.1:{port}", "run.processes=2",
+    ]  # fmt: skip
+    both = [
+        subprocess.Popen([*command, f"run.process_id={number}"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        for number in range(2)
+    ]
+    said = [process.communicate(timeout=250)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert "figure and tables are in" in said[0] and said[1] == ""
+    assert json.loads((tmp_path / "run" / "manifest.json").read_text())["processes"] == 2
+    alone = application(*SMALL, f"run.directory={tmp_path}/alone")
+    assert alone.returncode == 0
+    tables = [pl.read_parquet(tmp_path / run / "results.parquet") for run in ("run", "alone")]
+    for name in tables[0].columns:
+        np.testing.assert_allclose(tables[0][name], tables[1][name], rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_an_interrupted_command_says_how_to_go_on(tmp_path, number, code):
+    command = [*SMALL, "experiment.draws=100000", "run.chunk=64", f"run.directory={tmp_path}"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "experiments", *command], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    while not list(tmp_path.glob("chunks/0*.parquet")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, said = process.communicate()
+    assert process.returncode == code
+    assert said.startswith("interrupted: ") and said.count("\n") == 1
+    assert f"of 100,000 draws are kept in {tmp_path}; the same command resumes" in said
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["state"] == "interrupted" and 0 < manifest["draws_done"] < 100_000
