@@ -8,6 +8,7 @@ states and three actions (family noise), what full information and what none is 
 response leaves of the former; as cheap as a draw can be, so that keeping it counts. `rows` keeps every draw
 in a file, `statistics` keeps means, brackets on quantiles and shares alone. `cpu s` is the processor time of
 all processes, compiling included: on a machine shared with others it tells more than the seconds.
+`devices` are those of each process; the last two rows compare one process with two.
 """
 
 import argparse
@@ -32,8 +33,11 @@ from jaxgame.sampling import Noise, Shape
 
 COUNTS = (10_000, 100_000, 1_000_000, 10_000_000)
 KINDS = ("rows", "statistics")
+HEADER = (
+    "kind               draws  processes  devices   seconds  compile s   cpu s   draws/s  peak MiB  file MiB"
+)
 FORMAT = (
-    "{kind:<12}{draws:>12,}{processes:>11}{seconds:>10.1f}{compile_s:>11.1f}{cpu_s:>8.1f}{draws_per_s:>10,}"
+    "{kind:<12}{draws:>12,}{processes:>11}{devices:>9}{seconds:>10.1f}{compile_s:>11.1f}{cpu_s:>8.1f}{draws_per_s:>10,}"
     "{peak_mib:>10}{file_mib:>10.1f}"
 )
 
@@ -50,10 +54,12 @@ def values(key: Array) -> Mapping[str, Any]:
     }
 
 
-def work(kind: str, draws: int, directory: Path, process: int, processes: int, port: int) -> None:
+def work(
+    kind: str, draws: int, directory: Path, process: int, processes: int, devices: int, port: int
+) -> None:
     """Compute in this process, and print its peak memory in KiB."""
     jax.config.update("jax_enable_x64", True)
-    jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)) if processes == 1 else 1)
+    jax.config.update("jax_num_cpu_devices", devices)
     if processes > 1:
         jax.distributed.initialize(f"127.0.0.1:{port}", processes, process)
     if kind == "rows":
@@ -64,14 +70,16 @@ def work(kind: str, draws: int, directory: Path, process: int, processes: int, p
     print(json.dumps({"peak": used.ru_maxrss, "cpu": used.ru_utime + used.ru_stime, "device": device()}))
 
 
-def measure(kind: str, draws: int, processes: int) -> dict[str, Any]:
+def measure(kind: str, draws: int, processes: int, devices: int) -> dict[str, Any]:
     """One row: a run in fresh processes."""
     with tempfile.TemporaryDirectory() as folder:
         port = _free_port()
         command = [sys.executable, "-m", "benchmarks.draws", "--work", kind, str(draws), f"{folder}/run"]
         began = time.perf_counter()
         workers = [
-            subprocess.Popen([*command, str(p), str(processes), str(port)], stdout=subprocess.PIPE, text=True)
+            subprocess.Popen(
+                [*command, str(p), str(processes), str(devices), str(port)], stdout=subprocess.PIPE, text=True
+            )
             for p in range(processes)
         ]
         told = [json.loads(worker.communicate()[0].splitlines()[-1]) for worker in workers]
@@ -82,6 +90,7 @@ def measure(kind: str, draws: int, processes: int) -> dict[str, Any]:
             "kind": kind,
             "draws": draws,
             "processes": processes,
+            "devices": devices,
             "seconds": round(manifest["compute_seconds"], 2),
             "cpu_s": round(sum(one["cpu"] for one in told), 2),
             "compile_s": manifest["compile_seconds"],
@@ -90,7 +99,7 @@ def measure(kind: str, draws: int, processes: int) -> dict[str, Any]:
             "peak_mib": round(max(one["peak"] for one in told) / 1024),
             "file_mib": round(product.stat().st_size / 2**20, 2),
             "chunk": manifest["chunk"],
-            "device": f"{told[0]['device']}, {processes} process(es)",
+            "device": told[0]["device"],
         }
 
 
@@ -103,17 +112,17 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="the two smallest numbers of draws alone")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the rows there")
-    parser.add_argument("--work", nargs=6, help=argparse.SUPPRESS)
+    parser.add_argument("--work", nargs=7, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.work:
-        kind, draws, directory, process, processes, port = arguments.work
-        work(kind, int(draws), Path(directory), int(process), int(processes), int(port))
+        kind, draws, directory, *numbers = arguments.work
+        work(kind, int(draws), Path(directory), *map(int, numbers))
         return
     rows: list[dict[str, Any]] = []
     counts = COUNTS[:2] if arguments.quick else COUNTS
-    cells = [(kind, draws, 1) for kind in KINDS for draws in counts]
-    cells += [("statistics", draws, 2) for draws in counts[-2:]]
-    print("kind               draws  processes   seconds  compile s   cpu s   draws/s  peak MiB  file MiB")
+    cells = [(kind, draws, 1, len(os.sched_getaffinity(0))) for kind in KINDS for draws in counts]
+    cells += [("statistics", counts[-1], processes, 1) for processes in (1, 2)]
+    print(HEADER)
     for cell in cells:
         rows.append(measure(*cell))
         print(FORMAT.format(**rows[-1]), flush=True)
