@@ -39,7 +39,8 @@ def main(config: DictConfig) -> None:
 
 
 def _run(config: DictConfig, directory: Path) -> None:
-    logging.getLogger("jax._src.xla_bridge").setLevel(logging.WARNING)  # it reports every backend it lacks
+    for talkative in ("xla_bridge", "distributed"):  # of backends they lack, of connections
+        logging.getLogger(f"jax._src.{talkative}").setLevel(logging.WARNING)
     configure_jax(config.run)
     if jax.process_index() > 0:  # the first process speaks for all
         log.setLevel(logging.WARNING)
