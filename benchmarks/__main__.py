@@ -22,6 +22,7 @@ SUITES = (
     "leader",
     "selection",
     "competition",
+    "conversation",
     "scaling",
 )  # modules of this package with `cells(quick)`
 FORMATS = (

@@ -26,6 +26,7 @@ class RunConfig:
     devices: int | None = None
     precision: str = MISSING
     chunk: int | None = None
+    optimise: bool = MISSING
     progress: bool = MISSING
     coordinator: str | None = None
     processes: int | None = None
@@ -109,6 +110,59 @@ class QuantalConfig:
 
 
 @dataclass
+class FailureConfig(GamesConfig):
+    """See conf/experiment/failure.yaml."""
+
+    tolerance: float = MISSING
+
+
+@dataclass
+class TightnessConfig:
+    """See conf/experiment/tightness.yaml."""
+
+    name: str = MISSING
+    draws: int = MISSING
+    leaders: int = MISSING
+    states: int = MISSING
+    actions: list[int] = MISSING
+    diversity: float = MISSING
+    steps: int = MISSING
+    rate: float = MISSING
+    margin: float = MISSING
+    tolerance: float = MISSING
+
+
+@dataclass
+class LessonConfig:
+    """See conf/experiment/conversation.yaml."""
+
+    types: int = MISSING
+    states: int = MISSING
+    actions: int = MISSING
+    rounds: list[int] = MISSING
+    messages: list[int] = MISSING
+    replies: list[int] = MISSING
+
+
+@dataclass
+class ConversationConfig:
+    """See conf/experiment/conversation.yaml."""
+
+    name: str = MISSING
+    draws: int = MISSING
+    leaders: int = MISSING
+    types: int = MISSING
+    states: int = MISSING
+    actions: int = MISSING
+    diversity: list[float] = MISSING
+    protocols: list[list[int]] = MISSING
+    competitions: list[str] = MISSING
+    steps: int = MISSING
+    tolerance: float = MISSING
+    lesson: LessonConfig = field(default_factory=LessonConfig)
+
+
+@dataclass
 class PanelConfig:
     """A table of scores and how to read it; see conf/panel/ and jaxgame.panel."""
 
@@ -188,6 +242,9 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "selection": SelectionConfig,
         "learning": LearningConfig,
         "quantal": QuantalConfig,
+        "conversation": ConversationConfig,
+        "failure": FailureConfig,
+        "tightness": TightnessConfig,
     },
     "family": {
         "noise": NoiseConfig,

@@ -25,6 +25,7 @@ def configure_jax(run: DictConfig) -> None:
     jax.config.update("jax_enable_x64", run.precision == "float64")
     if PLATFORMS[run.platform]:
         jax.config.update("jax_platforms", PLATFORMS[run.platform])
+    jax.config.update("jax_disable_most_optimizations", not run.optimise)
     # One virtual device per core: XLA runs small batched programs on one core each.
     jax.config.update("jax_num_cpu_devices", run.devices or len(os.sched_getaffinity(0)))
     os.environ.update(gpu_memory(run))

@@ -1,6 +1,6 @@
 """Games in which several misaligned AI models compete to advise one person, solved in batches."""
 
-from jaxgame import competition, hull, sampling, selection, theorems
+from jaxgame import competition, conversation, hull, sampling, selection, theorems
 from jaxgame.batch import run_draws, run_statistics
 from jaxgame.beliefs import Beliefs, action_values, joint_scheme, outcome, update
 from jaxgame.bracket import Bracket
@@ -28,6 +28,7 @@ __all__ = [
     "action_values",
     "best_response",
     "competition",
+    "conversation",
     "full_information_value",
     "game_from_outcomes",
     "game_hull_distance",

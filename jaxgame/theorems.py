@@ -7,12 +7,14 @@ are too wide to tell.
 import math
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxgame import competition, selection
+from jaxgame import competition, conversation, selection
 from jaxgame.bracket import Bracket
 from jaxgame.checks import check_choice
+from jaxgame.conversation import Protocol
 from jaxgame.game import Game, full_information_value
 from jaxgame.hull import GAME_OFFSETS, game_hull_distance
 from jaxgame.record import record
@@ -92,38 +94,68 @@ class Guarantee:
     with one per state and weights of any sum. The bound, OPT - 2 eps less what the theorem adds, holds for
     each, and `bound` takes the least. `worst` is the follower's least equilibrium value, `slack` = worst -
     bound. `holds` is the place in VERDICTS of the claim `worst >= bound` up to the tolerance of the search.
+
+    With a protocol the claim is about one profile of rules: `worst` is its value, OPT becomes `teachable`,
+    what an aligned leader can teach (without a protocol: `full_information`), and the bound is lowered by
+    `gain`, the profile's exploitability, and by `delta`, the total variation distance between the laws that
+    different leaders' deviations to the aligned rule induce, times sum_i w_i range(U_i).
     """
 
     constant: Bracket
     state: Bracket
     cone: Bracket
     full_information: Float[Array, ""]
+    teachable: Bracket
+    delta: Float[Array, ""]
+    gain: Bracket
     bound: Bracket
     worst: Bracket
     slack: Bracket
     holds: Int[Array, ""]
 
 
-def best_ai_selection(game: Game, tolerance: float = 1e-6) -> Guarantee:
+def best_ai_selection(
+    game: Game,
+    tolerance: float = 1e-6,
+    protocol: Protocol | None = None,
+    rules: Float[Array, "K V H M"] | None = None,
+    views: Float[Array, "K S V"] | None = None,
+    steps: int = 20,
+) -> Guarantee:
     """Check that every equilibrium of best-AI selection is worth OPT - 2 eps (theory, section 4 (3)).
 
-    The constant 2 is proved in theory.md, not quoted from the paper. Works under jit and vmap, in float64.
+    The constant 2 is proved in theory.md, not quoted from the paper. With a `protocol`, check it of the
+    profile `rules` (None: where `steps` best responses from silence end), as `Guarantee` says. Works
+    under jit and vmap, in float64.
 
-    Raises ValueError for fewer than two leaders.
+    Raises ValueError for fewer than two leaders, and as `conversation.best_response` does.
     """
     if game.leaders.shape[0] < 2:
         raise ValueError("game has 1 leader; the guarantee is about at least two who compete")
-    return _guarantee(game, selection.worst_equilibrium(game, tolerance).value, 0.0, tolerance)
+    if protocol is not None:
+        return _conversation(game, "selection", tolerance, protocol, rules, views, steps)
+    return _guarantee(game, selection.worst_equilibrium(game, tolerance).value, tolerance)
 
 
-def bayes_optimal_learning(game: Game, tolerance: float = 1e-6) -> Guarantee:
+def bayes_optimal_learning(
+    game: Game,
+    tolerance: float = 1e-6,
+    protocol: Protocol | None = None,
+    rules: Float[Array, "K V H M"] | None = None,
+    views: Float[Array, "K S V"] | None = None,
+    steps: int = 20,
+) -> Guarantee:
     """Check that every equilibrium with a best-responding follower is worth OPT - 2 eps (section 4 (1)).
 
     She hears all leaders, whose signals are as rich and as correlated as they like: a leader that is aligned
     could tell her the state, and whoever does so induces the same law of actions, so that the theorem's
-    premise beyond the distance holds. Sizes and errors are those of `competition.worst_equilibrium`.
+    premise beyond the distance holds. Sizes and errors are those of `competition.worst_equilibrium`. With a
+    `protocol` messages are independent and may be few; then both premises are measured, and the profile
+    `rules` is checked (None: where `steps` best responses from silence end), as `Guarantee` says.
     """
-    return _guarantee(game, competition.worst_equilibrium(game, tolerance=tolerance).value, 0.0, tolerance)
+    if protocol is not None:
+        return _conversation(game, "all", tolerance, protocol, rules, views, steps)
+    return _guarantee(game, competition.worst_equilibrium(game, tolerance=tolerance).value, tolerance)
 
 
 def quantal_response(
@@ -132,31 +164,104 @@ def quantal_response(
     delta: float | Float[Array, ""] = 0.0,
     tolerance: float = 1e-6,
     rounds: int = 16,
+    protocol: Protocol | None = None,
+    rules: Float[Array, "K V H M"] | None = None,
+    views: Float[Array, "K S V"] | None = None,
+    steps: int = 20,
 ) -> Guarantee:
-    """Check the same with a logit follower: OPT - 2 eps - delta range - W((A-1)/e) / rationality (4 (2)).
+    """Check the same with a logit follower: also less W((A-1)/e) / rationality and delta's cost (4 (2)).
 
     `delta` is the total variation distance between the laws that different leaders' deviations to the
     aligned scheme induce, `competition.law_distance`; 0 for full information, which rich signals allow. It
-    is multiplied by the range of the follower's utility. The last term, the regret of quantal response over
-    A actions, is never more than that range. Two states; `rounds` and errors are those of
-    `competition.worst_equilibrium`.
+    costs sum_i w_i range(U_i), at most 1 for utilities in [0, 1]. The last term, the regret of quantal
+    response over A actions, is never more than the range of the follower's utility. Two states; `rounds`
+    and errors are those of `competition.worst_equilibrium`. With a `protocol`: any number of states,
+    `delta` is measured, and the profile `rules` is checked, as in `bayes_optimal_learning`.
     """
-    worst = competition.worst_equilibrium(game, rationality, tolerance, rounds).value
     unit = quantal_regret_bound(game.follower.shape[-1], 1.0)
     rational = jnp.maximum(jnp.asarray(rationality, game.follower.dtype), jnp.finfo(float).tiny)
     regret = jnp.minimum(unit / rational, game.follower.max() - game.follower.min())
-    apart = delta * (game.follower.max() - game.follower.min())
-    return _guarantee(game, worst, regret + apart, tolerance)
+    if protocol is not None:
+        return _conversation(game, "all", tolerance, protocol, rules, views, steps, rationality, regret)
+    worst = competition.worst_equilibrium(game, rationality, tolerance, rounds).value
+    return _guarantee(game, worst, tolerance, regret, delta)
 
 
-def _guarantee(game: Game, worst: Bracket, cost: float | Array, tolerance: float) -> Guarantee:
-    """Whether `worst` is at least OPT - 2 eps - `cost`."""
-    constant, state = (game_hull_distance(game, offset).distance for offset in ("constant", "state"))
-    cone = game_hull_distance(game, "state", "cone").distance
+def _conversation(
+    game: Game,
+    kind: str,
+    tolerance: float,
+    protocol: Protocol,
+    rules: Float[Array, "K V H M"] | None,
+    views: Float[Array, "K S V"] | None,
+    steps: int,
+    rationality: float | Float[Array, ""] = math.inf,
+    regret: float | Float[Array, ""] = 0.0,
+) -> Guarantee:
+    """The claim at one profile [own]: leader i would not gain more than `gain` by its aligned rule.
+
+    What follows that deviation is worth what is teachable at least (less her regret), since she may ignore
+    the others or, in selection, would keep her better leader; averaging over the leaders with the hull's
+    weights gives the bound.
+    """
+    leaders = game.leaders.shape[0]
+    taught = conversation.taught(game, protocol, leaders, views)
+    setting = (kind, views, rationality)
+    if rules is None:
+        start = conversation.starting_rules(game, protocol, "none", views)
+        end = conversation.best_response_dynamics(game, protocol, start, *setting, steps=steps)
+        rules, outcome, gain = end.rules, end.outcome, end.gain
+    else:
+        outcome = conversation.outcome_of(game, protocol, rules, *setting)
+        gain = conversation.exploitability(game, protocol, rules, *setting, aligned=taught.rule)
+    worst = (game.follower * outcome).sum()
+
+    def deviated(i: Int[Array, ""]) -> Float[Array, "T S A"]:
+        """What follows if leader i teaches; in selection, if its offer is kept."""
+        if kind == "selection":
+            view = None if views is None else views[i][None]
+            return conversation.best_reply(game, protocol, taught.rule[i], view).outcome
+        changed = rules.at[i].set(taught.rule[i])
+        return conversation.outcome_of(game, protocol, changed, *setting)
+
+    laws = jax.lax.map(deviated, jnp.arange(leaders))
+    delta = jnp.abs(laws[:, None] - laws[None]).sum((2, 3, 4)).max() / 2
+    teachable = Bracket(taught.value.lower.min(), taught.value.upper.min())
+    return _guarantee(game, Bracket(worst, worst), tolerance, regret, delta, teachable, gain)
+
+
+def _guarantee(
+    game: Game,
+    worst: Bracket,
+    tolerance: float,
+    regret: float | Float[Array, ""] = 0.0,
+    delta: float | Float[Array, ""] = 0.0,
+    teachable: Bracket | None = None,
+    gain: Bracket | None = None,
+) -> Guarantee:
+    """Whether `worst` is at least `teachable` - 2 eps - regret - gain, less the cost of delta."""
     full = full_information_value(game)
-    lower = jnp.minimum(jnp.minimum(constant.lower, state.lower), cone.lower)
-    upper = jnp.minimum(jnp.minimum(constant.upper, state.upper), cone.upper)
-    bound = Bracket(full - 2 * upper - cost, full - 2 * lower - cost)
+    nothing = jnp.zeros_like(full)
+    teachable = Bracket(full, full) if teachable is None else teachable
+    gain = Bracket(nothing, nothing) if gain is None else gain
+    delta = nothing + delta
+    spans = (game.leaders.max(3) - game.leaders.min(3)).max((1, 2))
+    fits = (
+        game_hull_distance(game, "constant"),
+        game_hull_distance(game, "state"),
+        game_hull_distance(game, "state", "cone"),
+    )
+    apart = [delta * (fit.weights * spans).sum() for fit in fits]
+    lower, upper = (
+        jnp.stack(
+            [2 * getattr(fit.distance, end) + cost for fit, cost in zip(fits, apart, strict=True)]
+        ).min()
+        for end in ("lower", "upper")
+    )
+    bound = Bracket(
+        teachable.lower - upper - regret - gain.upper, teachable.upper - lower - regret - gain.lower
+    )
     slack = Bracket(worst.lower - bound.upper, worst.upper - bound.lower)
     holds = jnp.where(slack.lower >= -tolerance, 2, jnp.where(slack.upper < -tolerance, 0, 1))
-    return Guarantee(constant, state, cone, full, bound, worst, slack, holds)
+    constant, state, cone = (fit.distance for fit in fits)
+    return Guarantee(constant, state, cone, full, teachable, delta, gain, bound, worst, slack, holds)

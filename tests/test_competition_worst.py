@@ -127,7 +127,12 @@ def test_one_state_and_one_action():
 
 @pytest.mark.parametrize(
     ("states", "actions", "leaders", "types"),
-    [(2, 3, 2, 1), (3, 3, 2, 1), pytest.param(3, 3, 3, 1, marks=pytest.mark.slow), (2, 2, 2, 2)],
+    [
+        (2, 3, 2, 1),
+        pytest.param(3, 3, 2, 1, marks=pytest.mark.slow),
+        pytest.param(3, 3, 3, 1, marks=pytest.mark.slow),
+        pytest.param(2, 2, 2, 2, marks=pytest.mark.slow),
+    ],
 )
 def test_in_the_hull_every_equilibrium_is_worth_full_information(states, actions, leaders, types):
     batch = games(1, 64, leaders, states, actions, types, mixed=True)
@@ -398,7 +403,8 @@ def test_a_logit_judge_and_her_prosecutor():
     assert float(last.lower) == pytest.approx(0.6, abs=1e-5) and float(last.width) <= 1e-8
 
 
-@pytest.mark.parametrize("leaders", [2, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("leaders", [1, 2])
 def test_logit_judges_worst_equilibrium_by_the_tangent(leaders):
     """Prosecutors are at their closure at 0 and from the tangent's point on; the worst is these two."""
 

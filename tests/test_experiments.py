@@ -32,6 +32,12 @@ SMALL_QUANTAL = [
     "experiment=quantal", "experiment.draws=4", "experiment.leaders=[2]", "experiment.rationality=[2,50]",
     "experiment.actions=2",
 ]  # fmt: skip
+SMALL_CONVERSATION = [
+    "experiment=conversation", "experiment.draws=4", "experiment.protocols=[[1,2,1]]",
+    "experiment.competitions=[selection]", "experiment.diversity=[0.0,1.0]", "experiment.lesson.states=3",
+    "experiment.lesson.types=2", "experiment.lesson.rounds=[1,2]", "experiment.lesson.messages=[2]",
+    "experiment.lesson.replies=[1]",
+]  # fmt: skip
 SETTING = ["experiment.diversity=[0.0,1.0]", "experiment.states=2", "experiment.actions=2"]
 
 
@@ -123,12 +129,19 @@ def quantal_run(tmp_path_factory):
     return application(*SMALL_QUANTAL, directory=directory), directory
 
 
+@pytest.fixture(scope="module")
+def conversation_run(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("run") / "conversation"
+    return application(*SMALL_CONVERSATION, directory=directory), directory
+
+
 @pytest.mark.parametrize(
     "run",
     [
         "hull_run",
         "panel_run",
-        "learning_run",
+        pytest.param("learning_run", marks=pytest.mark.slow),
+        pytest.param("conversation_run", marks=pytest.mark.slow),
         pytest.param("selection_run", marks=pytest.mark.slow),
         pytest.param("quantal_run", marks=pytest.mark.slow),
     ],
@@ -139,7 +152,8 @@ def test_a_run_leaves_everything_a_reader_needs(run, request):
     expected = {
         "config.yaml", "manifest.json", "results.parquet", "summary.csv", "figure.png", "figure.pdf",
     }  # fmt: skip
-    assert {path.name for path in directory.iterdir()} - {"dynamics", "judge.csv"} == expected
+    more = {"dynamics", "judge.csv", "lessons", "lessons.csv"}
+    assert {path.name for path in directory.iterdir()} - more == expected
     manifest = json.loads((directory / "manifest.json").read_text())
     assert manifest["complete"] and manifest["draws_per_second"] > 0
     saved = OmegaConf.load(directory / "config.yaml")
@@ -192,12 +206,31 @@ def test_selection_in_numbers(selection_run):
     assert "Dynamics end above the worst equilibrium" in done.stdout
 
 
+@pytest.mark.slow
 def test_learning_in_numbers(learning_run):
     done, directory = learning_run
     assert "worst >= OPT - 2 eps: no 0, undecided 0, yes 8" in done.stdout
     results = pl.read_parquet(directory / "results.parquet")
     assert results.height == 4 * 2 and (results["worst_upper"] - results["worst_lower"]).max() < 1e-6
     assert (results["worst_lower"] >= results["bound_lower"] - 1e-9).all()
+
+
+@pytest.mark.slow
+def test_conversation_in_numbers(conversation_run):
+    done, directory = conversation_run
+    assert "delta - gain: no 0" in done.stdout
+    results = pl.read_parquet(directory / "results.parquet")
+    assert results.height == 4 * 2 and (results["delta"] == 0).all()  # all leaders see the state
+    assert (results["teachable_upper"] <= results["full_information"] + 1e-12).all()
+    # The claim again, from its parts.
+    eps = results.select(pl.min_horizontal("constant_upper", "state_upper", "cone_upper")).to_series()
+    claimed = results["teachable_lower"] - 2 * eps - results["gain_upper"]
+    assert (results["worst_lower"] >= claimed - 1e-9).all()
+    lessons = pl.read_csv(directory / "lessons.csv")
+    # Two bits name three states, one does not; all rules were tried, and shares are shares.
+    assert lessons["exact"].to_list() == [1.0, 1.0]
+    assert lessons.sort("rounds")["complete"].to_list()[1] == 1.0
+    assert lessons["share"].is_between(0, 1 + 1e-12).all()
 
 
 @pytest.mark.slow

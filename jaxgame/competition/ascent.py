@@ -83,11 +83,11 @@ def best_ascent(
         schemes = most_likely(problem, scheme, messages + states)[None]
     values = jax.vmap(lambda s: message_values(problem, s, rationality, tie).sum())(schemes)
     chosen = values.argmax()
-    upper = jnp.maximum(_upper(problem, rationality), values[chosen])
+    upper = jnp.maximum(informed_bound(problem, rationality), values[chosen])
     return Ascent(schemes[chosen], Bracket(values[chosen], upper), jnp.int32(STEPS))
 
 
-def _upper(problem: Private, rationality: float | Float[Array, ""]) -> Float[Array, ""]:
+def informed_bound(problem: Private, rationality: float | Float[Array, ""]) -> Float[Array, ""]:
     """What the leader would earn at most if it knew what the follower hears."""
 
     def alone(prior: Float[Array, " S"], follower: Float[Array, "S A"], leader: Float[Array, "S A"]) -> Array:

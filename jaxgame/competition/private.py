@@ -92,17 +92,17 @@ def respond(
     Weights may sum to anything.
     """
     if is_best(rationality):
-        losses = _expected(weights, follower.max(2, keepdims=True) - follower)
+        losses = expected(weights, follower.max(2, keepdims=True) - follower)
         largest = losses.max(2, keepdims=True)
         values = -losses / jnp.where(largest > 0, largest, 1.0)
-        favour = None if leader is None else _expected(weights, leader)
+        favour = None if leader is None else expected(weights, leader)
         return best_response(values, tie, favour if tie == "favoured" else None, TIED)
     total = weights.sum(1)
     posterior = weights / jnp.where(total > 0, total, 1.0)[:, None]
-    return quantal_response(_expected(posterior, follower), rationality)
+    return quantal_response(expected(posterior, follower), rationality)
 
 
-def _expected(weights: Float[Array, "P S M"], utility: Float[Array, "P S A"]) -> Float[Array, "P M A"]:
+def expected(weights: Float[Array, "P S M"], utility: Float[Array, "P S A"]) -> Float[Array, "P M A"]:
     """Each action's weighted sum over states; see `beliefs.action_values` on why not einsum."""
     return (weights[:, :, :, None] * utility[:, :, None]).sum(1)
 
@@ -113,7 +113,7 @@ def message_values(
     """What each message of a scheme, given by its likelihoods, adds to the leader's expected utility."""
     weights = problem.prior[:, :, None] * scheme[None]
     response = respond(weights, problem.follower, rationality, tie, problem.leader)
-    return (_expected(weights, problem.leader) * response).sum((0, 2))
+    return (expected(weights, problem.leader) * response).sum((0, 2))
 
 
 def scale(problem: Private) -> Float[Array, ""]:

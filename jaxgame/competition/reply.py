@@ -92,11 +92,23 @@ def best_response(
     >>> [round(float(p), 6) for p in reply.scheme[0]]    # 3/7 of the innocent are called guilty
     [0.571429, 0.428571]
     """
+    return reply_to(private_problem(game, schemes, leader), rationality, method, tie, margin, messages, key)
+
+
+def reply_to(
+    problem: Private,
+    rationality: float | Float[Array, ""],
+    method: str = "auto",
+    tie: str = "favoured",
+    margin: float = MARGIN,
+    messages: int | None = None,
+    key: Array | None = None,
+) -> Reply:
+    """`best_response` to a problem that is already stated; arguments and errors are the same."""
     checks.check_choice("method", method, METHODS)
     checks.check_choice("tie", tie, TIES)
     check_rationality(rationality)
     check_margin(margin)
-    problem = private_problem(game, schemes, leader)
     best = is_best(rationality)
     types, states, actions = problem.follower.shape
     small = best and types * np.log(actions) <= np.log(MAX_RECOMMENDATIONS) + 1e-9
@@ -128,6 +140,7 @@ def _two_states(problem: Private, tie: str, margin: float) -> Reply:
     scheme = split.scheme
     if tie != "favoured":
         aside = [inside * jnp.array([[1.0 + margin, 1.0]]), inside * jnp.array([[1.0, 1.0 + margin]])]
+        aside.append(ends + margin * (1.0 - ends))  # actions may tie where one state is ruled out
         points = jnp.concatenate([ends, *(x / x.sum(1, keepdims=True) for x in aside)])
         scheme = best_split(points, message_values(problem, points.T, np.inf, tie)).scheme
     lower = message_values(problem, scheme, np.inf, tie).sum()

@@ -1,0 +1,261 @@
+"""Conversations of several rounds: what they can teach, and what competing leaders make of them."""
+
+import functools
+import itertools
+import logging
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import polars as pl
+from jaxtyping import Array
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from omegaconf import DictConfig
+
+from experiments.config import identity
+from experiments.guarantee import report, scatter, summarise, verdict_sentence, with_losses
+from experiments.hull_coverage import make_family
+from jaxgame import conversation, plot
+from jaxgame.batch import DrawFunction, run_draws
+from jaxgame.conversation import Protocol
+from jaxgame.game import full_information_value, no_information_value
+from jaxgame.run_directory import write_whole
+from jaxgame.sampling import Family, Shape
+from jaxgame.theorems import VERDICTS, Guarantee, bayes_optimal_learning, best_ai_selection
+
+log = logging.getLogger("experiments")
+
+# An equilibrium is certified if nobody can gain more than this, in utility units.
+CERTIFIED = 1e-5
+
+# A lesson is worth everything there is to know if it misses less.
+COMPLETE = 1e-9
+
+
+def run(config: DictConfig, directory: Path) -> None:
+    """Compute both tables, summaries and figure in `directory`; report the verdicts."""
+    settings = config.experiment
+    _check(settings)
+    family = make_family(config.family)
+
+    def draws(function: DrawFunction, coordinates: dict, labels: dict, place: Path) -> pl.DataFrame:
+        return run_draws(
+            function,
+            settings.draws,
+            config.run.seed,
+            coordinates=coordinates,
+            labels=labels,
+            chunk=config.run.chunk,
+            directory=place,
+            settings=identity(config),
+            progress=config.run.progress,
+        )
+
+    lessons = draws(
+        lesson_function(family, settings.lesson),
+        {name: list(settings.lesson[name]) for name in ("rounds", "messages", "replies")},
+        {},
+        directory / "lessons",
+    )
+    table = with_losses(
+        draws(
+            competition_function(family, settings),
+            {
+                "protocol": [_name(p) for p in settings.protocols],
+                "competition": list(settings.competitions),
+                "diversity": list(settings.diversity),
+            },
+            {"holds": VERDICTS},
+            directory,
+        )
+    ).with_columns(certified=pl.col("gain_upper") <= CERTIFIED)
+    summary = summarise(table, "protocol", "competition", "diversity")
+    means = table.group_by("protocol", "competition", "diversity").agg(
+        unteachable=(pl.col("full_information") - pl.col("teachable_lower")).mean(),
+        certified=pl.col("certified").mean(),
+        gain_largest=pl.col("gain_lower").max(),
+    )
+    summary = summary.join(means, on=["protocol", "competition", "diversity"], maintain_order="left")
+    taught = summarise_lessons(lessons)
+    report(table, "value >= OPT(protocol) - 2 eps - delta - gain", settings.tolerance)
+    certified = table.filter(pl.col("certified"))
+    log.info(
+        "%d of %d ends are certified equilibria; lessons: %d of %d exact",
+        certified.height, table.height, lessons["exact"].sum(), lessons.height,
+    )  # fmt: skip
+    write_whole(directory / "summary.csv", summary.write_csv)
+    write_whole(directory / "lessons.csv", taught.write_csv)
+    plot.save(figure(table, summary, taught, config), directory)
+
+
+def lesson_function(family: Family, settings: DictConfig) -> DrawFunction:
+    """One draw: what an aligned leader teaches in every number of rounds, of messages and of replies."""
+    shape = Shape(1, settings.types, settings.states, settings.actions)
+    grid = (list(settings.rounds), list(settings.messages), list(settings.replies))
+
+    def draw(key: Array) -> Mapping[str, Any]:
+        game = family.sample(key, shape, 1.0)
+        found = [conversation.teaching(game, Protocol(*choice)) for choice in itertools.product(*grid)]
+        sizes = tuple(len(values) for values in grid)
+        stacked = jax.tree.map(lambda *x: jnp.stack(x).reshape(sizes), *((f.value, f.exact) for f in found))
+        return {
+            "taught": stacked[0],
+            "exact": stacked[1],
+            "none": no_information_value(game),
+            "full": full_information_value(game),
+        }
+
+    return draw
+
+
+def competition_function(family: Family, settings: DictConfig) -> DrawFunction:
+    """One draw: the theorem's check where dynamics from silence end, for every cell of the grid."""
+    shape = Shape(settings.leaders, settings.types, settings.states, settings.actions)
+    checks = {"selection": best_ai_selection, "all": bayes_optimal_learning}
+
+    def one(protocol: Protocol, kind: str, key: Array, diversity: Array) -> Guarantee:
+        game = family.sample(key, shape, diversity)
+        return checks[kind](game, settings.tolerance, protocol, steps=settings.steps)
+
+    def draw(key: Array) -> Mapping[str, Any]:
+        diversity = jnp.asarray(list(settings.diversity))
+        found = [
+            [
+                jax.vmap(functools.partial(one, Protocol(*protocol), kind, key))(diversity)
+                for kind in settings.competitions
+            ]
+            for protocol in settings.protocols
+        ]
+        rows = [jax.tree.map(lambda *x: jnp.stack(x), *row) for row in found]
+        return vars(jax.tree.map(lambda *x: jnp.stack(x), *rows))
+
+    return draw
+
+
+def summarise_lessons(lessons: pl.DataFrame) -> pl.DataFrame:
+    """One row for each protocol: the share of what there is to know that was taught, and how surely."""
+    gap = pl.col("full") - pl.col("none")
+    by = ("rounds", "messages", "replies")
+    return (
+        lessons.filter(gap > COMPLETE)
+        .with_columns(
+            share=(pl.col("taught_lower") - pl.col("none")) / gap,
+            complete=pl.col("full") - pl.col("taught_lower") <= COMPLETE,
+        )
+        .group_by(*by, maintain_order=True)
+        .agg(
+            pl.len().alias("draws"),
+            pl.col("share").mean(),
+            pl.col("share").min().alias("share_least"),
+            pl.col("complete", "exact").mean(),
+            ((pl.col("taught_upper") - pl.col("taught_lower")) / gap).max().alias("widest"),
+        )
+        .sort(*by)
+    )
+
+
+# Figure
+
+
+def figure(table: pl.DataFrame, summary: pl.DataFrame, taught: pl.DataFrame, config: DictConfig) -> Figure:
+    """Lessons against rounds; every game against the bound; loss against diversity by protocol."""
+    settings = config.experiment
+    lesson = settings.lesson
+    ends = table.filter(pl.col("certified")).height
+    sure = taught["exact"].to_numpy().mean()
+    bound = "OPT(protocol) - 2 eps - delta - gain"
+    caption = (
+        f"Left: one aligned leader, {lesson.states} states, {lesson.types} types of the user; she knows her "
+        f"type, hears R messages out of M and puts a question, one of N, after each but the last. Share of "
+        f"OPT - NONE, mean over {settings.draws:,} games of family {config.family.name}; {sure:.0%} of the "
+        f"lessons are proven best, the others attained, thus lower bounds. Centre: {settings.leaders} leaders"
+        f"  compete (S = {settings.states}, T = {settings.types}, A = {settings.actions}); where best "
+        f"responses from silence end, {ends:,} of {table.height:,} ends certified as equilibria (no gain "
+        f"above {CERTIFIED:g}). The line is what the theorem allows: OPT - OPT(protocol) + 2 eps + delta + "
+        f"gain, the largest gain of a leader. "
+        f"{verdict_sentence(table, summary, bound, 'where they end')} Right: what she loses "
+        f"(solid) and what even an aligned leader could not tell her (dotted), mean by protocol."
+    )
+    fig, axes = plot.new_figure("What do rounds of conversation buy?", caption, 3)
+    _lessons(axes[0], taught)
+    names = {_name(p): _name(p) for p in settings.protocols}
+    scatter(axes[1], table, "protocol", names)
+    axes[1].set(title="Every game against the bound", ylabel="OPT - value where dynamics end")
+    axes[1].set(xlabel="allowed by the theorem (utility units)")
+    kind = settings.competitions[0]
+    chosen = summary.filter(pl.col("competition") == kind)
+    _losses(axes[2], chosen, list(names))
+    axes[2].set(title=f"Lost, and not teachable ({kind})", xlabel="diversity of the leaders")
+    return fig
+
+
+def _lessons(axes: Axes, taught: pl.DataFrame) -> None:
+    messages = taught["messages"].unique().sort().to_list()
+    replies = taught["replies"].unique().sort().to_list()
+    for m, colour in zip(messages, plot.shades(len(messages)), strict=True):
+        for n, marker, dash in zip(replies, plot.MARKERS, plot.DASHES, strict=False):
+            line = taught.filter((pl.col("messages") == m) & (pl.col("replies") == n)).sort("rounds")
+            axes.plot(
+                line["rounds"], line["share"], color=colour, marker=marker, linestyle=dash,
+                label=f"M = {m}, N = {n}", alpha=0.8,
+            )  # fmt: skip
+    axes.set(title="What an aligned leader can teach", xlabel="rounds R", ylabel="share of OPT - NONE")
+    axes.set(xticks=taught["rounds"].unique().sort().to_list())
+    axes.legend(frameon=False, fontsize=7)
+
+
+def _losses(axes: Axes, summary: pl.DataFrame, names: list[str]) -> None:
+    for name, colour, marker in zip(names, plot.shades(len(names)), plot.MARKERS, strict=False):
+        line = summary.filter(pl.col("protocol") == name).sort("diversity")
+        axes.plot(line["diversity"], line["loss_mean"], color=colour, marker=marker, label=name)
+        axes.plot(
+            line["diversity"],
+            line["unteachable"],
+            color=colour,
+            marker=marker,
+            linestyle=":",
+            fillstyle="none",
+        )
+    axes.plot([], [], color="0.3", label="lost")
+    axes.plot([], [], color="0.3", linestyle=":", label="not teachable")
+    most = max(float(summary[column].to_numpy().max()) for column in ("loss_mean", "unteachable"))
+    axes.set(ylabel="utility units", ylim=(-0.03 * most, 1.6 * most))  # room for the legend
+    axes.legend(frameon=False, fontsize=7)
+
+
+def _name(protocol: Any) -> str:
+    rounds, messages, replies = protocol
+    return f"R = {rounds}, M = {messages}, N = {replies}"
+
+
+def _check(settings: DictConfig) -> None:
+    lesson = settings.lesson
+    for name in ("rounds", "messages", "replies"):
+        values = list(lesson[name])
+        if not values or any(a >= b for a, b in pairwise(values)) or values[0] < 1:
+            raise ValueError(
+                f"experiment.lesson.{name} is {values}; it must be increasing integers from 1 on"
+            )
+    kinds = list(settings.competitions)
+    if not kinds or set(kinds) - set(conversation.COMPETITIONS) or len(set(kinds)) < len(kinds):
+        listed = ", ".join(conversation.COMPETITIONS)
+        raise ValueError(f"experiment.competitions is {kinds}; it must be distinct choices of {listed}")
+    protocols = [tuple(protocol) for protocol in settings.protocols]
+    if not protocols or any(len(p) != 3 for p in protocols) or len(set(protocols)) < len(protocols):
+        raise ValueError(
+            f"experiment.protocols is {protocols}; it must be distinct triples [rounds, messages, replies]"
+        )
+    for protocol in protocols:
+        Protocol(*protocol).check_size(settings.leaders)
+    diversity = list(settings.diversity)
+    if not diversity or any(not 0 <= d <= 1 for d in diversity) or len(set(diversity)) < len(diversity):
+        raise ValueError(f"experiment.diversity is {diversity}; it must be distinct numbers from 0 to 1")
+    if settings.leaders < 2 or settings.steps < 1:
+        raise ValueError(
+            f"experiment.leaders is {settings.leaders} and experiment.steps {settings.steps}; they must be "
+            "at least 2 and at least 1"
+        )

@@ -1,0 +1,303 @@
+"""A leader's best response to the others' rules, in a conversation.
+
+The follower answers a deviation as she answers any rules: with her best replies and actions. One round, all
+leaders heard: the exact methods of `competition` on the game in the leader's view. Else the leader's
+candidates are what it can spell out without listening, an aligned leader's rule, what it says now, and
+where gradient ascent on its logits ends against a follower whose replies are smooth and grow sharp. Every
+candidate is judged against her exact best reply. What no conversation can exceed is known from `bound`.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxgame import checks
+from jaxgame.bracket import Bracket
+from jaxgame.competition.ascent import informed_bound
+from jaxgame.competition.private import MARGIN, Private, check_rationality, is_best, respond
+from jaxgame.competition.reply import reply_to
+from jaxgame.competition.restricted import most_likely
+from jaxgame.conversation.bound import unlimited_bound
+from jaxgame.conversation.follower import best_reply, losses, outcome_of, soft_replies
+from jaxgame.conversation.protocol import Protocol
+from jaxgame.conversation.transcripts import (
+    Rules,
+    Views,
+    check_rules,
+    heard,
+    reply_probability,
+    spell,
+)
+from jaxgame.conversation.view import one_round_problem, viewed
+from jaxgame.game import Game
+from jaxgame.leader import leader_value
+from jaxgame.record import record
+
+COMPETITIONS = ("all", "selection")
+
+STARTS = 4
+STEPS = 150
+RATE = 0.15
+WARMING = (3.0, 300.0)  # sharpness at the first and the last step, times the follower's range of utility
+
+# A rule whose worth misses the level by less, in parts of the follower's range, reaches it: rounding.
+REACHES = 1e-9
+
+# A bracket narrower than this part of the leader's range of utility counts as exact.
+EXACT = 1e-5
+
+
+@record
+class Reply:
+    """A leader's best response: a rule and what it is worth.
+
+    `rule` [V, H, M] is worth `value.lower` to the leader; no rule of any protocol is worth more than
+    `value.upper` (one round, all heard: of any alphabet). `converged` says that the bracket is narrower
+    than 1e-5 of the leader's range of utility.
+    """
+
+    rule: Float[Array, "V H M"]
+    value: Bracket
+    converged: Bool[Array, ""]
+
+
+def best_response(
+    game: Game,
+    protocol: Protocol,
+    leaders: Float[Array, "K V H M"],
+    leader: int | Int[Array, ""],
+    competition: str = "all",
+    views: Views = None,
+    rationality: float | Float[Array, ""] = math.inf,
+    aligned: Float[Array, "V H M"] | None = None,
+    level: Float[Array, ""] | None = None,
+    key: Array | None = None,
+) -> Reply:
+    """The rule that serves leader `leader` best, given the others' rules `leaders` and how she replies.
+
+    `competition`: "all", the follower hears all leaders at once, her ties go to the lowest index, and with
+    a finite `rationality` her action is logit; or "selection", she keeps the single best leader, ties of
+    actions go to that leader, and the rule must be worth `level` to her (None: the others' best offer; for
+    one leader, no information). `aligned` is a candidate, say `teaching(...).rule`; `key` draws the starts
+    of the ascent.
+
+    Raises ValueError for an unknown competition, a finite rationality or a size (A^T > 1,024) that selection
+    cannot take, and rules or views that do not fit.
+    """
+    check(game, protocol, leaders, competition, views, rationality)
+    key = jax.random.key(0) if key is None else key
+    view = None if views is None else views[leader]
+    if competition == "all" and protocol.rounds == 1:
+        return _one_round(game, protocol, leaders, leader, views, rationality, key)
+    own = leaders[leader]
+    if competition == "selection":
+        level = _rival(game, protocol, leaders, leader, views) if level is None else level
+    ascended = _ascend(game, protocol, leaders, leader, competition, views, rationality, level, key)
+    candidates = [own[None], ascended]
+    if aligned is not None:
+        candidates.append(aligned[None])
+    if competition == "selection":
+        assert level is not None
+        seen = viewed(game, view)
+        told = leader_value(seen, leader, level).scheme
+        problem = Private(seen.prior, seen.follower, seen.leaders[leader])
+        told = most_likely(problem, told, min(protocol.statements, told.shape[1]))
+        candidates.append(spell(protocol, told)[None])
+    rules = jnp.concatenate(candidates)
+    if competition == "selection":
+        assert level is not None
+        offers = jax.vmap(lambda rule: offer(game, protocol, rule, leader, view))(rules)
+        reached = (game.follower[None] * offers).sum((1, 2, 3)) >= level - REACHES * _range(game.follower)
+        values = jnp.where(reached, (game.leaders[leader][None] * offers).sum((1, 2, 3)), -jnp.inf)
+        upper = unlimited_bound(seen, leader, level)
+    else:
+
+        def earned(rule: Float[Array, "V H M"]) -> Float[Array, ""]:
+            played = best_reply(game, protocol, leaders.at[leader].set(rule), views, rationality)
+            return (game.leaders[leader] * played.outcome).sum()
+
+        values = jax.lax.map(earned, rules)
+        upper = _upper(game, protocol, leaders, leader, views, rationality)
+    chosen = values.argmax()
+    upper = jnp.maximum(upper, values[chosen])
+    narrow = upper - values[chosen] <= EXACT * _range(game.leaders[leader])
+    return Reply(rules[chosen], Bracket(values[chosen], upper), narrow)
+
+
+def offer(
+    game: Game,
+    protocol: Protocol,
+    rule: Float[Array, "V H M"],
+    leader: int | Int[Array, ""],
+    view: Float[Array, "S V"] | None,
+) -> Float[Array, "T S A"]:
+    """The outcome the follower has with one leader alone, ties of actions in its favour."""
+    views = None if view is None else view[None]
+    return best_reply(game, protocol, rule, views, math.inf, "favoured", leader).outcome
+
+
+def silent(protocol: Protocol, seen: int, dtype: jnp.dtype) -> Float[Array, "V H M"]:
+    """The rule of a leader who always says 0."""
+    return jnp.zeros((seen, protocol.leader_histories, protocol.leader_messages), dtype).at[..., 0].set(1.0)
+
+
+def check(
+    game: Game,
+    protocol: Protocol,
+    leaders: Rules,
+    competition: str,
+    views: Views,
+    rationality: float | Float[Array, ""],
+) -> None:
+    """Raise ValueError unless rules fit game and protocol, and the competition is one that exists."""
+    checks.check_choice("competition", competition, COMPETITIONS)
+    check_rationality(rationality)
+    check_rules(protocol, leaders, views, game.prior.shape[1])
+    checks.check_shape(
+        "leaders",
+        leaders,
+        "[K, V, H, M]",
+        (game.leaders.shape[0], *leaders.shape[1:]),
+        "as game has K leaders",
+    )
+    if competition == "selection" and not is_best(rationality):
+        raise ValueError("competition 'selection' needs a best-responding follower, rationality = inf")
+    if game.prior.dtype != jnp.float64:
+        raise ValueError(
+            f"game is {game.prior.dtype}; best responses need float64: call "
+            'jax.config.update("jax_enable_x64", True) before making the game'
+        )
+
+
+def _one_round(
+    game: Game,
+    protocol: Protocol,
+    leaders: Rules,
+    leader: int | Int[Array, ""],
+    views: Views,
+    rationality: float | Float[Array, ""],
+    key: Array,
+) -> Reply:
+    """Exact: the other leaders' messages are private types of the follower."""
+    count = leaders.shape[0]
+    turned = (jnp.asarray(leader) + 1 + jnp.arange(count - 1)) % count
+    if count > 1:
+        said = heard(protocol, leaders[turned], None if views is None else views[turned])
+    else:
+        said = jnp.ones((game.prior.shape[1], 1), game.prior.dtype)
+    problem = one_round_problem(game, said, None if views is None else views[leader], leader)
+    reply = reply_to(
+        problem, rationality, tie="lowest", messages=protocol.leader_messages, margin=MARGIN, key=key
+    )
+    told = most_likely(problem, reply.scheme, protocol.leader_messages)[:, None]
+    rules = jnp.stack([told, leaders[leader]])
+
+    def earned(rule: Float[Array, "V H M"]) -> Float[Array, ""]:
+        played = best_reply(game, protocol, leaders.at[leader].set(rule), views, rationality)
+        return (game.leaders[leader] * played.outcome).sum()
+
+    values = jax.lax.map(earned, rules)
+    chosen = values.argmax()
+    upper = jnp.maximum(reply.value.upper, values[chosen])
+    narrow = upper - values[chosen] <= EXACT * _range(game.leaders[leader])
+    return Reply(rules[chosen], Bracket(values[chosen], upper), narrow)
+
+
+def _ascend(
+    game: Game,
+    protocol: Protocol,
+    leaders: Rules,
+    leader: int | Int[Array, ""],
+    competition: str,
+    views: Views,
+    rationality: float | Float[Array, ""],
+    level: Float[Array, ""] | None,
+    key: Array,
+) -> Float[Array, "STARTS V H M"]:
+    """Rules at which gradient ascent ends, from random starts."""
+    if competition == "selection":
+        game = viewed(game, None if views is None else views[leader])
+        views = None
+    hers, theirs = _range(game.follower), _range(game.leaders[leader])
+
+    def loss(logits: Array, sharpness: Float[Array, ""]) -> Float[Array, ""]:
+        rule = jax.nn.softmax(logits, -1)
+        rules = rule[None] if competition == "selection" else leaders.at[leader].set(rule)
+        outcome = _smooth_outcome(game, protocol, rules, views, rationality, sharpness)
+        earned = (game.leaders[leader] * outcome).sum() / theirs
+        if level is None:
+            return -earned
+        missed = jnp.maximum(level - (game.follower * outcome).sum(), 0.0) / hers
+        return -earned + 10.0 * missed
+
+    adam = optax.adam(RATE)
+
+    def step(state: tuple, sharpness: Float[Array, ""]) -> tuple[tuple, None]:
+        logits, memory = state
+        slope = jax.vmap(jax.grad(loss), (0, None))(logits, sharpness)
+        with jax.numpy_dtype_promotion("standard"):  # optax mixes its integer count with floats
+            change, memory = adam.update(slope, memory)
+        return (logits + change, memory), None
+
+    share = jnp.linspace(0.0, 1.0, STEPS)
+    path = WARMING[0] * (WARMING[1] / WARMING[0]) ** share / hers
+    logits = 2 * jax.random.normal(key, (STARTS, *leaders.shape[1:]), game.prior.dtype)
+    (logits, _), _ = jax.lax.scan(step, (logits, adam.init(logits)), path)
+    return jax.nn.softmax(logits, -1)
+
+
+def _smooth_outcome(
+    game: Game,
+    protocol: Protocol,
+    rules: Rules,
+    views: Views,
+    rationality: float | Float[Array, ""],
+    sharpness: Float[Array, ""],
+) -> Float[Array, "T S A"]:
+    """The outcome with a follower whose replies, and actions unless she is logit anyway, are smooth."""
+    shared = protocol.together(rules.shape[0])
+    said = heard(protocol, rules, views)
+    weights = game.prior[:, :, None] * said[None]
+    response = respond(weights, game.follower, sharpness if is_best(rationality) else rationality, "lowest")
+    replies = soft_replies(shared, losses(game, said, response), weights.sum(1), sharpness)
+    return outcome_of(game, said, reply_probability(shared, replies), response)
+
+
+def _upper(
+    game: Game,
+    protocol: Protocol,
+    leaders: Rules,
+    leader: int | Int[Array, ""],
+    views: Views,
+    rationality: float | Float[Array, ""],
+) -> Float[Array, ""]:
+    """No rule earns more: the follower may always ignore this leader."""
+    if not is_best(rationality):
+        return informed_bound(Private(game.prior, game.follower, game.leaders[leader]), rationality)
+    mute = silent(protocol, leaders.shape[1], leaders.dtype)
+    without = best_reply(game, protocol, leaders.at[leader].set(mute), views).value
+    return unlimited_bound(game, leader, without)
+
+
+def _rival(
+    game: Game, protocol: Protocol, leaders: Rules, leader: int | Int[Array, ""], views: Views
+) -> Float[Array, ""]:
+    """What the best offer of the others is worth to the follower; with no others, no information."""
+    worth = offers_worth(game, protocol, leaders, views)
+    nothing = (game.prior[:, :, None] * game.follower).sum(1).max(1).sum()
+    return jnp.where(jnp.arange(len(worth)) == leader, nothing, worth).max()
+
+
+def offers_worth(game: Game, protocol: Protocol, leaders: Rules, views: Views) -> Float[Array, " K"]:
+    """What each leader's conversation alone is worth to the follower."""
+    return jax.vmap(
+        lambda rule, view: best_reply(game, protocol, rule, None if view is None else view[None]).value
+    )(leaders, views)
+
+
+def _range(utility: Array) -> Float[Array, ""]:
+    span = utility.max() - utility.min()
+    return jnp.where(span > 0, span, 1.0)
