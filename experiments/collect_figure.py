@@ -42,6 +42,10 @@ HEADLINES = {
         "leaders", "loss_median", "loss_q25", "loss_q75", "loss (utility units)", _LOSS,
         ends={"diversity": "max"},
     ),
+    "failure": Headline(
+        "leaders", "loss_median", "loss_q25", "loss_q75", "loss (utility units)", _LOSS,
+        ends={"diversity": "max"},
+    ),
     "learning": Headline(
         "leaders", "loss_median", "loss_q25", "loss_q75", "loss (utility units)", _LOSS,
         ends={"diversity": "max", "types": "max"},
