@@ -62,15 +62,15 @@ sweep=("$python" -m experiments --multirun run=slurm_cpu run.root="$output"
 rm -rf "$output"
 "${sweep[@]}" >"$output.log" 2>&1 &
 sweeping=$!
-# While it runs: what is missing is told, and one job is preempted (SIGTERM, then SIGKILL 30 s later).
+# Once a job has its first chunk it is preempted (SIGTERM, then SIGKILL 30 s later); what is missing is told.
 for _ in $(seq 120); do
-    job=$(squeue -h -t R -o %i | head -n 1)
+    job=$(squeue -h -t R -o %i | sort | head -n 1)
     [ -n "$job" ] && ls "$output"/hull_coverage/*/chunks/*.parquet >/dev/null 2>&1 && break
     sleep 0.5
 done
-"$python" -m experiments.collect "$output" || true
 echo "cancelling job $job"
 scancel "$job"
+"$python" -m experiments.collect "$output" || true
 # Without Slurm's accounting data base the waiting sweep cannot learn that a job was cancelled: end it too. Its
 # other jobs go on without it.
 kill $sweeping
