@@ -26,7 +26,7 @@ class Scores:
     """A table as read: `values` [N, C], NaN where a cell is missing, one name per column.
 
     `source` names the table in messages; `split` [N] holds True for train rows if the table says so; `notes` tell
-    what reading did.
+    what reading did, `target` is the column to be approximated if the table says which.
     """
 
     source: str
@@ -34,6 +34,7 @@ class Scores:
     values: Float[np.ndarray, "N C"]
     split: Bool[np.ndarray, " N"] | None = None
     notes: tuple[str, ...] = ()
+    target: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

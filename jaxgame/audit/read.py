@@ -84,8 +84,8 @@ def choose(
     """
     targets = list(targets)
     if not targets:
-        if "target" in scores.columns:
-            targets = ["target"]
+        if scores.target is not None:
+            targets = [scores.target]
         else:
             some = ", ".join(scores.columns[:6]) + (", ..." if len(scores.columns) > 6 else "")
             raise InputError(f"{scores.source}: no --target; name the column with what users want, one of {some}")
@@ -118,8 +118,14 @@ def near(name: str, names: Sequence[str]) -> str:
 def _of_panel(panel: Panel) -> Scores:
     columns, values = panel.raters, panel.scores
     if panel.target is not None:
-        columns, values = (*columns, "target"), np.column_stack([values, panel.target])
-    return Scores(panel.name, columns, values, panel.train, (panel.title, panel.caveat))
+        aim = "human_mean" if panel.name == "snippets" else "target"
+        columns, values = (*columns, aim), np.column_stack([values, panel.target])
+        return Scores(panel.name, columns, values, panel.train, _said(panel), aim)
+    return Scores(panel.name, columns, values, panel.train, _said(panel))
+
+
+def _said(panel: Panel) -> tuple[str, ...]:
+    return tuple(note for note in (panel.title, panel.caveat) if note)
 
 
 def _of_columns(table: Any) -> pl.DataFrame:
