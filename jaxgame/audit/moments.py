@@ -48,11 +48,16 @@ def moments(
     return columns.T @ (columns if counts is None else counts[:, None] * columns)
 
 
-def fit(sums: Float[np.ndarray, "P P"], models: Int[np.ndarray, " S"] | Sequence[int], hull: str) -> Mixture:
+def fit(
+    sums: Float[np.ndarray, "P P"],
+    models: Int[np.ndarray, " S"] | Sequence[int],
+    hull: str,
+    start: Mixture | None = None,
+) -> Mixture:
     """The nearest point of the hull of some models, by least squares with an intercept.
 
     `hull` "simplex" asks for weights that sum to 1, "cone" for weights of at least 0. The offset is the best
-    constant. Without models the constant alone.
+    constant. Without models the constant alone. `start` is the fit of a similar problem: it saves time only.
     """
     models = np.asarray(models, int)
     total = sums[-1, -1]
@@ -61,7 +66,8 @@ def fit(sums: Float[np.ndarray, "P P"], models: Int[np.ndarray, " S"] | Sequence
     if len(models):
         chosen = np.append(models, len(weights))
         covariance = sums[np.ix_(chosen, chosen)] / total - np.outer(means[chosen], means[chosen])
-        weights[models] = (_simplex if hull == "simplex" else _cone)(covariance)
+        passive = None if start is None else start.weights[models] > 0
+        weights[models] = (_simplex if hull == "simplex" else _cone)(covariance, passive)
     return Mixture(weights, float(means[-1] - means[:-1] @ weights))
 
 
@@ -82,28 +88,59 @@ def line(sums: Float[np.ndarray, "P P"], weights: Float[np.ndarray, " K"]) -> Mi
     return Mixture(slope * weights, float(means[-1] - slope * (mixed @ means)))
 
 
-def _cone(covariance: np.ndarray) -> np.ndarray:
-    return _nonnegative(covariance[:-1, :-1], covariance[:-1, -1])
+def _cone(covariance: np.ndarray, passive: np.ndarray | None) -> np.ndarray:
+    return _nonnegative(covariance[:-1, :-1], covariance[:-1, -1], passive)
 
 
-def _simplex(covariance: np.ndarray) -> np.ndarray:
+def _simplex(covariance: np.ndarray, passive: np.ndarray | None) -> np.ndarray:
     """As in `solve.least_squares`: non-negative least squares after a rescaling."""
     shared = covariance[:-1, -1]
     gram = covariance[:-1, :-1] - shared[:, None] - shared[None, :] + covariance[-1, -1]
     kappa = float(np.diagonal(gram).mean())
     kappa = kappa if kappa > 0 else 1.0
-    weights = _nonnegative(gram + kappa, np.full(len(gram), kappa))
+    weights = _nonnegative(gram + kappa, np.full(len(gram), kappa), passive)
     return weights / weights.sum()
 
 
-def _nonnegative(gram: np.ndarray, moment: np.ndarray) -> np.ndarray:
-    """Minimise w' gram w / 2 - moment' w over w >= 0: SciPy's active sets, on a factor of the Gram matrix.
+def _nonnegative(gram: np.ndarray, moment: np.ndarray, passive: np.ndarray | None) -> np.ndarray:
+    """Minimise w' gram w / 2 - moment' w over w >= 0: active sets, on a Gram matrix with a unit diagonal.
 
     The exact zeros of active sets are what makes the search for models that can go exact and cheap.
+    SciPy's method starts from nothing; from a good guess of the weights above 0 a few exchanges do.
     """
     length = np.sqrt(np.maximum(np.diagonal(gram), 0.0))
     length = np.where(length > 0, length, 1.0)
-    scaled = gram / length[:, None] / length[None, :]
-    factor = np.linalg.cholesky(scaled + RIDGE * len(gram) * np.eye(len(gram)))
-    right = solve_triangular(factor, moment / length, lower=True, check_finite=False)
-    return nnls(factor.T, right, maxiter=30 * len(gram))[0] / length
+    gram = gram / length[:, None] / length[None, :]
+    np.fill_diagonal(gram, gram.diagonal() + RIDGE * len(gram))
+    moment = moment / length
+    weights = None if passive is None else _exchanged(gram, moment, passive)
+    if weights is None:
+        factor = np.linalg.cholesky(gram)
+        right = solve_triangular(factor, moment, lower=True, check_finite=False)
+        weights = nnls(factor.T, right, maxiter=30 * len(gram))[0]
+    return weights / length
+
+
+def _exchanged(gram: np.ndarray, moment: np.ndarray, passive: np.ndarray) -> np.ndarray | None:
+    """The minimiser by exchanging all weights that break a condition of optimality (Kim and Park 2011).
+
+    What it returns meets the conditions, so that it is the minimiser; None if the exchanges do not settle.
+    """
+    precision = 1e-13 * np.abs(moment).max()
+    fewest, patience = len(moment) + 1, 3
+    while True:
+        weights = np.zeros(len(moment))
+        inside = np.flatnonzero(passive)
+        if len(inside):
+            weights[inside] = np.linalg.solve(gram[np.ix_(inside, inside)], moment[inside])
+        wrong = np.where(passive, weights < 0, gram @ weights - moment < -precision)
+        count = int(wrong.sum())
+        if count == 0:
+            return weights
+        if count < fewest:
+            fewest, patience = count, 3
+        else:
+            patience -= 1
+            if patience == 0:
+                return None
+        passive = passive ^ wrong

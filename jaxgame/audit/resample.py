@@ -1,11 +1,11 @@
 """How far a measured distance can be trusted: other splits, shuffled targets, resampled rows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from jaxgame.audit.moments import Mixture, distance, fit, moments
+from jaxgame.audit.moments import moments
 
 # Bootstrap: rows are resampled one by one up to this many, and in as many random groups beyond.
 GROUPS = 1000
@@ -79,16 +79,3 @@ def bootstrap(
         drawn = random.integers(groups, size=(min(CHUNK, count - start), groups))
         counts = np.stack([np.bincount(draw, minlength=groups) for draw in drawn]).astype(float)
         yield from (counts @ sums).reshape(-1, width, width)
-
-
-def refits(
-    samples: Iterator[tuple[Sums, Sums]], models: np.ndarray, hull: str, step: Callable[[], None]
-) -> tuple[np.ndarray, list[Mixture]]:
-    """Held-out distances [B], and the mixtures, of fits to the first of each pair of moments."""
-    distances, mixtures = [], []
-    for train, test in samples:
-        mixture = fit(train, models, hull)
-        distances.append(distance(test, mixture))
-        mixtures.append(mixture)
-        step()
-    return np.array(distances), mixtures
