@@ -25,23 +25,24 @@ app = typer.Typer(
 )
 
 EXAMPLES = """
-[bold]Example.[/bold] scores.csv has one row per item, one column of scores per model, and a column human_mean
+[bold]Example.[/bold] scores.csv has a row per item, a column of scores per model, and a column human_mean \
 with what your users want:
 
     jaxgame audit scores.csv --target human_mean
 
-It fits the best mixture of the models on two thirds of the rows and reports, on the held-out third, how far it
-stays from the users: 0 is a perfect match, 1 no better than a constant guess. The verdict is about
-[bold]--eps[/bold]. It writes report.html, to be read and passed on, and audit.json for programs.
+It fits the best mixture of the models on two thirds of the rows and tells how far it stays from the users \
+on the other third: 0 is a perfect match, 1 is no better than a constant guess. The verdict compares this \
+distance with --eps. Two files are written: report.html, to read and pass on, and audit.json, for programs.
 
-[bold]Exit code[/bold]: 0 covered within --eps, 1 not covered or too close to call, 2 bad input.
+[bold]Exit code.[/bold] 0: every target is covered within --eps. 1: some is not, or it is too close to call. \
+2: bad input.
 
-[bold]Other tables.[/bold] Long ones (a row per score): --item, --model and --score name the columns, and --target a
-model. MovieLens ratings (u.data, ratings.csv): users are the models; --target names the user to be covered. Rows are
-counted from 1, below the header.
+[bold]Other tables.[/bold] Long ones, with a row per score: --item, --model and --score name the columns, \
+--target a model. MovieLens ratings (u.data, ratings.csv): users are the models, --target is the user to be \
+covered. Messages count rows from 1, below the header.
 """
 
-Names = Annotated[list[str] | None, typer.Option()]
+ASK, READ, TRUST, WRITE = "The question", "Reading the table", "How far to trust the answer", "Output"
 
 
 def main() -> None:
@@ -60,51 +61,178 @@ def _options(
 
 @app.command("audit", help="Does a panel of models cover its users?\n" + EXAMPLES)
 def _audit(
-    table: Annotated[str, typer.Argument(help="CSV or Parquet file, or a bundled panel: snippets, senate.", show_default=False)],
+    table: Annotated[
+        str,
+        typer.Argument(
+            metavar="TABLE",
+            help="CSV or Parquet file, or a bundled panel: snippets, senate.",
+            show_default=False,
+        ),
+    ],
     target: Annotated[
         list[str] | None,
-        typer.Option("--target", "-t", help="Column with what users want; repeat for several groups of users.", show_default=False),
+        typer.Option(
+            "--target",
+            "-t",
+            help="Column with what users want; repeat for several groups of users.",
+            show_default=False,
+            rich_help_panel=ASK,
+            metavar="COLUMN",
+        ),
     ] = None,
     eps: Annotated[
         float,
-        typer.Option("--eps", help="Largest distance that counts as covered: root mean square on held-out rows, in standard deviations of the target."),
+        typer.Option(
+            "--eps",
+            help="Largest distance that counts as covered: root mean square on held-out rows, in standard "
+            "deviations of the target.",
+            rich_help_panel=ASK,
+            metavar="DISTANCE",
+        ),
     ] = DEFAULT_EPSILON,
     hull: Annotated[
         str,
-        typer.Option(help="Mixtures the verdict allows: cone (weights of at least 0, whatever the models' scales) or simplex (that also sum to 1). Both are reported."),
+        typer.Option(
+            help="Mixtures the verdict allows: cone (weights of at least 0, whatever the models' scales) "
+            "or simplex (that also sum to 1). Both are reported.",
+            rich_help_panel=ASK,
+            metavar="cone|simplex",
+        ),
     ] = "cone",
     models: Annotated[
-        str | None, typer.Option(help="The panel's columns, separated by commas. Default: all other columns of numbers.", show_default=False)
+        str | None,
+        typer.Option(
+            help="The panel's columns, separated by commas. Default: all other columns of numbers.",
+            show_default=False,
+            rich_help_panel=ASK,
+            metavar="COLUMN,...",
+        ),
     ] = None,
     candidate: Annotated[
         list[str] | None,
-        typer.Option(help="A model not yet in the panel: what would adding it give? Repeat for several.", show_default=False),
+        typer.Option(
+            help="A model not yet in the panel: what would adding it give? Repeat for several.",
+            show_default=False,
+            rich_help_panel=ASK,
+            metavar="COLUMN",
+        ),
     ] = None,
-    item: Annotated[str | None, typer.Option(help="Column that names the items (needed for long tables).", show_default=False)] = None,
-    model: Annotated[str | None, typer.Option(help="Long tables: column that names the models.", show_default=False)] = None,
-    score: Annotated[str | None, typer.Option(help="Long tables: column with the scores.", show_default=False)] = None,
+    item: Annotated[
+        str | None,
+        typer.Option(
+            help="Column that names the items (needed for long tables).",
+            show_default=False,
+            rich_help_panel=READ,
+            metavar="COLUMN",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Long tables: column that names the models.",
+            show_default=False,
+            rich_help_panel=READ,
+            metavar="COLUMN",
+        ),
+    ] = None,
+    score: Annotated[
+        str | None,
+        typer.Option(
+            help="Long tables: column with the scores.",
+            show_default=False,
+            rich_help_panel=READ,
+            metavar="COLUMN",
+        ),
+    ] = None,
     split: Annotated[
-        str | None, typer.Option(help="Column with 'train' and 'test'. Default: two thirds of the rows at random are train.", show_default=False)
+        str | None,
+        typer.Option(
+            help="Column with 'train' and 'test'. Default: two thirds of the rows at random are train.",
+            show_default=False,
+            rich_help_panel=READ,
+            metavar="COLUMN",
+        ),
     ] = None,
-    separator: Annotated[str | None, typer.Option(help="What separates columns. Default: found out.", show_default=False)] = None,
+    separator: Annotated[
+        str | None,
+        typer.Option(
+            help="What separates columns. Default: found out.",
+            show_default=False,
+            rich_help_panel=READ,
+            metavar="CHARACTER",
+        ),
+    ] = None,
     scale: Annotated[
-        str, typer.Option(help="raw; standard: standardise columns on train rows; auto: standard if spreads differ 4-fold.")
+        str,
+        typer.Option(
+            help="raw; standard: standardise columns on train rows; auto: standard if spreads differ 4-fold.",
+            rich_help_panel=READ,
+            metavar="auto|raw|standard",
+        ),
     ] = "auto",
     missing: Annotated[
         str,
-        typer.Option(help="Missing scores: complete (only rows without any), fill (from the models that scored the item), auto (complete if that keeps 80%% of the rows)."),
+        typer.Option(
+            help="Missing scores: complete (only rows without any), fill (from the models that scored the "
+            "item), auto (complete if that keeps 80% of the rows).",
+            rich_help_panel=READ,
+            metavar="auto|complete|fill",
+        ),
     ] = "auto",
-    bootstrap: Annotated[int, typer.Option(help="Refits to resampled rows, for the intervals.")] = 200,
-    shuffles: Annotated[int, typer.Option(help="Refits to shuffled targets, for what chance does.")] = 99,
-    splits: Annotated[int, typer.Option(help="Refits to other random train rows.")] = 10,
-    confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
-    min_scored: Annotated[int, typer.Option(help="Sparse tables: leave out models with fewer scores on the target's rows.")] = 10,
-    max_models: Annotated[int, typer.Option(help="Keep at most so many models, those that scored most of the rows.")] = 300,
-    seed: Annotated[int, typer.Option(help="Of all random choices; the same seed gives the same report.")] = 0,
+    bootstrap: Annotated[
+        int,
+        typer.Option(
+            help="Refits to resampled rows, for the intervals.", rich_help_panel=TRUST, metavar="NUMBER"
+        ),
+    ] = 200,
+    shuffles: Annotated[
+        int,
+        typer.Option(
+            help="Refits to shuffled targets, for what chance does.", rich_help_panel=TRUST, metavar="NUMBER"
+        ),
+    ] = 99,
+    splits: Annotated[
+        int, typer.Option(help="Refits to other random train rows.", rich_help_panel=TRUST, metavar="NUMBER")
+    ] = 10,
+    confidence: Annotated[
+        float, typer.Option(help="Of the intervals.", rich_help_panel=TRUST, metavar="SHARE")
+    ] = 0.95,
+    min_scored: Annotated[
+        int,
+        typer.Option(
+            help="Sparse tables: leave out models with fewer scores on the target's rows.",
+            rich_help_panel=READ,
+            metavar="NUMBER",
+        ),
+    ] = 10,
+    max_models: Annotated[
+        int,
+        typer.Option(
+            help="Keep at most so many models, those that scored most of the rows.",
+            rich_help_panel=READ,
+            metavar="NUMBER",
+        ),
+    ] = 300,
+    seed: Annotated[
+        int,
+        typer.Option(
+            help="Of all random choices; the same seed gives the same report.",
+            rich_help_panel=TRUST,
+            metavar="NUMBER",
+        ),
+    ] = 0,
     out: Annotated[
-        Path | None, typer.Option(help="Directory for report.html and audit.json. Default: audit-NAME here.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Directory for report.html and audit.json. Default: audit-NAME here.",
+            show_default=False,
+            rich_help_panel=WRITE,
+            metavar="DIRECTORY",
+        ),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdicts only.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print the verdicts only.", rich_help_panel=WRITE)
+    ] = False,
 ) -> None:
     chosen = None if models is None else [name.strip() for name in models.split(",")]
     _run(

@@ -107,7 +107,9 @@ def page(browser: str, profile: Path) -> Iterator[Page]:
             assert time.monotonic() < deadline, f"{browser} opened no port within a minute"
             time.sleep(0.05)
         number, path = port.read_text().split()
-        socket = websocket.create_connection(f"ws://127.0.0.1:{number}{path}", timeout=60, suppress_origin=True)
+        socket = websocket.create_connection(
+            f"ws://127.0.0.1:{number}{path}", timeout=60, suppress_origin=True
+        )
         # The browser's own socket: attach to its page through it.
         with contextlib.closing(socket):
             targets = _call(socket, "Target.getTargets")["targetInfos"]

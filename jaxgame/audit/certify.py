@@ -1,7 +1,7 @@
 """Distances on the rows themselves, with a proof from below: least squares and the sup norm.
 
-Any weights bound a distance from above, any signed measure from below: a measure m with m(1) = 0 and dual norm 1
-gives `<m, target> - max_i <m, model_i>` on the simplex, and `<m, target>` on the cone if no
+Any weights bound a distance from above, any signed measure from below: a measure m with m(1) = 0 and dual
+norm 1 gives `<m, target> - max_i <m, model_i>` on the simplex, and `<m, target>` on the cone if no
 `<m, model_i>` is positive [own: proved in the docstrings of `jaxgame.solve`]. Both ends are
 evaluated on all rows, whatever the solver did.
 """
@@ -53,7 +53,9 @@ def certify_square(
         return Certified(mixture, 0.0, 0.0)
     measure = residual / (upper * len(residual))
     sizes = np.sqrt(np.einsum("nk,nk->k", models, models) / len(models))
-    return Certified(mixture, min(_separation(measure, models, target, sizes, rms(target), hull), upper), upper)
+    return Certified(
+        mixture, min(_separation(measure, models, target, sizes, rms(target), hull), upper), upper
+    )
 
 
 def certify_sup(

@@ -1,4 +1,6 @@
-"""Figures of an audit, each with its claim: one column wide, so that they are legible on a phone and in grey."""
+"""Figures of an audit, each with its claim: one column wide, so that they are legible on a phone and
+in grey.
+"""
 
 import base64
 import functools
@@ -11,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxgame import plot
-from jaxgame.audit.result import Audit, TargetAudit
+from jaxgame.audit.result import Audit, Interval, TargetAudit
 
 DARK, MIDDLE, LIGHT = "#440154", "#21918c", "0.55"
 MOST = 12  # models of a figure
@@ -40,14 +42,15 @@ def overview(found: Audit) -> Picture:
     return _picture(
         figure,
         "Which groups of users are covered",
-        f"{covered} of {len(targets)} groups are covered: their whole interval lies left of eps = {found.epsilon:g} "
+        f"{covered} of {len(targets)} groups are covered: their whole interval lies left of eps = "
+        f"{found.epsilon:g} "
         "(dashed). Dots: distance on held-out rows; bars: bootstrap intervals.",
     )
 
 
 def distances(target: TargetAudit, found: Audit) -> Picture:
     """The mixtures against what they must beat."""
-    rows = [
+    rows: list[tuple[str, float, Interval | None, str]] = [
         (f"mixture, {hull.hull}", hull.heldout, hull.interval, DARK) for hull in target.hulls.values()
     ]
     rows += [(rival.name, rival.heldout, None, MIDDLE) for rival in target.rivals]
@@ -66,7 +69,8 @@ def distances(target: TargetAudit, found: Audit) -> Picture:
     return _picture(
         figure,
         "Distance to the users",
-        f"The best mixture is {target.distance:.3g} away, {against} the best simple rival ({best.name}); chance gives "
+        f"The best mixture is {target.distance:.3g} away, {against} the best simple rival ({best.name}); "
+        "chance gives "
         f"{target.null.median:.3g}. Left is better: 0 is a perfect match, the dashed line is eps.",
     )
 
@@ -85,7 +89,8 @@ def weights(target: TargetAudit, found: Audit) -> Picture:
     return _picture(
         figure,
         "Who is in the mixture",
-        f"{len(hull.weights)} of {len(target.models)} models have weight; {sure} keep it throughout their interval. "
+        f"{len(hull.weights)} of {len(target.models)} models have weight; {sure} keep it throughout their "
+        "interval. "
         "Dots: weights; bars: bootstrap intervals, over resampled rows.",
     )
 
@@ -96,11 +101,21 @@ def growth(target: TargetAudit, found: Audit) -> Picture:
     figure, axes = _new(2.7)
     sizes = [row.models for row in rows]
     axes.fill_between(
-        sizes, [r.lower_quartile for r in rows], [r.upper_quartile for r in rows], color=DARK, alpha=0.18, linewidth=0
+        sizes,
+        [r.lower_quartile for r in rows],
+        [r.upper_quartile for r in rows],
+        color=DARK,
+        alpha=0.18,
+        linewidth=0,
     )
     axes.plot(sizes, [row.mean for row in rows], color=DARK, marker="o", label="these users")
     axes.plot(
-        sizes, [row.shuffled for row in rows], color=LIGHT, marker="X", linestyle=(0, (5, 1.5)), label="shuffled target"
+        sizes,
+        [row.shuffled for row in rows],
+        color=LIGHT,
+        marker="X",
+        linestyle=(0, (5, 1.5)),
+        label="shuffled target",
     )
     if len(sizes) > 1:
         plot.leaders_axis(axes, sizes, "number of models K, in random order")
@@ -117,8 +132,10 @@ def growth(target: TargetAudit, found: Audit) -> Picture:
     return _picture(
         figure,
         "What more models bring",
-        f"From {rows[0].mean:.3g} with one model to {rows[-1].mean:.3g} with all {rows[-1].models}; the last doubling, from "
-        f"{half.models}, brought {half.mean - rows[-1].mean:.3g}. Line: mean over random orders; band: quartiles; dashed: eps.",
+        f"From {rows[0].mean:.3g} with one model to {rows[-1].mean:.3g} with all {rows[-1].models}; the "
+        "last doubling, from "
+        f"{half.models}, brought {half.mean - rows[-1].mean:.3g}. Line: mean over random orders; band: "
+        "quartiles; dashed: eps.",
     )
 
 
@@ -137,7 +154,8 @@ def values(target: TargetAudit, found: Audit) -> Picture:
     return _picture(
         figure,
         "Who would be missed",
-        f"Dropping {ordered[-1][0]} costs most, {ordered[-1][1]:.3g}; {free} of {len(dropped)} models can each be dropped "
+        f"Dropping {ordered[-1][0]} costs most, {ordered[-1][1]:.3g}; {free} of {len(dropped)} models can "
+        "each be dropped "
         "at no cost on held-out rows. The rest are fitted again.",
     )
 
@@ -176,7 +194,8 @@ def losses(target: TargetAudit, found: Audit) -> Picture | None:
     return _picture(
         figure,
         "If models are lost",
-        f"The worst loss of one model takes the distance from {target.distance:.3g} to {rows[0].distance:.3g}"
+        f"The worst loss of one model takes the distance from {target.distance:.3g} to "
+        f"{rows[0].distance:.3g}"
         + (f", of {last.lost} to {least}{last.distance:.3g}" if len(rows) > 1 else "")
         + f". {end} Dashed: eps.",
     )
@@ -184,14 +203,18 @@ def losses(target: TargetAudit, found: Audit) -> Picture | None:
 
 def of_target(target: TargetAudit, found: Audit) -> list[Picture]:
     """All figures of one target."""
-    made: Sequence[Picture | None] = [draw(target, found) for draw in (distances, weights, growth, values, losses)]
+    made: Sequence[Picture | None] = [
+        draw(target, found) for draw in (distances, weights, growth, values, losses)
+    ]
     return [picture for picture in made if picture is not None]
 
 
 def _new(height: float) -> tuple[Figure, Axes]:
     with mpl.rc_context(plot.STYLE):
         figure = Figure(figsize=(4.3, height), layout="constrained")
-        return figure, figure.subplots()
+        axes = figure.subplots()
+        axes.set_axisbelow(True)
+        return figure, axes
 
 
 def _range(

@@ -43,7 +43,9 @@ class Mixture:
 def moments(
     models: Float[np.ndarray, "N K"], target: Float[np.ndarray, " N"], counts: np.ndarray | None = None
 ) -> Float[np.ndarray, "P P"]:
-    """Sums of products of the K models, the target and the constant 1 (P = K + 2), rows repeated `counts` times."""
+    """Sums of products of the K models, the target and the constant 1 (P = K + 2), rows repeated
+    `counts` times.
+    """
     columns = np.column_stack([models, target, np.ones(len(target))])
     return columns.T @ (columns if counts is None else counts[:, None] * columns)
 

@@ -1,4 +1,6 @@
-"""From a table of scores to the rows of one target: what is left out, filled in, rescaled, and said about it."""
+"""From a table of scores to the rows of one target: what is left out, filled in, rescaled, and said
+about it.
+"""
 
 from dataclasses import dataclass
 
@@ -25,8 +27,8 @@ TRAIN_SHARE = 2 / 3
 class Scores:
     """A table as read: `values` [N, C], NaN where a cell is missing, one name per column.
 
-    `source` names the table in messages; `split` [N] holds True for train rows if the table says so; `notes` tell
-    what reading did, `target` is the column to be approximated if the table says which.
+    `source` names the table in messages; `split` [N] holds True for train rows if the table says so; `notes`
+    tell what reading did, `target` is the column to be approximated if the table says which.
     """
 
     source: str
@@ -41,9 +43,10 @@ class Scores:
 class Problem:
     """The rows of one target, ready to be fitted: in standard deviations of the target, train means 0.
 
-    `models` [N, K] and `target` [N] are rescaled; a weight w_i on a rescaled model stands for `w_i factor_i` on
-    its raw scores. `train` [N] marks the rows for fitting, `unit` is one standard deviation of the target
-    in its own units, `centre` and `centres` [K] are the raw train means of target and models. `candidates` are the places of models that are not yet in the panel, `members` of those that are.
+    `models` [N, K] and `target` [N] are rescaled; a weight w_i on a rescaled model stands for `w_i factor_i`
+    on its raw scores. `train` [N] marks the rows for fitting, `unit` is one standard deviation of the target
+    in its own units, `centre` and `centres` [K] are the raw train means of target and models. `candidates`
+    are the places of models that are not yet in the panel, `members` of those that are.
     """
 
     name: str
@@ -81,9 +84,9 @@ def prepare(
     aim = scores.values[:, place[target]]
     rows = np.isfinite(aim)
     notes = []
-    _enough(rows.sum(), scores.source, f"column {target!r} has {rows.sum()} scores")
+    _enough(int(rows.sum()), scores.source, f"column {target!r} has {rows.sum()} scores")
     if not rows.all():
-        notes.append(f"{_count((~rows).sum(), 'row')} without a score of {target!r} left out")
+        notes.append(f"{_count(int((~rows).sum()), 'row')} without a score of {target!r} left out")
     names = [name for name in (*models, *candidates) if name != target]
     # A copy: columns may be filled in below.
     table = scores.values[np.ix_(rows, [place[name] for name in names])]
@@ -105,7 +108,10 @@ def prepare(
         )
     keep = np.flatnonzero(table[train].std(axis=0) > CONSTANT * np.abs(table[train]).max(axis=0))
     if len(keep) < len(names):
-        notes.append(f"constant on the train rows, left out: {_names([n for i, n in enumerate(names) if i not in keep])}")
+        notes.append(
+            "constant on the train rows, left out: "
+            f"{_names([n for i, n in enumerate(names) if i not in keep])}"
+        )
         _some(keep, scores.source, target, notes)
         table, names = table[:, keep], [names[i] for i in keep]
     spread = table[train].std(axis=0)
@@ -137,7 +143,9 @@ def _enough(rows: int, source: str, what: str) -> None:
 
 def _some(keep: np.ndarray, source: str, target: str, notes: list[str]) -> None:
     if not len(keep):
-        raise InputError(f"{source}: no model is left to advise {target!r} ({'; '.join(notes) or 'none given'})")
+        raise InputError(
+            f"{source}: no model is left to advise {target!r} ({'; '.join(notes) or 'none given'})"
+        )
 
 
 def _usable(
@@ -147,10 +155,15 @@ def _usable(
     scored = np.isfinite(table).sum(axis=0)
     keep = np.flatnonzero(scored >= min(min_scored, len(table)))
     if len(keep) < len(names):
-        notes.append(f"{_count(len(names) - len(keep), 'model')} with fewer than {min_scored} scores on these rows left out")
+        notes.append(
+            f"{_count(len(names) - len(keep), 'model')} with fewer than {min_scored} scores on these rows "
+            "left out"
+        )
     if len(keep) > max_models:
         most = keep[np.argsort(-scored[keep], kind="stable")[:max_models]]
-        notes.append(f"of {len(keep)} models the {max_models} that scored most of these rows are kept (--max-models)")
+        notes.append(
+            f"of {len(keep)} models the {max_models} that scored most of these rows are kept (--max-models)"
+        )
         keep = np.sort(most)
     return keep
 
@@ -164,7 +177,9 @@ def _complete(
     target: str,
     notes: list[str],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """The rows and cells that are fitted: complete rows only, or missing cells filled in from other models."""
+    """The rows and cells that are fitted: complete rows only, or missing cells filled in from other
+    models.
+    """
     known = np.isfinite(table)
     if known.all():
         return table, aim, split
@@ -174,17 +189,20 @@ def _complete(
         enough = whole.sum() >= max(COMPLETE_SHARE * len(aim), MIN_ROWS)
         missing = "complete" if enough else "fill"
     if missing == "complete":
-        notes.append(f"{holes} missing scores ({share:.1%}): {_count((~whole).sum(), 'row')} with any of them left out")
-        _enough(whole.sum(), source, f"{whole.sum()} rows have scores of {target!r} and of every model")
+        notes.append(
+            f"{holes} missing scores ({share:.1%}): {_count(int((~whole).sum()), 'row')} with any of them left out"
+        )
+        _enough(int(whole.sum()), source, f"{whole.sum()} rows have scores of {target!r} and of every model")
         rows = whole
     else:
         rows = known.any(axis=1)
         if not rows.all():
-            notes.append(f"{_count((~rows).sum(), 'row')} that no model scored left out")
-            _enough(rows.sum(), source, f"{rows.sum()} rows are scored by {target!r} and some model")
+            notes.append(f"{_count(int((~rows).sum()), 'row')} that no model scored left out")
+            _enough(int(rows.sum()), source, f"{rows.sum()} rows are scored by {target!r} and some model")
         table = _filled(table[rows])
         notes.append(
-            f"{holes} missing scores ({share:.1%}) filled in: a model that is silent on a row is taken to say what the "
+            f"{holes} missing scores ({share:.1%}) filled in: a model that is silent on a row is taken to "
+            "say what the "
             "models that scored it said on average, in its own mean and spread (the target is never used). "
             "The audit is of these completed models"
         )
@@ -229,7 +247,9 @@ def _chosen_scale(scale: str, spread: np.ndarray, unit: float, notes: list[str])
         if differ:
             notes.append(f"scales differ: {said}; every column is standardised before weights must sum to 1")
     elif differ and scale == "raw":
-        notes.append(f"scales differ: {said}; the simplex compares them as they are, the cone does not depend on them")
+        notes.append(
+            f"scales differ: {said}; the simplex compares them as they are, the cone does not depend on them"
+        )
     return scale
 
 
@@ -237,7 +257,8 @@ def _train(rows: int, split: np.ndarray | None, seed: int, source: str) -> np.nd
     if split is not None:
         if min(split.sum(), (~split).sum()) < 3:
             raise InputError(
-                f"{source}: the split leaves {split.sum()} train and {(~split).sum()} test rows; each needs at least 3"
+                f"{source}: the split leaves {split.sum()} train and {(~split).sum()} test rows; each "
+                "needs at least 3"
             )
         return split
     order = np.random.default_rng([seed, 0]).permutation(rows)

@@ -1,7 +1,8 @@
 """Score tables of any common kind, read into numbers; every error names the file, the row and the column.
 
 Wide tables have a row per item and a column per model, long ones a row per score. Rows count from 1, the
-first below the header. MovieLens ratings (u.data, ratings.dat, ratings.csv) are long tables with users as models.
+first below the header. MovieLens ratings (u.data, ratings.dat, ratings.csv) are long tables with users as
+models.
 """
 
 import difflib
@@ -25,7 +26,22 @@ LARGEST = 1e100
 # A long table is spread out into at most so many cells.
 MOST_CELLS = 2e7
 MOVIELENS = ("userid", "movieid", "rating", "timestamp")
-ITEM_NAMES = ("", "id", "item", "item_id", "itemid", "index", "row", "row_id", "example", "example_id", "question_id", "prompt_id", "uid", "uuid")
+ITEM_NAMES = (
+    "",
+    "id",
+    "item",
+    "item_id",
+    "itemid",
+    "index",
+    "row",
+    "row_id",
+    "example",
+    "example_id",
+    "question_id",
+    "prompt_id",
+    "uid",
+    "uuid",
+)
 
 
 def read_scores(
@@ -58,7 +74,10 @@ def read_scores(
     if movielens and (item, model, score) == (None, None, None):
         user, film, rating = frame.columns[:3]
         item, model, score = film, user, rating
-        notes.append("MovieLens ratings: users are the models, films the items; rows are the films that the target rated")
+        notes.append(
+            "MovieLens ratings: users are the models, films the items; rows are the films that the target "
+            "rated"
+        )
     if frame.height == 0:
         raise InputError(f"{source}: the table has a header but no rows")
     if (model is None) != (score is None):
@@ -88,11 +107,15 @@ def choose(
             targets = [scores.target]
         else:
             some = ", ".join(scores.columns[:6]) + (", ..." if len(scores.columns) > 6 else "")
-            raise InputError(f"{scores.source}: no --target; name the column with what users want, one of {some}")
+            raise InputError(
+                f"{scores.source}: no --target; name the column with what users want, one of {some}"
+            )
     for role, names in (("--target", targets), ("--models", models or ()), ("--candidate", candidates)):
         for name in names:
             if name not in scores.columns:
-                raise InputError(f"{scores.source}: {role} {name!r} is not a column of scores{near(name, scores.columns)}")
+                raise InputError(
+                    f"{scores.source}: {role} {name!r} is not a column of scores{near(name, scores.columns)}"
+                )
         twice = next((name for name in names if list(names).count(name) > 1), None)
         if twice is not None:
             raise InputError(f"{scores.source}: {role} names {twice!r} twice")
@@ -137,7 +160,9 @@ def _of_columns(table: Any) -> pl.DataFrame:
             return pl.DataFrame({str(name): np.asarray(table[name]) for name in names})
         except (pl.exceptions.PolarsError, ValueError, TypeError) as error:
             raise InputError(f"table: its columns do not make a table ({_first_line(error)})") from error
-    raise InputError(f"table is {type(table).__name__}; it must be a path, a DataFrame, a mapping of columns or a Panel")
+    raise InputError(
+        f"table is {type(table).__name__}; it must be a path, a DataFrame, a mapping of columns or a Panel"
+    )
 
 
 def _of_file(path: Path, separator: str | None, notes: list[str]) -> tuple[pl.DataFrame, bool]:
@@ -195,9 +220,13 @@ def _wide(frame: pl.DataFrame, item: str | None, split: str | None, source: str,
         columns.append(values)
         names.append(name)
     if text:
-        notes.append(f"columns without numbers ignored: {', '.join(text[:8])}" + (" ..." if len(text) > 8 else ""))
+        notes.append(
+            f"columns without numbers ignored: {', '.join(text[:8])}" + (" ..." if len(text) > 8 else "")
+        )
     if not columns:
-        raise InputError(f"{source}: no column of numbers (columns are {', '.join(map(repr, frame.columns[:6]))})")
+        raise InputError(
+            f"{source}: no column of numbers (columns are {', '.join(map(repr, frame.columns[:6]))})"
+        )
     values = np.column_stack(columns)
     empty = np.isnan(values).all(axis=1)
     if empty.any():
@@ -223,7 +252,8 @@ def _unique(names: pl.Series, column: str, source: str) -> None:
         again = int(np.flatnonzero(names.is_duplicated().to_numpy())[0])
         twice = np.flatnonzero((names == names[again]).to_numpy())[:2] + 1
         raise InputError(
-            f"{source}: rows {twice[0]} and {twice[1]}, column {column!r}: item {names[again]!r} occurs twice "
+            f"{source}: rows {twice[0]} and {twice[1]}, column {column!r}: item {names[again]!r} occurs "
+            "twice "
             "(a long table needs --item, --model and --score)"
         )
 
@@ -233,21 +263,33 @@ def _split_rows(column: pl.Series, name: str, source: str) -> np.ndarray:
     known = values.is_in(["train", "test"]).fill_null(False).to_numpy()
     if not known.all():
         row = int(np.flatnonzero(~known)[0])
-        raise InputError(f"{source}: row {row + 1}, column {name!r}: {column[row]!r} is neither 'train' nor 'test'")
+        raise InputError(
+            f"{source}: row {row + 1}, column {name!r}: {column[row]!r} is neither 'train' nor 'test'"
+        )
     return (values == "train").to_numpy()
 
 
 def _long(
-    frame: pl.DataFrame, item: str, model: str, score: str, targets: Sequence[str], source: str, notes: list[str]
+    frame: pl.DataFrame,
+    item: str,
+    model: str,
+    score: str,
+    targets: Sequence[str],
+    source: str,
+    notes: list[str],
 ) -> Scores:
     if len({item, model, score}) < 3:
-        raise InputError(f"{source}: --item, --model and --score must be three columns, not {item!r}, {model!r}, {score!r}")
+        raise InputError(
+            f"{source}: --item, --model and --score must be three columns, not {item!r}, {model!r}, {score!r}"
+        )
     keys = {}
     for option, name in (("--item", item), ("--model", model)):
         names = _column(frame, name, option, source).cast(pl.String, strict=False).str.strip_chars()
         bad = names.is_null() | (names == "")
         if bad.any():
-            raise InputError(f"{source}: row {_first(bad)}, column {name!r}: empty; every score needs an item and a model")
+            raise InputError(
+                f"{source}: row {_first(bad)}, column {name!r}: empty; every score needs an item and a model"
+            )
         keys[name] = names
     values = _numbers(_column(frame, score, "--score", source), score, source)
     if values is None:
@@ -263,8 +305,9 @@ def _long(
     if len(same):
         one, two = sorted((order[[same[0], same[0] + 1]] + 1).tolist())
         raise InputError(
-            f"{source}: rows {one} and {two}, columns {item!r} and {model!r}: item {item_names[items[one - 1]]!r} "
-            f"has two scores by {model_names[models[one - 1]]!r}"
+            f"{source}: rows {one} and {two}, columns {item!r} and {model!r}: item "
+            f"{str(item_names[items[one - 1]])!r} "
+            f"has two scores by {str(model_names[models[one - 1]])!r}"
         )
     items, models, values = items[present], models[present], values[present]
     wanted = np.flatnonzero(np.isin(model_names, list(targets)))
@@ -313,9 +356,10 @@ def _numbers(column: pl.Series, name: str, source: str) -> np.ndarray | None:
         absent = text.is_null() | text.str.to_lowercase().is_in(ABSENT).fill_null(True)
         parsed = text.cast(pl.Float64, strict=False)
         wrong = parsed.is_null() & ~absent
-        if wrong.sum() > len(text) / 2 or (wrong.any() and wrong.sum() + absent.sum() == len(text)):
+        bad, silent = int(wrong.sum()), int(absent.sum())
+        if bad > len(text) / 2 or (bad and bad + silent == len(text)):
             return None
-        if wrong.any():
+        if bad:
             row = _first(wrong)
             cell = text[row - 1]
             hint = "; write decimals with a point" if re.fullmatch(r"-?\d+,\d+", cell) else ""
@@ -326,12 +370,16 @@ def _numbers(column: pl.Series, name: str, source: str) -> np.ndarray | None:
         values = np.full(len(column), np.nan)
     else:
         return None
-    for bad, what in ((np.isinf(values), "is infinite or too large"), (np.abs(values) > LARGEST, "is too large")):
-        if bad.any():
-            row = int(np.flatnonzero(bad)[0])
+    for wild, what in (
+        (np.isinf(values), "is infinite or too large"),
+        (np.abs(values) > LARGEST, "is too large"),
+    ):
+        if wild.any():
+            row = int(np.flatnonzero(wild)[0])
             cell = str(column[row])
             raise InputError(
-                f"{source}: row {row + 1}, column {name!r}: {cell[:40] + ('...' if len(cell) > 40 else '')} {what}; "
+                f"{source}: row {row + 1}, column {name!r}: "
+                f"{cell[:40] + ('...' if len(cell) > 40 else '')} {what}; "
                 f"scores must be below {LARGEST:g}"
             )
     if np.isnan(values).all():

@@ -13,7 +13,9 @@ OPEN = 3
 
 def html(found: Audit) -> str:
     """The page."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters["three"] = lambda value: f"{value:.3f}"
     environment.filters["short"] = lambda value: f"{value:.3g}"
     template = environment.from_string((resources.files("jaxgame.audit") / "report.html").read_text("utf-8"))

@@ -63,8 +63,9 @@ def bootstrap(
 ) -> Iterator[Sums]:
     """Moments of `count` samples of the rows, drawn with replacement.
 
-    Beyond `GROUPS` rows random groups of rows are drawn instead of single ones: their moments are independent and
-    alike distributed, as rows are, and are summed once. The spread that this shows is the same.
+    Beyond `GROUPS` rows random groups of rows are drawn instead of single ones: their moments are
+    independent and alike distributed, as rows are, and are summed once. The spread that this shows is the
+    same.
     """
     rows, width = len(target), models.shape[1] + 2
     groups = min(rows, GROUPS, int(ROOM / (8 * width**2)))

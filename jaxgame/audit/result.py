@@ -35,10 +35,10 @@ class Weight:
 class HullReport:
     """The nearest point of one hull by least squares, and the nearest in the sup norm.
 
-    `train` and `sup_train` bracket the least distance over the train rows: certified, not estimated. `heldout`
-    and `sup_heldout` are what the fitted mixtures leave on the held-out rows; `interval` is the bootstrap's
-    for `heldout`; `splits` are held-out distances of fits to other random train rows. `weights` are those above
-    1e-6, largest first.
+    `train` and `sup_train` bracket the least distance over the train rows: certified, not estimated.
+    `heldout` and `sup_heldout` are what the fitted mixtures leave on the held-out rows; `interval` is the
+    bootstrap's for `heldout`; `splits` are held-out distances of fits to other random train rows. `weights`
+    are those above 1e-6, largest first.
     """
 
     hull: str
@@ -55,7 +55,9 @@ class HullReport:
 
 @dataclass(frozen=True)
 class Rival:
-    """What the hull must beat: a simple prediction, its train and held-out distance, its model if it has one."""
+    """What the hull must beat: a simple prediction, its train and held-out distance, its model if it
+    has one.
+    """
 
     name: str
     train: float
@@ -65,7 +67,12 @@ class Rival:
 
 @dataclass(frozen=True)
 class Null:
-    """The same fit to shuffled targets: held-out distances and how many shuffles did as well as the target."""
+    """The same fit to shuffled targets: their held-out distances, and the share that did as well as the
+    target.
+
+    `p_value` compares distances relative to a constant guess on the same rows, the target itself counted in:
+    so it does not depend on how far the held-out scores happen to spread.
+    """
 
     shuffles: int
     median: float
@@ -76,7 +83,9 @@ class Null:
 
 @dataclass(frozen=True)
 class Growth:
-    """Held-out distance with K models in random order: mean, quartiles, and the mean for a shuffled target."""
+    """Held-out distance with K models in random order: mean, quartiles, and the mean for a shuffled
+    target.
+    """
 
     models: int
     mean: float
@@ -87,10 +96,12 @@ class Growth:
 
 @dataclass(frozen=True)
 class Value:
-    """One model's worth, in held-out distance: `drop` is what leaving it out adds, `add` what adding it takes away.
+    """One model's worth, in held-out distance: `drop` is what leaving it out adds, `add` what adding it
+    takes away.
 
-    `alone` is the distance with this model only. `add` is measured from the smallest panel (see `SmallPanel`),
-    None for its own models. For a candidate `add` is measured from the whole panel and `drop` is None.
+    `alone` is the distance with this model only. `add` is measured from the smallest panel (see
+    `SmallPanel`), None for its own models. For a candidate `add` is measured from the whole panel and `drop`
+    is None.
     """
 
     model: str
@@ -128,7 +139,9 @@ class Loss:
 
 @dataclass(frozen=True)
 class TargetAudit:
-    """Everything about one target. `distance` and `interval` are those of the hull that the verdict is about."""
+    """Everything about one target. `distance` and `interval` are those of the hull that the verdict is
+    about.
+    """
 
     target: str
     verdict: str
@@ -168,6 +181,7 @@ class Audit:
     hull: str
     confidence: float
     rule: str
+    conditions: tuple[str, ...]
     settings: dict[str, Any]
     notes: tuple[str, ...]
     targets: tuple[TargetAudit, ...]

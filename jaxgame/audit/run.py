@@ -14,7 +14,7 @@ from jaxgame.audit import resample, value, words
 from jaxgame.audit.certify import certify_square, certify_sup, sup
 from jaxgame.audit.errors import InputError
 from jaxgame.audit.moments import USED, Mixture, distance, fit, line, moments
-from jaxgame.audit.prepare import Problem, Scores
+from jaxgame.audit.prepare import Problem
 from jaxgame.audit.read import choose, read_scores
 from jaxgame.audit.result import (
     Audit,
@@ -65,17 +65,19 @@ def audit(
 ) -> Audit:
     """Does a panel of models cover its users: is their utility near a mixture of the models' scores?
 
-    `table` is a path (CSV, Parquet, MovieLens ratings), a polars or pandas DataFrame, a mapping of columns or a `Panel`;
-    wide (a row per item, a column per model), or long with the columns `item`, `model` and `score`. `target` names the
-    column (long: the model) that holds what users want, or several, one per group of users.
+    `table` is a path (CSV, Parquet, MovieLens ratings), a polars or pandas DataFrame, a mapping of columns
+    or a `Panel`; wide (a row per item, a column per model), or long with the columns `item`, `model` and
+    `score`. `target` names the column (long: the model) that holds what users want, or several, one per
+    group of users.
 
-    Weights are fitted by least squares on train rows (two thirds at random, or those that the column `split` calls
-    "train"), distances are those on the held-out rows, in standard deviations of the target. `hull` is what the
-    verdict is about: "cone" (weights of at least 0; does not depend on the models' scales) or
+    Weights are fitted by least squares on train rows (two thirds at random, or those that the column `split`
+    calls "train"), distances are those on the held-out rows, in standard deviations of the target. `hull` is
+    what the verdict is about: "cone" (weights of at least 0; does not depend on the models' scales) or
     "simplex" (that sum to 1); both are reported. The rule is in `Audit.rule`.
 
     - `models`, `candidates`: the panel's columns (None: all others), and models that might be added to it;
-    - `scale`: "raw", "standard" (columns standardised on train rows), or "auto" (standard if spreads differ 4-fold);
+    - `scale`: "raw", "standard" (columns standardised on train rows), or "auto" (standard if spreads differ
+      4-fold);
     - `missing`: "complete" rows only, "fill" from the other models, or "auto" (complete if that keeps 80 %);
     - `bootstrap`, `shuffles`, `splits`: refits to resampled rows, shuffled targets, other random train rows;
     - `min_scored`, `max_models`: in sparse tables, the models kept for a target.
@@ -113,7 +115,8 @@ def audit(
         "seed": seed,
     }
     found = []
-    # The matrices are small or thin: a second BLAS thread gains little on a free machine and costs 50-fold on a busy one.
+    # The matrices are small or thin: a second BLAS thread gains little on a free machine and costs 50-fold
+    # on a busy one.
     with _bar(progress) as bar, threadpool_limits(1, user_api="blas"):
         for name in targets:
             others = tuple(column for column in panel if models is not None or column not in targets)
@@ -150,6 +153,7 @@ def audit(
         hull=hull,
         confidence=confidence,
         rule=words.rule(epsilon, hull, confidence),
+        conditions=words.CONDITIONS,
         settings=settings,
         notes=scores.notes,
         targets=tuple(found),
@@ -215,7 +219,11 @@ def _audit_target(
         chance.append(distance(own_test, fit(own_train, members, hull)))
         step()
     report = hulls[hull]
-    p_value = (1 + sum(found <= report.heldout for found in chance)) / (1 + shuffles)
+    # Relative to a constant: held-out scores that happen to spread more must not count against the models.
+    guesses = [distance(own_test, fit(own_train, [], hull)) for own_train, own_test in shuffled]
+    gain = report.heldout / distance(sums[1], fit(sums[0], [], hull))
+    as_near = sum(one <= gain * guess for one, guess in zip(chance, guesses, strict=True))
+    p_value = (1 + as_near) / (1 + shuffles)
     null = Null(shuffles, float(np.median(chance)), min(chance), p_value, p_value <= CHANCE)
 
     bar.start(f"{problem.name}: value of each model", None)
@@ -230,7 +238,7 @@ def _audit_target(
         target=problem.name,
         verdict=verdict,
         sentence=words.sentence(verdict, problem.name, report, null, epsilon, len(test_aim)),
-        guarantee=words.guarantee(report, problem.unit, problem.name),
+        guarantee=words.guarantee(report, problem.unit, float(np.ptp(aim)), problem.name),
         distance=report.heldout,
         interval=report.interval,
         rows=rows,
@@ -245,7 +253,7 @@ def _audit_target(
         rivals=tuple(_rivals(problem, sums)),
         null=null,
         growth=tuple(
-            Growth(**row)  # type: ignore[arg-type]
+            Growth(**row)
             for row in value.growth(fits, value.Fits(*shuffled[0], hull), sorted(whole), ORDERS, random[4])
         ),
         values=tuple(_values(problem, fits, whole, frozenset(small))),
@@ -257,7 +265,7 @@ def _audit_target(
             heldout=fits.heldout(small),
         ),
         losses=tuple(
-            Loss(**row | {"models": tuple(names[row["models"]].tolist())})  # type: ignore[arg-type]
+            Loss(**row | {"models": tuple(names[row["models"]].tolist())})
             for row in value.losses(fits, sorted(whole), LOST, random[5])
         ),
     )
@@ -332,7 +340,9 @@ def _values(
         add = None if i in small else core - fits.heldout(small | {i})
         yield Value(problem.names[i], fits.heldout([i]), drop, add, candidate=False)
     for i in problem.candidates:
-        yield Value(problem.names[i], fits.heldout([i]), None, now - fits.heldout(whole | {i}), candidate=True)
+        yield Value(
+            problem.names[i], fits.heldout([i]), None, now - fits.heldout(whole | {i}), candidate=True
+        )
 
 
 def _check_settings(
@@ -356,7 +366,9 @@ def _check_settings(
         if choice not in options:
             raise InputError(f"{name} is {choice!r}; it must be one of {', '.join(map(repr, options))}")
     if not 0 < epsilon < float("inf"):
-        raise InputError(f"epsilon is {epsilon}; it must be a positive number (standard deviations of the target)")
+        raise InputError(
+            f"epsilon is {epsilon}; it must be a positive number (standard deviations of the target)"
+        )
     if not 0.5 <= confidence < 1:
         raise InputError(f"confidence is {confidence}; it must be at least 0.5 and below 1")
     for name, number, least in (

@@ -19,12 +19,17 @@ def show(found: Audit, console: Console, *, quiet: bool = False) -> None:
         return
     console.print(Text(f"Audit of {found.source}", style="bold"))
     for note in found.notes:
-        console.print(Text(f"  - {note}"))
+        _bullet(note, console)
     if len(found.targets) > 1:
         console.print(_overview(found))
     for target in found.targets:
         _show_target(target, found, console)
-    console.print(Text("How the verdict is reached. " + found.rule, style="dim"))
+    console.print()
+    console.print(Text("What the guarantee rests on, and what it does not promise", style="bold"))
+    for part in found.conditions:
+        _bullet(part, console)
+    console.print(Text("How the verdict is reached", style="bold"))
+    console.print(Text(found.rule))
 
 
 def _overview(found: Audit) -> Table:
@@ -44,14 +49,17 @@ def _show_target(target: TargetAudit, found: Audit, console: Console) -> None:
     console.print()
     console.print(Text(f"{target.verdict.upper()}", style=STYLES[target.verdict]), Text(target.sentence))
     for note in target.notes:
-        console.print(Text(f"  - {note}"))
-    console.print(
-        Text(
-            f"  - {target.train_rows:,} rows to fit, {target.heldout_rows:,} held out; {len(target.models)} models; "
-            f"1 standard deviation of the target is {target.unit:.3g}"
-        )
+        _bullet(note, console)
+    _bullet(
+        f"{target.train_rows:,} rows to fit, {target.heldout_rows:,} held out; {len(target.models)} "
+        "models; "
+        f"1 standard deviation of the target is {target.unit:.3g}",
+        console,
     )
-    distances = _table("Distance to the target (standard deviations)", "prediction", "train", "held out", "interval")
+    console.print()
+    distances = _table(
+        "Distance to the target (standard deviations)", "prediction", "train", "held out", "interval"
+    )
     for hull in target.hulls.values():
         marked = "  (verdict)" if hull.hull == found.hull else ""
         distances.add_row(
@@ -65,16 +73,28 @@ def _show_target(target: TargetAudit, found: Audit, console: Console) -> None:
         name = rival.name + (f": {rival.model}" if rival.model else "")
         distances.add_row(escape(name), f"{rival.train:.3f}", f"{rival.heldout:.3f}", "")
     null = target.null
-    distances.add_row(f"shuffled target (median of {null.shuffles})", "", f"{null.median:.3f}", f"p = {null.p_value:.2g}")
+    distances.add_row(
+        f"shuffled target (median of {null.shuffles})", "", f"{null.median:.3f}", f"p = {null.p_value:.2g}"
+    )
     console.print(distances)
+    console.print()
     hull = target.hulls[found.hull]
     sup = _table("Largest error on any row", "mixture", "least possible, train", "held out")
     for report in target.hulls.values():
         sup.add_row(
-            report.hull, f"{report.sup_train.lower:.4g} to {report.sup_train.upper:.4g}", f"{report.sup_heldout:.3g}"
+            report.hull,
+            f"{report.sup_train.lower:.4g} to {report.sup_train.upper:.4g}",
+            f"{report.sup_heldout:.3g}",
         )
     console.print(sup)
-    weights = _table(f"Weights ({hull.hull}, {len(hull.weights)} models used)", "model", "weight", "interval", "used in refits")
+    console.print()
+    weights = _table(
+        f"Weights ({hull.hull}, {len(hull.weights)} models used)",
+        "model",
+        "weight",
+        "interval",
+        "used in refits",
+    )
     for weight in hull.weights[:MOST]:
         weights.add_row(
             escape(weight.model),
@@ -83,6 +103,7 @@ def _show_target(target: TargetAudit, found: Audit, console: Console) -> None:
             f"{weight.used:.0%}",
         )
     console.print(weights)
+    console.print()
     _show_values(target, console)
 
 
@@ -92,16 +113,19 @@ def _show_values(target: TargetAudit, console: Console) -> None:
     for value in missed[:5]:
         table.add_row(escape(value.model), f"{value.drop:+.4f}", f"{value.alone:.3f}")
     console.print(table)
+    console.print()
     candidates = [v for v in target.values if v.candidate]
     if candidates:
         table = _table("Candidates", "model", "held-out distance falls by", "alone")
         for value in sorted(candidates, key=lambda v: -(v.add or 0.0)):
             table.add_row(escape(value.model), f"{value.add:+.4f}", f"{value.alone:.3f}")
         console.print(table)
+    console.print()
     small = target.small_panel
     console.print(
         Text(
-            f"Small panel ({small.method}): {len(small.models)} of {len(target.models)} models stay within {small.limit:.3f} on "
+            f"Small panel ({small.method}): {len(small.models)} of {len(target.models)} models stay "
+            f"within {small.limit:.3f} on "
             f"train rows and reach {small.heldout:.3f} on held-out rows: {', '.join(small.models[:MOST])}"
             + (" ..." if len(small.models) > MOST else "")
         )
@@ -113,11 +137,22 @@ def _show_values(target: TargetAudit, console: Console) -> None:
             models = ", ".join(loss.models[:3]) + (" ..." if len(loss.models) > 3 else "")
             table.add_row(str(loss.lost), f"{loss.distance:.3f}", found, escape(models))
         console.print(table)
-    console.print(Text(target.guarantee, style="dim"))
+    console.print()
+    console.print(Text("What the distance buys", style="bold"))
+    console.print(Text(target.guarantee))
+
+
+def _bullet(text: str, console: Console) -> None:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_row(" -", Text(text))
+    console.print(grid)
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
     for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place == 0 else "right", header_style="dim")
+        left = place == 0 or column == "models that matter"
+        table.add_column(column, justify="left" if left else "right", header_style="dim")
     return table

@@ -12,7 +12,12 @@ from jaxgame.audit.errors import InputError
 SEPARATORS = (",", "\t", ";", "|")
 NAMES = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
 LOOK = 20  # lines from which the delimiter is told
-MAGIC = {b"PK": "a zip or Excel file", b"\x1f\x8b": "compressed", b"%PDF": "a PDF", b"\x89HDF": "an HDF5 file"}
+MAGIC = {
+    b"PK": "a zip or Excel file",
+    b"\x1f\x8b": "compressed",
+    b"%PDF": "a PDF",
+    b"\x89HDF": "an HDF5 file",
+}
 # MovieLens ratings without a header: user, item, rating, time.
 RATINGS = ("userId", "movieId", "rating", "timestamp")
 
@@ -43,7 +48,8 @@ def read_text(
             data = "\t".join(header).encode() + b"\n" + data
         else:
             raise InputError(
-                f"{path}: row 0 (the header): holds only numbers ({', '.join(header[:4])}); the first line must name the columns"
+                f"{path}: row 0 (the header): holds only numbers ({', '.join(header[:4])}); the first "
+                "line must name the columns"
             )
     _check_header(header, path)
     _check_lengths(data, len(header), separator, path)
@@ -85,7 +91,8 @@ def _decoded(path: Path) -> bytes:
     except UnicodeDecodeError as error:
         row = data.count(b"\n", 0, error.start)
         raise InputError(
-            f"{path}: row {row} is not UTF-8 (byte {data[error.start]:#04x}, column {_field(data, error.start)}); save it as UTF-8"
+            f"{path}: row {row} is not UTF-8 (byte {data[error.start]:#04x}, column "
+            f"{_field(data, error.start)}); save it as UTF-8"
         ) from error
     if not data.strip():
         raise InputError(f"{path}: the file is empty")
@@ -107,7 +114,8 @@ def _separator(lines: Sequence[str], path: Path) -> str:
             found[separator] = len(set(counts)) == 1, counts[0]
     if not found:
         raise InputError(
-            f"{path}: row 0 (the header): one column {lines[0][:40]!r}; columns must be separated by comma, tab, "
+            f"{path}: row 0 (the header): one column {lines[0][:40]!r}; columns must be separated by "
+            "comma, tab, "
             "semicolon or bar (or --separator)"
         )
     return max(found, key=lambda separator: found[separator])
@@ -127,7 +135,8 @@ def _check_header(header: Sequence[str], path: Path) -> None:
             raise InputError(f"{path}: row 0 (the header): column {place + 1} has no name")
         if name in header[:place]:
             raise InputError(
-                f"{path}: row 0 (the header): columns {header.index(name) + 1} and {place + 1} are both named {name!r}"
+                f"{path}: row 0 (the header): columns {header.index(name) + 1} and {place + 1} are both "
+                f"named {name!r}"
             )
 
 

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -18,7 +19,9 @@ Sums = Float[np.ndarray, "P P"]
 
 @dataclass(eq=False)
 class Fits:
-    """Fits of one hull to train moments for any set of models, each made once; `start` is the whole panel's."""
+    """Fits of one hull to train moments for any set of models, each made once; `start` is the whole
+    panel's.
+    """
 
     train: Sums
     test: Sums
@@ -44,7 +47,7 @@ class Fits:
 
 def growth(
     fits: Fits, null: Fits, models: Sequence[int], orders: int, random: np.random.Generator
-) -> list[dict[str, float]]:
+) -> list[dict[str, Any]]:
     """Held-out distance of the first K models in random orders, K = 1, 2, 4, ...: means, quartiles, null."""
     sizes = [size for size in (2**i for i in range(20)) if size < len(models)] + [len(models)]
     shuffles = [random.permutation(models) for _ in range(orders)]
@@ -90,8 +93,8 @@ def smallest(fits: Fits, models: Sequence[int], limit: float) -> tuple[list[int]
 def _least_missed(fits: Fits, models: frozenset[int]) -> tuple[int, float]:
     """The model whose loss raises the train distance least, and the distance without it.
 
-    Without the bounds at 0, the loss of model i raises the mean square by w_i^2 / (inverse matrix)_ii; with them
-    by no less. So models are tried in this order until the next cannot be better.
+    Without the bounds at 0, the loss of model i raises the mean square by w_i^2 / (inverse matrix)_ii; with
+    them by no less. So models are tried in this order until the next cannot be better.
     """
     options = sorted(models)
     weights = fits.of(models).weights[options]
@@ -118,14 +121,14 @@ def _inverse_diagonal(sums: Sums, models: list[int], hull: str) -> np.ndarray:
 
 def losses(
     fits: Fits, models: Sequence[int], sizes: Sequence[int], random: np.random.Generator
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """The worst held-out distance after any k models are lost and the rest fitted again.
 
-    Exact for k = 1 and 2: only losses that a fit notices matter, so that all others need no trial. Beyond, the
-    worst of a sample: random sets, and the worst smaller loss with one more, the worst again.
+    Exact for k = 1 and 2: only losses that a fit notices matter, so that all others need no trial. Beyond,
+    the worst of a sample: random sets, and the worst smaller loss with one more, the worst again.
     """
     whole = frozenset(models)
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     worst: frozenset[int] = frozenset()
     reached = 0
     for size in sizes:
@@ -171,8 +174,6 @@ def _noticed(fits: Fits, whole: frozenset[int], size: int) -> set[frozenset[int]
     found: set[frozenset[int]] = {frozenset()}
     last = found
     for _ in range(size):
-        last = {
-            lost | {i} for lost in last for i in np.flatnonzero(fits.of(whole - lost).weights).tolist()
-        }
+        last = {lost | {i} for lost in last for i in np.flatnonzero(fits.of(whole - lost).weights).tolist()}
         found = found | last
     return found
