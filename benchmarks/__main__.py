@@ -23,6 +23,7 @@ SUITES = (
     "selection",
     "competition",
     "scaling",
+    "audit",
 )  # modules of this package with `cells(quick)`
 FORMATS = (
     "{:<16}",

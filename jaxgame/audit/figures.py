@@ -43,8 +43,7 @@ def overview(found: Audit) -> Picture:
         figure,
         "Which groups of users are covered",
         f"{covered} of {len(targets)} groups are covered: their whole interval lies left of eps = "
-        f"{found.epsilon:g} "
-        "(dashed). Dots: distance on held-out rows; bars: bootstrap intervals.",
+        f"{found.epsilon:g} (dashed). Dots: distance on held-out rows; bars: bootstrap intervals.",
     )
 
 
@@ -70,8 +69,8 @@ def distances(target: TargetAudit, found: Audit) -> Picture:
         figure,
         "Distance to the users",
         f"The best mixture is {target.distance:.3g} away, {against} the best simple rival ({best.name}); "
-        "chance gives "
-        f"{target.null.median:.3g}. Left is better: 0 is a perfect match, the dashed line is eps.",
+        f"chance gives {target.null.median:.3g}. Left is better: 0 is a perfect match, the dashed line is "
+        "eps.",
     )
 
 
@@ -90,8 +89,7 @@ def weights(target: TargetAudit, found: Audit) -> Picture:
         figure,
         "Who is in the mixture",
         f"{len(hull.weights)} of {len(target.models)} models have weight; {sure} keep it throughout their "
-        "interval. "
-        "Dots: weights; bars: bootstrap intervals, over resampled rows.",
+        "interval. Dots: weights; bars: bootstrap intervals, over resampled rows.",
     )
 
 
@@ -133,9 +131,8 @@ def growth(target: TargetAudit, found: Audit) -> Picture:
         figure,
         "What more models bring",
         f"From {rows[0].mean:.3g} with one model to {rows[-1].mean:.3g} with all {rows[-1].models}; the "
-        "last doubling, from "
-        f"{half.models}, brought {half.mean - rows[-1].mean:.3g}. Line: mean over random orders; band: "
-        "quartiles; dashed: eps.",
+        f"last doubling, from {half.models}, brought {half.mean - rows[-1].mean:.3g}. Line: mean over "
+        "random orders; band: quartiles; dashed: eps.",
     )
 
 
@@ -155,8 +152,7 @@ def values(target: TargetAudit, found: Audit) -> Picture:
         figure,
         "Who would be missed",
         f"Dropping {ordered[-1][0]} costs most, {ordered[-1][1]:.3g}; {free} of {len(dropped)} models can "
-        "each be dropped "
-        "at no cost on held-out rows. The rest are fitted again.",
+        "each be dropped at no cost on held-out rows. The rest are fitted again.",
     )
 
 

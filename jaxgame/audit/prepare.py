@@ -103,8 +103,8 @@ def prepare(
     unit = float(aim[train].std())
     if unit <= CONSTANT * np.abs(aim).max() or np.ptp(aim[~train]) == 0:
         raise InputError(
-            f"{scores.source}: column {target!r} is constant on train or on held-out rows "
-            f"(first score {aim[0]:g}); a target must vary"
+            f"{scores.source}: column {target!r} is constant on train or on held-out rows (first score "
+            f"{aim[0]:g}); a target must vary"
         )
     keep = np.flatnonzero(table[train].std(axis=0) > CONSTANT * np.abs(table[train]).max(axis=0))
     if len(keep) < len(names):
@@ -190,7 +190,13 @@ def _complete(
         missing = "complete" if enough else "fill"
     if missing == "complete":
         notes.append(
-            f"{holes} missing scores ({share:.1%}): {_count(int((~whole).sum()), 'row')} with any of them left out"
+           
+           
+           
+           
+           
+            f"{holes} missing scores ({share:.1%}): {_count(int((~whole).sum()), 'row')}
+            with any of them left out"
         )
         _enough(int(whole.sum()), source, f"{whole.sum()} rows have scores of {target!r} and of every model")
         rows = whole
@@ -202,9 +208,8 @@ def _complete(
         table = _filled(table[rows])
         notes.append(
             f"{holes} missing scores ({share:.1%}) filled in: a model that is silent on a row is taken to "
-            "say what the "
-            "models that scored it said on average, in its own mean and spread (the target is never used). "
-            "The audit is of these completed models"
+            "say what the models that scored it said on average, in its own mean and spread (the target "
+            "is never used). The audit is of these completed models"
         )
         return table, aim[rows], None if split is None else split[rows]
     return table[rows], aim[rows], None if split is None else split[rows]

@@ -253,8 +253,7 @@ def _unique(names: pl.Series, column: str, source: str) -> None:
         twice = np.flatnonzero((names == names[again]).to_numpy())[:2] + 1
         raise InputError(
             f"{source}: rows {twice[0]} and {twice[1]}, column {column!r}: item {names[again]!r} occurs "
-            "twice "
-            "(a long table needs --item, --model and --score)"
+            "twice (a long table needs --item, --model and --score)"
         )
 
 
@@ -306,8 +305,7 @@ def _long(
         one, two = sorted((order[[same[0], same[0] + 1]] + 1).tolist())
         raise InputError(
             f"{source}: rows {one} and {two}, columns {item!r} and {model!r}: item "
-            f"{str(item_names[items[one - 1]])!r} "
-            f"has two scores by {str(model_names[models[one - 1]])!r}"
+            f"{str(item_names[items[one - 1]])!r} has two scores by {str(model_names[models[one - 1]])!r}"
         )
     items, models, values = items[present], models[present], values[present]
     wanted = np.flatnonzero(np.isin(model_names, list(targets)))
@@ -379,8 +377,7 @@ def _numbers(column: pl.Series, name: str, source: str) -> np.ndarray | None:
             cell = str(column[row])
             raise InputError(
                 f"{source}: row {row + 1}, column {name!r}: "
-                f"{cell[:40] + ('...' if len(cell) > 40 else '')} {what}; "
-                f"scores must be below {LARGEST:g}"
+                f"{cell[:40] + ('...' if len(cell) > 40 else '')} {what}; scores must be below {LARGEST:g}"
             )
     if np.isnan(values).all():
         raise InputError(f"{source}: column {name!r}: every score is missing; leave the column out")

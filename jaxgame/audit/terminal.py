@@ -52,8 +52,7 @@ def _show_target(target: TargetAudit, found: Audit, console: Console) -> None:
         _bullet(note, console)
     _bullet(
         f"{target.train_rows:,} rows to fit, {target.heldout_rows:,} held out; {len(target.models)} "
-        "models; "
-        f"1 standard deviation of the target is {target.unit:.3g}",
+        f"models; 1 standard deviation of the target is {target.unit:.3g}",
         console,
     )
     console.print()
@@ -124,10 +123,9 @@ def _show_values(target: TargetAudit, console: Console) -> None:
     small = target.small_panel
     console.print(
         Text(
-            f"Small panel ({small.method}): {len(small.models)} of {len(target.models)} models stay "
-            f"within {small.limit:.3f} on "
-            f"train rows and reach {small.heldout:.3f} on held-out rows: {', '.join(small.models[:MOST])}"
-            + (" ..." if len(small.models) > MOST else "")
+            f"Small panel ({small.method}): {len(small.models)} of {len(target.models)} models stay within "
+            f"{small.limit:.3f} on train rows and reach {small.heldout:.3f} on held-out rows: "
+            f"{', '.join(small.models[:MOST])}" + (" ..." if len(small.models) > MOST else "")
         )
     )
     if target.losses:

@@ -48,8 +48,8 @@ def read_text(
             data = "\t".join(header).encode() + b"\n" + data
         else:
             raise InputError(
-                f"{path}: row 0 (the header): holds only numbers ({', '.join(header[:4])}); the first "
-                "line must name the columns"
+                f"{path}: row 0 (the header): holds only numbers ({', '.join(header[:4])}); the first line "
+                "must name the columns"
             )
     _check_header(header, path)
     _check_lengths(data, len(header), separator, path)
@@ -115,8 +115,7 @@ def _separator(lines: Sequence[str], path: Path) -> str:
     if not found:
         raise InputError(
             f"{path}: row 0 (the header): one column {lines[0][:40]!r}; columns must be separated by "
-            "comma, tab, "
-            "semicolon or bar (or --separator)"
+            "comma, tab, semicolon or bar (or --separator)"
         )
     return max(found, key=lambda separator: found[separator])
 

@@ -11,15 +11,13 @@ HULL_WORDS = {
 def rule(epsilon: float, hull: str, confidence: float) -> str:
     """How the verdict is reached."""
     return (
-        f"The distance is the root mean square, over held-out rows, of what the best mixture of the models "
+        "The distance is the root mean square, over held-out rows, of what the best mixture of the models "
         f"({HULL_WORDS[hull]}, fitted on the train rows) leaves of the target, in standard deviations of "
-        "the target: "
-        f"1 is about as bad as a constant guess. Covered: the upper end of its {confidence:.0%} bootstrap "
-        "interval is at "
-        f"most eps = {epsilon:g}, and the distance is beyond chance (at most 5 in 100 shuffled targets "
-        "come as near, relative to a constant guess). "
-        f"Not covered: the lower end is above eps, or the distance is not beyond chance. Otherwise too "
-        f"close to call, which counts as not covered in the exit code."
+        "the target: 1 is about as bad as a constant guess. Covered: the upper end of its "
+        f"{confidence:.0%} bootstrap interval is at most eps = {epsilon:g}, and the distance is beyond "
+        "chance (at most 5 in 100 shuffled targets come as near, relative to a constant guess). Not "
+        "covered: the lower end is above eps, or the distance is not beyond chance. Otherwise too close "
+        "to call, which counts as not covered in the exit code."
     )
 
 
@@ -49,9 +47,8 @@ def sentence(found: str, target: str, report: HullReport, null: Null, epsilon: f
             "It is nearer than chance, so the models do tell something about the target."
         )
     return (
-        f"Too close to call for {target!r}: the best mixture is {distance}, and eps = {epsilon:g} does "
-        "not lie clearly "
-        "above. More rows narrow the interval."
+        f"Too close to call for {target!r}: the best mixture is {distance}, and eps = {epsilon:g} does not "
+        "lie clearly above. More rows narrow the interval."
     )
 
 
@@ -63,33 +60,28 @@ def guarantee(report: HullReport, unit: float, spread: float, target: str) -> st
     eps = max(least.upper, seen)
     loss = 2 * eps
     worth = (
-        f" That is more than the {spread:.3g} between the lowest and the highest score of the target: "
-        "here it promises nothing."
+        f" That is more than the {spread:.3g} between the lowest and the highest score of the target: here "
+        "it promises nothing."
         if loss >= spread
         else f" The target's scores span {spread:.3g}."
     )
     return (
         "The theorems speak of the largest error, not of the average one that the verdict is about. On "
-        "the train rows no mixture has "
-        f"a largest error below {least.lower:.3g}, and one attains {least.upper:.3g}; on the held-out "
-        "rows it errs by up to "
-        f"{seen:.3g} (standard deviations of {target!r}, {unit:.3g} each). With eps the larger of the "
-        f"two, {eps:.3g}, the user gets at "
-        f"least OPT - 2 eps at every equilibrium: she loses at most {loss:.3g} against full "
-        f"information.{worth}"
+        f"the train rows no mixture has a largest error below {least.lower:.3g}, and one attains "
+        f"{least.upper:.3g}; on the held-out rows it errs by up to {seen:.3g} (standard deviations of "
+        f"{target!r}, {unit:.3g} each). With eps the larger of the two, {eps:.3g}, the user gets at least "
+        f"OPT - 2 eps at every equilibrium: she loses at most {loss:.3g} against full information.{worth}"
     )
 
 
 CONDITIONS = (
     "The guarantee holds if the rows are all the pairs of action and outcome that can arise, if the "
-    "scores are the utilities "
-    "that models and users act on, and if the models compete to an equilibrium under the theorem's other "
-    "conditions. "
-    "The constant 2 is this project's: at an equilibrium every model does at least as well as with full "
-    "information, and "
-    "averaging that with the mixture's weights costs the error twice.",
+    "scores are the utilities that models and users act on, if the models compete to an equilibrium under "
+    "the theorem's other conditions, and if the user best responds (one who responds by quantal response "
+    "loses what her noise costs besides). The constant 2 is this project's: at an equilibrium every model "
+    "does at least as well as with full information, and averaging that with the mixture's weights costs "
+    "the error twice.",
     "It does not promise anything about items unlike these, about models that do not respond to each "
-    "other, or about what users "
-    "want beyond the target's scores: noise in them counts as distance. Held-out rows show the largest "
-    "error of a sample, not of all cases.",
+    "other, or about what users want beyond the target's scores: noise in them counts as distance. "
+    "Held-out rows show the largest error of a sample, not of all cases.",
 )
