@@ -187,8 +187,7 @@ def test_the_bootstrap_interval_is_that_of_resampled_rows():
         first = np.arange(len(both)) < len(one)
         found.append(reference.distances(models[both], target[both], first, "cone")[1])
     expected = np.quantile(found, [0.025, 0.975])
-    # Two samples of 400: the ends agree within a few of their standard errors, the width says how far that
-    # is.
+    # Two samples of 400: the ends agree within a few of their standard errors.
     width = expected[1] - expected[0]
     assert audit.interval.lower == pytest.approx(expected[0], abs=0.12 * width)
     assert audit.interval.upper == pytest.approx(expected[1], abs=0.12 * width)
@@ -505,15 +504,11 @@ def test_the_report_on_a_phone(files, tmp_path):
             loaded and told and 250 < width <= 390 for loaded, told, width in sizes
         )
         # Nothing is smaller than a reader can bear, and every table that is too wide scrolls by itself.
-        text
-       
-       
-       
-       
-       
-       
-        = "[...document.querySelectorAll('p, td, th, figcaption,
-        li')].map(x => parseFloat(getComputedStyle(x).fontSize))" assert min(page.evaluate(text)) >= 12 wide = "[...document.querySelectorAll('table')].every(x => x.parentElement.className == 'scroll')" assert page.evaluate(wide) page.screenshot(tmp_path / "phone.png")
+        readable = "[...document.querySelectorAll('p, td, th, figcaption, li')]"
+        assert min(page.evaluate(f"{readable}.map(x => parseFloat(getComputedStyle(x).fontSize))")) >= 12
+        wide = "[...document.querySelectorAll('table')].every(x => x.parentElement.className == 'scroll')"
+        assert page.evaluate(wide)
+        page.screenshot(tmp_path / "phone.png")
     shot = (tmp_path / "phone.png").read_bytes()
     assert shot.startswith(b"\x89PNG")
     width, height = (int.from_bytes(shot[place : place + 4], "big") for place in (16, 20))

@@ -190,13 +190,8 @@ def _complete(
         missing = "complete" if enough else "fill"
     if missing == "complete":
         notes.append(
-           
-           
-           
-           
-           
-            f"{holes} missing scores ({share:.1%}): {_count(int((~whole).sum()), 'row')}
-            with any of them left out"
+            f"{holes} missing scores ({share:.1%}): {_count(int((~whole).sum()), 'row')} with any of them "
+            "left out"
         )
         _enough(int(whole.sum()), source, f"{whole.sum()} rows have scores of {target!r} and of every model")
         rows = whole
