@@ -35,7 +35,8 @@ def overview(found: Audit) -> Picture:
     figure, axes = _new(0.32 * len(targets) + 1.0)
     for place, target in enumerate(reversed(targets)):
         _range(axes, place, target.distance, target.interval.lower, target.interval.upper, DARK)
-    axes.set_yticks(range(len(targets)), [_short(target.target) for target in reversed(targets)])
+    _rows(axes, [_short(target.target) for target in reversed(targets)])
+    axes.set_xlim(left=0)
     _epsilon(axes, found.epsilon)
     axes.set_xlabel("held-out distance (standard deviations)")
     covered = sum(target.covered for target in targets)
@@ -58,7 +59,7 @@ def distances(target: TargetAudit, found: Audit) -> Picture:
     for place, (_, middle, interval, colour) in enumerate(reversed(rows)):
         low, high = (interval.lower, interval.upper) if interval else (middle, middle)
         _range(axes, place, middle, low, high, colour, marker="o" if interval else "s")
-    axes.set_yticks(range(len(rows)), [name for name, *_ in reversed(rows)])
+    _rows(axes, [name for name, *_ in reversed(rows)])
     axes.set_xlim(left=0)
     _epsilon(axes, found.epsilon)
     axes.set_xlabel("held-out distance (standard deviations)")
@@ -81,7 +82,7 @@ def weights(target: TargetAudit, found: Audit) -> Picture:
     figure, axes = _new(0.27 * max(len(shown), 1) + 1.0)
     for place, weight in enumerate(reversed(shown)):
         _range(axes, place, weight.weight, weight.interval.lower, weight.interval.upper, DARK)
-    axes.set_yticks(range(len(shown)), [_short(weight.model) for weight in reversed(shown)])
+    _rows(axes, [_short(weight.model) for weight in reversed(shown)])
     axes.set_xlim(left=0)
     axes.set_xlabel("weight" + (" (standardised scores)" if target.scale == "standard" else ""))
     sure = sum(weight.interval.lower > 0 for weight in hull.weights)
@@ -143,7 +144,7 @@ def values(target: TargetAudit, found: Audit) -> Picture:
     ordered.sort(key=lambda pair: pair[1])
     figure, axes = _new(0.27 * len(ordered) + 1.0)
     axes.barh(range(len(ordered)), [cost for _, cost in ordered], color=MIDDLE, height=0.6)
-    axes.set_yticks(range(len(ordered)), [_short(name) for name, _ in ordered])
+    _rows(axes, [_short(name) for name, _ in ordered])
     axes.axvline(0, color="0.3", linewidth=0.8)
     axes.set_xlabel("held-out distance rises by")
     axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
@@ -186,7 +187,7 @@ def losses(target: TargetAudit, found: Audit) -> Picture | None:
     elif beyond is None:
         end = "No loss that was tried takes it above eps."
     else:
-        end = f"Losing {beyond.lost} takes it above eps."
+        end = f"Losing {beyond.lost} of them takes it above eps."
     return _picture(
         figure,
         "If models are lost",
@@ -211,6 +212,12 @@ def _new(height: float) -> tuple[Figure, Axes]:
         axes = figure.subplots()
         axes.set_axisbelow(True)
         return figure, axes
+
+
+def _rows(axes: Axes, names: Sequence[str]) -> None:
+    """One named row per entry, from below, with room beyond the first and the last."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(-0.6, max(len(names), 1) - 0.4)
 
 
 def _range(

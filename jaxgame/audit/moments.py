@@ -117,10 +117,20 @@ def _nonnegative(gram: np.ndarray, moment: np.ndarray, passive: np.ndarray | Non
     moment = moment / length
     weights = None if passive is None else _exchanged(gram, moment, passive)
     if weights is None:
-        factor = np.linalg.cholesky(gram)
-        right = solve_triangular(factor, moment, lower=True, check_finite=False)
-        weights = nnls(factor.T, right, maxiter=30 * len(gram))[0]
+        weights = nnls(*_system(gram, moment), maxiter=30 * len(gram))[0]
     return weights / length
+
+
+def _system(gram: np.ndarray, moment: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A square system whose least squares problem has this Gram matrix and moment."""
+    try:
+        factor = np.linalg.cholesky(gram)
+    except np.linalg.LinAlgError:
+        # All columns within rounding of the target: what is left of the matrix need not be positive.
+        values, vectors = np.linalg.eigh(gram)
+        roots = np.sqrt(np.maximum(values, RIDGE * len(gram)))
+        return roots[:, None] * vectors.T, (vectors.T @ moment) / roots
+    return factor.T, solve_triangular(factor, moment, lower=True, check_finite=False)
 
 
 def _exchanged(gram: np.ndarray, moment: np.ndarray, passive: np.ndarray) -> np.ndarray | None:
@@ -134,7 +144,10 @@ def _exchanged(gram: np.ndarray, moment: np.ndarray, passive: np.ndarray) -> np.
         weights = np.zeros(len(moment))
         inside = np.flatnonzero(passive)
         if len(inside):
-            weights[inside] = np.linalg.solve(gram[np.ix_(inside, inside)], moment[inside])
+            try:
+                weights[inside] = np.linalg.solve(gram[np.ix_(inside, inside)], moment[inside])
+            except np.linalg.LinAlgError:
+                return None
         wrong = np.where(passive, weights < 0, gram @ weights - moment < -precision)
         count = int(wrong.sum())
         if count == 0:

@@ -1,12 +1,9 @@
 """The audit: read, prepare, fit on train rows, report on held-out rows, resample, and value each model."""
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from threadpoolctl import threadpool_limits
 
 from jaxgame.audit import prepare as preparing
@@ -15,6 +12,8 @@ from jaxgame.audit.certify import certify_square, certify_sup, sup
 from jaxgame.audit.errors import InputError
 from jaxgame.audit.moments import USED, Mixture, distance, fit, line, moments
 from jaxgame.audit.prepare import Problem
+from jaxgame.audit.progress import Bar
+from jaxgame.audit.progress import bar as progress_bar
 from jaxgame.audit.read import choose, read_scores
 from jaxgame.audit.result import (
     Audit,
@@ -117,7 +116,7 @@ def audit(
     found = []
     # The matrices are small or thin: a second BLAS thread gains little on a free machine and costs 50-fold
     # on a busy one.
-    with _bar(progress) as bar, threadpool_limits(1, user_api="blas"):
+    with progress_bar(progress) as bar, threadpool_limits(1, user_api="blas"):
         for name in targets:
             others = tuple(column for column in panel if models is not None or column not in targets)
             problem = preparing.prepare(
@@ -170,7 +169,7 @@ def _audit_target(
     splits: int,
     confidence: float,
     seed: int,
-    bar: "_Bar",
+    bar: Bar,
 ) -> TargetAudit:
     models, aim, train = problem.models, problem.target, problem.train
     members = np.array(problem.members)
@@ -221,8 +220,9 @@ def _audit_target(
     report = hulls[hull]
     # Relative to a constant: held-out scores that happen to spread more must not count against the models.
     guesses = [distance(own_test, fit(own_train, [], hull)) for own_train, own_test in shuffled]
-    gain = report.heldout / distance(sums[1], fit(sums[0], [], hull))
-    as_near = sum(one <= gain * guess for one, guess in zip(chance, guesses, strict=True))
+    guess = distance(sums[1], fit(sums[0], [], hull))
+    gain = report.heldout / guess
+    as_near = sum(one <= gain * constant for one, constant in zip(chance, guesses, strict=True))
     p_value = (1 + as_near) / (1 + shuffles)
     null = Null(shuffles, float(np.median(chance)), min(chance), p_value, p_value <= CHANCE)
 
@@ -237,7 +237,7 @@ def _audit_target(
     return TargetAudit(
         target=problem.name,
         verdict=verdict,
-        sentence=words.sentence(verdict, problem.name, report, null, epsilon, len(test_aim)),
+        sentence=words.sentence(verdict, problem.name, report, null, guess, epsilon, len(test_aim)),
         guarantee=words.guarantee(report, problem.unit, float(np.ptp(aim)), problem.name),
         distance=report.heldout,
         interval=report.interval,
@@ -381,28 +381,3 @@ def _check_settings(
     ):
         if number < least:
             raise InputError(f"{name} is {number}; it must be at least {least}")
-
-
-class _Bar:
-    """A progress bar with one line for the stage that runs, or nothing."""
-
-    def __init__(self, progress: Progress | None):
-        self.progress = progress
-        self.task = None if progress is None else progress.add_task("read")
-
-    def start(self, what: str, steps: int | None) -> Callable[[], None]:
-        if self.progress is None or self.task is None:
-            return lambda: None
-        progress, task = self.progress, self.task
-        progress.reset(task, description=what, total=steps)
-        return lambda: progress.advance(task)
-
-
-@contextlib.contextmanager
-def _bar(shown: bool) -> Iterator[_Bar]:
-    if not shown:
-        yield _Bar(None)
-        return
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield _Bar(progress)

@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jaxgame.audit.result import Audit, TargetAudit
+from jaxgame.audit.words import signed
 
 STYLES = {"covered": "bold green", "not covered": "bold red", "too close to call": "bold yellow"}
 MOST = 10  # rows of a table
@@ -110,14 +111,14 @@ def _show_values(target: TargetAudit, console: Console) -> None:
     missed = sorted((v for v in target.values if v.drop is not None), key=lambda v: -(v.drop or 0.0))
     table = _table("Most missed if dropped", "model", "held-out distance rises by", "alone")
     for value in missed[:5]:
-        table.add_row(escape(value.model), f"{value.drop:+.4f}", f"{value.alone:.3f}")
+        table.add_row(escape(value.model), signed(value.drop), f"{value.alone:.3f}")
     console.print(table)
     console.print()
     candidates = [v for v in target.values if v.candidate]
     if candidates:
         table = _table("Candidates", "model", "held-out distance falls by", "alone")
         for value in sorted(candidates, key=lambda v: -(v.add or 0.0)):
-            table.add_row(escape(value.model), f"{value.add:+.4f}", f"{value.alone:.3f}")
+            table.add_row(escape(value.model), signed(value.add), f"{value.alone:.3f}")
         console.print(table)
     console.print()
     small = target.small_panel

@@ -28,11 +28,13 @@ def verdict(distance: float, interval: Interval, null: Null, epsilon: float) -> 
     return "covered" if max(interval.upper, distance) <= epsilon else "too close to call"
 
 
-def sentence(found: str, target: str, report: HullReport, null: Null, epsilon: float, rows: int) -> str:
+def sentence(
+    found: str, target: str, report: HullReport, null: Null, guess: float, epsilon: float, rows: int
+) -> str:
     """The verdict on one target, for a reader who reads nothing else."""
     distance = (
         f"{report.heldout:.3g} standard deviations away on {rows:,} held-out rows (interval "
-        f"{report.interval.lower:.3g} to {report.interval.upper:.3g})"
+        f"{report.interval.lower:.3g} to {report.interval.upper:.3g}; a constant guess is {guess:.3g} away)"
     )
     if found == "covered":
         return f"The models cover {target!r}: their best mixture is {distance}; eps is {epsilon:g}."
@@ -85,3 +87,9 @@ CONDITIONS = (
     "other, or about what users want beyond the target's scores: noise in them counts as distance. "
     "Held-out rows show the largest error of a sample, not of all cases.",
 )
+
+
+def signed(value: float | None) -> str:
+    """A change with its sign and four decimals; 0 without a sign, nothing for None."""
+    text = "" if value is None else f"{value:+.4f}"
+    return "0" if text and float(text) == 0 else text
