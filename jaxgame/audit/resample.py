@@ -20,16 +20,16 @@ Sums = Float[np.ndarray, "P P"]
 def random_splits(
     models: Float[np.ndarray, "N K"],
     target: Float[np.ndarray, " N"],
+    total: Sums,
     train_rows: int,
     splits: int,
     random: np.random.Generator,
 ) -> Iterator[tuple[Sums, Sums]]:
-    """Moments of train and held-out rows of random splits of the same sizes."""
-    total = moments(models, target)
+    """Moments of train and held-out rows of random splits of the same sizes; `total` adds up all rows."""
     for _ in range(splits):
-        chosen = random.permutation(len(target))[:train_rows]
-        train = moments(models[chosen], target[chosen])
-        yield train, total - train
+        heldout = random.permutation(len(target))[train_rows:]
+        test = moments(models[heldout], target[heldout])
+        yield total - test, test
 
 
 def shuffled(

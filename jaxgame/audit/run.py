@@ -178,7 +178,9 @@ def _audit_target(
     # Each purpose has numbers of its own: more of one kind leaves the others as they are.
     random = [np.random.default_rng([seed, purpose]) for purpose in range(1, 7)]
 
-    other_splits = list(resample.random_splits(models, aim, int(train.sum()), splits, random[0]))
+    other_splits = list(
+        resample.random_splits(models, aim, sums[0] + sums[1], int(train.sum()), splits, random[0])
+    )
     samples = zip(
         resample.bootstrap(fit_models, fit_aim, bootstrap, random[1]),
         resample.bootstrap(test_models, test_aim, bootstrap, random[2]),
