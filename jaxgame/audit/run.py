@@ -91,7 +91,7 @@ def audit(
     >>> table = {"people": people} | {f"model_{i}": scores[:, i] for i in range(3)}
     >>> found = panel.audit(table, target="people")
     >>> found
-    Audit('table', epsilon=0.25; people: covered (0.132))
+    Audit('table', epsilon=0.25; people: covered (0.129))
     >>> [(w.model, round(w.raw, 1)) for w in found["people"].hulls["cone"].weights if w.raw > 0.05]
     [('model_0', 0.7), ('model_1', 0.3)]
     """
