@@ -150,6 +150,7 @@ def test_a_shuffled_target_is_not_covered_beyond_chance():
     assert "beyond chance" in found["people"].sentence
 
 
+@pytest.mark.slow
 def test_shuffled_targets_are_rarely_called_beyond_chance():
     # The share of false alarms is at most the level; 40 tables give more than 7 with probability 7e-4.
     alarms = 0
@@ -216,6 +217,7 @@ def problem_of(table, target="people", **changes):
 # Numerics
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hull", ["cone", "simplex"])
 def test_brackets_agree_with_hull_distance(hull):
     random = np.random.default_rng(0)

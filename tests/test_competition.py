@@ -91,6 +91,7 @@ def judges_of_rationality():
     return np.asarray(levels), logit_replies()(batch, jnp.ones((len(levels), 1, 2, 1)), levels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "place", [pytest.param(i, marks=[] if i in (2, 6) else pytest.mark.slow) for i in range(1, 7)]
 )
@@ -163,6 +164,7 @@ def test_a_reply_is_worth_what_it_says(method, tie):
     assert float(found.value.width.max()) <= (1e-9 if tie == "favoured" else 1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rationality", [0.0, 2.0, 20.0, 500.0, 1e6])
 def test_a_reply_to_a_logit_follower_is_worth_what_it_says(rationality):
     game, schemes = games(10, 16, 3, 2, 3)
@@ -225,6 +227,7 @@ def test_gradient_ascent_comes_near_the_exact_value(rationality):
 # Invariance and hard input
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rationality", [np.inf, pytest.param(5.0, marks=pytest.mark.slow)])
 def test_messages_of_probability_zero_and_their_names_change_nothing(rationality):
     game, schemes = games(14, 4, 3, 2, 3)
@@ -284,6 +287,7 @@ def test_outcomes_by_loops(rationality):
             np.testing.assert_allclose(law[i], exact, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_sampled_outcomes_are_off_by_their_standard_error():
     game, schemes = games(19, 1, 4, 3, 3, types=2)
     g, s = jax.tree.map(lambda x: x[0], (game, schemes))
@@ -307,6 +311,7 @@ def test_full_revelation_by_two_is_an_equilibrium():
     assert float(alone.upper) == pytest.approx(0.3, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_distance_of_laws():
     """By hand: she hears either prosecutor's report; the second one's says nothing about the innocent."""
     game = judge(PROSECUTOR, PROSECUTOR)
@@ -334,6 +339,7 @@ def dynamics(seed=None, **options):
     )
 
 
+@pytest.mark.slow
 def test_prosecutor_and_defender_end_at_full_information():
     game = judge(PROSECUTOR, DEFENDER)
     start = competition.starting_schemes(game, "none", 2)

@@ -112,6 +112,7 @@ def test_a_prosecutor_of_a_judge_already_convinced_says_nothing():
     assert float(found.value.upper) == pytest.approx(0.6, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_one_state_and_one_action():
     """Nothing to reveal, or nothing to choose: the value is that of no information."""
     lonely = jg.make_game([1.0], [[0.2, 0.7]], [[[0.1, 0.0]], [[0.0, 1.0]]])
@@ -144,7 +145,9 @@ def test_in_the_hull_every_equilibrium_is_worth_full_information(states, actions
     assert (full - np.asarray(jax.vmap(jg.no_information_value)(batch)) > 1e-3).mean() > 0.5
 
 
-@pytest.mark.parametrize(("states", "actions", "leaders"), [(2, 3, 2), (3, 3, 2)])
+@pytest.mark.parametrize(
+    ("states", "actions", "leaders"), [(2, 3, 2), pytest.param(3, 3, 2, marks=pytest.mark.slow)]
+)
 def test_no_draw_violates_the_bound(states, actions, leaders):
     """V >= OPT - 2 eps at every equilibrium, eps with state offsets (theory, section 4 (1))."""
     batch = games(2, 64, leaders, states, actions)
@@ -163,6 +166,7 @@ def test_no_draw_violates_the_bound(states, actions, leaders):
 # Against other programs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("leaders", "actions", "types", "seed"),
     [
@@ -220,6 +224,7 @@ def test_no_equilibrium_on_a_lattice_is_worse(count):
     assert less >= 1
 
 
+@pytest.mark.slow
 def test_alike_leaders_are_one_with_nobody_to_beat():
     """K equal leaders: any law on posteriors where one of them is at its closure, which K = 1 must attain."""
     batch = games(10, 64, 1, 3, 3)
@@ -274,6 +279,7 @@ def test_constant_utilities():
     np.testing.assert_allclose(found.value.upper, 0.25, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_two_actions_that_she_never_tells_apart_bracket_all_tie_rules():
     """Convict harshly or mildly is the same to her: a prosecutor who wants it harsh has that or has not.
 
@@ -384,6 +390,7 @@ def tangent(rationality: float) -> float:
     return high
 
 
+@pytest.mark.slow
 def test_a_logit_judge_and_her_prosecutor():
     """Of no help to the prosecutor at first, then of ever more: its value falls from .5, then rises to .6."""
     values = []
@@ -426,6 +433,7 @@ def test_logit_judges_worst_equilibrium_by_the_tangent(leaders):
         assert float(found.value.width) <= 1e-6 and bool(found.converged)
 
 
+@pytest.mark.slow
 def test_a_logit_judge_with_both_learns_all():
     for rationality in (10.0, 1000.0, 1e6):
         found = logit()(judge(PROSECUTOR, DEFENDER), rationality)

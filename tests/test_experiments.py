@@ -139,7 +139,7 @@ def conversation_run(tmp_path_factory):
     "run",
     [
         "hull_run",
-        "panel_run",
+        pytest.param("panel_run", marks=pytest.mark.slow),
         pytest.param("learning_run", marks=pytest.mark.slow),
         pytest.param("conversation_run", marks=pytest.mark.slow),
         pytest.param("selection_run", marks=pytest.mark.slow),
@@ -177,6 +177,7 @@ def test_hull_coverage_in_numbers(hull_run):
     assert counted.to_list() == [6] * 4 == summary["draws"].to_list()
 
 
+@pytest.mark.slow
 def test_panel_coverage_in_numbers(panel_run):
     _, directory = panel_run
     results = pl.read_parquet(directory / "results.parquet")
@@ -249,6 +250,7 @@ def test_quantal_in_numbers(quantal_run):
     assert values.argmin() not in (0, len(values) - 1) and 0.59 < values[-1] < 0.6
 
 
+@pytest.mark.slow
 def test_the_same_command_finds_its_finished_run(hull_run):
     _, directory = hull_run
     before = (directory / "results.parquet").stat().st_mtime_ns
@@ -305,19 +307,37 @@ def test_a_sweep_gives_every_point_its_directory(tmp_path):
     ("overrides", "message"),
     [
         (["experiment.drawz=3"], "Key 'drawz' not in 'HullCoverageConfig'"),
-        (["experiment.draws=many"], "Value 'many' of type 'str' could not be converted to Integer"),
-        (["family=nois"], "Could not find 'family/nois'"),
-        (["experiment.draws=0"], "error: draws is 0; it must be at least 1"),
+        pytest.param(
+            ["experiment.draws=many"],
+            "Value 'many' of type 'str' could not be converted to Integer",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(["family=nois"], "Could not find 'family/nois'", marks=pytest.mark.slow),
+        pytest.param(
+            ["experiment.draws=0"], "error: draws is 0; it must be at least 1", marks=pytest.mark.slow
+        ),
         (["experiment.leaders=[2,1]"], "error: experiment.leaders is [2, 1]"),
-        (["experiment.diversity=[1.5]"], "error: experiment.diversity"),
+        pytest.param(["experiment.diversity=[1.5]"], "error: experiment.diversity", marks=pytest.mark.slow),
         (
             ["experiment.offset=some"],
             "error: offset is 'some'; it must be one of 'none', 'constant'",
         ),
-        (["family.strength=-1"], "error: strength is -1.0; it must be at least 0"),
-        (["experiment.states=0"], "error: states is 0; it must be at least 1"),
-        (["run.precision=half"], "error: run.precision is 'half'; it must be 'float64' or 'float32'"),
-        (["run.platform=tpu"], "error: run.platform is 'tpu'; it must be 'auto', 'cpu' or 'gpu'"),
+        pytest.param(
+            ["family.strength=-1"], "error: strength is -1.0; it must be at least 0", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            ["experiment.states=0"], "error: states is 0; it must be at least 1", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            ["run.precision=half"],
+            "error: run.precision is 'half'; it must be 'float64' or 'float32'",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            ["run.platform=tpu"],
+            "error: run.platform is 'tpu'; it must be 'auto', 'cpu' or 'gpu'",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_bad_values_are_named(overrides, message, tmp_path):
@@ -337,6 +357,7 @@ def test_an_unwritable_directory_is_named_before_computing(tmp_path):
     assert "Nothing was computed" in failed.stderr
 
 
+@pytest.mark.slow
 def test_help_lists_what_can_be_set():
     shown = application("--help")
     assert shown.returncode == 0
@@ -344,6 +365,7 @@ def test_help_lists_what_can_be_set():
         assert word in shown.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are POSIX")
 def test_progress_is_shown_on_a_terminal(tmp_path):
     import pty

@@ -26,6 +26,7 @@ SIZES = [
     (1, 7),
 ]
 OPTIONS = [(offset, scale) for scale in ("simplex", "cone") for offset in ("none", "constant", "groups")]
+FAST = [("constant", "simplex"), ("none", "cone")]
 
 
 def labels(offset, rows):
@@ -76,7 +77,10 @@ def small(norm, scale):
 
 
 @pytest.mark.parametrize("norm", ["sup", "square"])
-@pytest.mark.parametrize(("offset", "scale"), OPTIONS)
+@pytest.mark.parametrize(
+    ("offset", "scale"),
+    [o if o in FAST else pytest.param(*o, marks=pytest.mark.slow) for o in OPTIONS],
+)
 def test_distance_agrees_with_independent_solvers(norm, offset, scale):
     """Two sizes for each choice of options, 42 cases each: 504 for each norm."""
     place = OPTIONS.index((offset, scale))

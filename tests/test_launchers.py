@@ -115,6 +115,7 @@ def test_bad_values_are_named(overrides, message):
         devices.configure_jax(run_config(*overrides).run)
 
 
+@pytest.mark.slow
 def test_a_launcher_that_is_not_installed_is_told(tmp_path):
     """A Python with Hydra's own package but without its launchers, as `pip install jaxgame` leaves it."""
     without = """

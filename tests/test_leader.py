@@ -71,7 +71,7 @@ def test_the_judge():
     np.testing.assert_allclose(right, 1 - mu * (1 - cut) / cut, atol=1e-12)
 
 
-@pytest.mark.parametrize(("states", "actions"), [(2, 2), (3, 3)])
+@pytest.mark.parametrize(("states", "actions"), [(2, 2), pytest.param(3, 3, marks=pytest.mark.slow)])
 def test_a_threshold_of_full_information_forces_it(states, actions):
     prior, follower, leader, _ = reference.draw("random", BATCH, states, actions, 1)
     full = reference.full_information(prior, follower)
@@ -194,6 +194,7 @@ def test_types_without_news_change_nothing():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("actions", [3, pytest.param(8, marks=pytest.mark.slow)])
 def test_two_states_in_closed_form_agree_with_pivoting(actions, monkeypatch):
     cases = [case for _, case in draws(BATCH, 2, actions, 8)]
@@ -245,6 +246,7 @@ def curve():
     return jax.jit(lambda game, thresholds: jg.value_curve(game, 0, thresholds))
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(three)
 def test_the_curve_is_concave_and_nonincreasing_and_the_value_of_each_threshold(case):

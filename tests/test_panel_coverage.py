@@ -69,7 +69,7 @@ def of(row: dict, name: str) -> float:
 # The bundled panels
 
 
-@pytest.mark.parametrize("name", ["snippets", "senate"])
+@pytest.mark.parametrize("name", [pytest.param("snippets", marks=pytest.mark.slow), "senate"])
 def test_all_raters_agree_with_a_fit_row_by_row(name):
     bundled = load(name)
     standardise = name == "snippets"
@@ -229,6 +229,7 @@ def test_distances_of_given_weights_are_exact_near_zero():
         assert row[f"plain_average_{side}"] == pytest.approx(direct[f"plain_average_{side}"], abs=2e-14)
 
 
+@pytest.mark.slow
 def test_a_target_unrelated_to_the_raters_is_one_of_its_shuffles():
     # Rows are exchangeable, so that the true order is one more draw of the null.
     random = np.random.default_rng(6)
@@ -239,6 +240,7 @@ def test_a_target_unrelated_to_the_raters_is_one_of_its_shuffles():
     assert results["null_test"].mean() > 0.95 * results["constant_test"][0]
 
 
+@pytest.mark.slow
 def test_one_rater_is_its_own_hull_and_average():
     made = random_panel(7, raters=1)
     row = measure(prepare(made, standardise=False), [1], 1).row(0, named=True)
@@ -281,6 +283,7 @@ def test_a_rater_constant_on_train_rows_gets_no_slope():
         prepare(made, standardise=True)
 
 
+@pytest.mark.slow
 def test_more_raters_than_rows():
     random = np.random.default_rng(11)
     made = make_panel(random.normal(size=(12, 20)), random.normal(size=12))

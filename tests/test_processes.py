@@ -80,6 +80,7 @@ def check_same(directory, expected):
     assert set(counts["count"]) == {50} and counts.height == found.table().height
 
 
+@pytest.mark.slow
 def test_eight_devices_give_the_table_of_two(tmp_path, expected):
     finished(started(tmp_path, devices=8, chunk=24))
     check_same(tmp_path, expected)

@@ -17,6 +17,7 @@ import pytest
 import jaxgame as jg
 from experiments import claims, replay, reproduce
 from experiments.config import register
+from tests import browser
 
 ROOT = Path(__file__).parent.parent
 
@@ -235,6 +236,24 @@ def test_the_page_tells_every_claim_and_needs_no_network(page):
     assert len(commands) == len(found.replays) > 0
     shown = python(*shlex.split(commands[0])[2:])
     assert shown.returncode == 0, shown.stdout + shown.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1600)
+@pytest.mark.parametrize("width", [390, 1366], ids=["phone", "laptop"])
+def test_the_page_in_a_browser(page, width, tmp_path):
+    found = browser.chromium()
+    if found is None:
+        pytest.skip("no Chromium on this machine (chromium, chromium-browser or google-chrome)")
+    with browser.page(found, tmp_path / "profile") as shown:
+        shown.open(page / "index.html", width=width, height=844)
+        assert shown.problems == []
+        assert {address.split(":")[0] for address in shown.requests} == {"file", "data"}
+        assert shown.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [width, width]
+        assert shown.evaluate("document.querySelectorAll('section').length") == len(claims.CLAIMS)
+        sizes = shown.evaluate("[...document.images].map(x => [x.naturalWidth > 0, x.width])")
+        # On a phone figures scroll sideways rather than shrink beyond reading.
+        assert sizes and all(loaded and width >= 600 for loaded, width in sizes)
 
 
 @pytest.mark.slow

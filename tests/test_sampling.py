@@ -60,6 +60,7 @@ def test_correlation_between_leaders_is_one_less_diversity(diversity):
     np.testing.assert_allclose(errors.std(axis=1), 2.0, atol=0.05)
 
 
+@pytest.mark.slow
 def test_formulas():
     """What each family's docstring says of its leaders, on one draw or in distribution."""
     uniform = np.asarray(draw(Uniform(), 2000, 0.4).leaders)

@@ -166,6 +166,7 @@ def test_no_draw_violates_the_bound(family):
     assert (np.asarray(found.value.lower) >= full - 2 * np.asarray(distance) - 1e-6).all()
 
 
+@pytest.mark.slow
 def test_the_theorem_is_checked_in_three_values():
     """In the hull the bound is OPT itself; prosecutors alone are far from it, and so is their bound."""
     names = theorems.VERDICTS

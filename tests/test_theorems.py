@@ -64,6 +64,7 @@ JUDGE = [[1.0, 0.0], [0.0, 1.0]]
 PROSECUTOR, DEFENDER = [[0.0, 1.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]]
 
 
+@pytest.mark.slow
 def test_the_hull_condition_is_sufficient_and_not_necessary():
     """Prosecutor and defender: distance 0.5 and a bound of 0, yet the judge learns everything."""
     game = jg.make_game([0.7, 0.3], JUDGE, [PROSECUTOR, DEFENDER])
