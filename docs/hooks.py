@@ -1,4 +1,7 @@
-"""Formulas become MathML while the site is built: browsers show it without scripts, fonts or a network."""
+"""What mkdocs does to each page: names become links to the reference, formulas become MathML.
+
+MathML needs no scripts, fonts or network in the browser.
+"""
 
 import html
 import re
@@ -6,11 +9,17 @@ from typing import Any
 
 from latex2mathml.converter import convert
 
+_NAME = re.compile(r"`jg\.([\w.]+)`")
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 
 
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Link every `jg.NAME`; a strict build fails if the reference lacks one."""
+    return _NAME.sub(r"[`jg.\1`][jaxgame.\1]", markdown)
+
+
 def on_page_content(content: str, **_: Any) -> str:
-    """Replace what arithmatex marked; called by mkdocs with each page's HTML."""
+    """Convert what arithmatex has marked."""
 
     def formula(match: re.Match[str]) -> str:
         display = "block" if match[2] == "[" else "inline"
