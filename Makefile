@@ -13,9 +13,7 @@ test-slow: .venv/installed
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m slow
 
 reproduce: .venv/installed
-	$(BIN)/python -m experiments experiment=hull_coverage run.directory=outputs/reproduce/hull_coverage
-	$(BIN)/python -m experiments experiment=panel_coverage panel=snippets run.directory=outputs/reproduce/panel_snippets
-	$(BIN)/python -m experiments experiment=panel_coverage panel=senate run.directory=outputs/reproduce/panel_senate
+	$(BIN)/python -m experiments.reproduce
 
 # The site is outputs/docs/index.html; only building it needs the extra.
 docs: .venv/docs

@@ -26,6 +26,7 @@ def configure_jax(run: DictConfig) -> None:
         raise ValueError(f"run.platform is {run.platform!r}; it must be 'auto', 'cpu' or 'gpu'")
     if run.platform != "auto":
         jax.config.update("jax_platforms", {"cpu": "cpu", "gpu": "cuda"}[run.platform])
+    jax.config.update("jax_disable_most_optimizations", not run.optimise)
     # One virtual device per core: XLA runs small batched programs on one core each.
     jax.config.update("jax_num_cpu_devices", run.devices or len(os.sched_getaffinity(0)))
 

@@ -22,6 +22,7 @@ class RunConfig:
     devices: int | None = None
     precision: str = MISSING
     chunk: int | None = None
+    optimise: bool = MISSING
     progress: bool = MISSING
 
 
@@ -96,6 +97,29 @@ class QuantalConfig:
     rationality: list[float] = MISSING
     tolerance: float = MISSING
     rounds: int = MISSING
+
+
+@dataclass
+class FailureConfig(GamesConfig):
+    """See conf/experiment/failure.yaml."""
+
+    tolerance: float = MISSING
+
+
+@dataclass
+class TightnessConfig:
+    """See conf/experiment/tightness.yaml."""
+
+    name: str = MISSING
+    draws: int = MISSING
+    leaders: int = MISSING
+    states: int = MISSING
+    actions: list[int] = MISSING
+    diversity: float = MISSING
+    steps: int = MISSING
+    rate: float = MISSING
+    margin: float = MISSING
+    tolerance: float = MISSING
 
 
 @dataclass
@@ -209,6 +233,8 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "learning": LearningConfig,
         "quantal": QuantalConfig,
         "conversation": ConversationConfig,
+        "failure": FailureConfig,
+        "tightness": TightnessConfig,
     },
     "family": {
         "noise": NoiseConfig,

@@ -167,6 +167,7 @@ def figure(table: pl.DataFrame, summary: pl.DataFrame, taught: pl.DataFrame, con
     lesson = settings.lesson
     ends = table.filter(pl.col("certified")).height
     sure = taught["exact"].to_numpy().mean()
+    bound = "OPT(protocol) - 2 eps - delta - gain"
     caption = (
         f"Left: one aligned leader, {lesson.states} states, {lesson.types} types of the user; she knows her "
         f"type, hears R messages out of M and puts a question, one of N, after each but the last. Share of "
@@ -176,7 +177,7 @@ def figure(table: pl.DataFrame, summary: pl.DataFrame, taught: pl.DataFrame, con
         f"responses from silence end, {ends:,} of {table.height:,} ends certified as equilibria (no gain "
         f"above {CERTIFIED:g}). The line is what the theorem allows: OPT - OPT(protocol) + 2 eps + delta + "
         f"gain, the largest gain of a leader. "
-        f"{verdict_sentence(table, summary, 'OPT(protocol) - 2 eps - delta - gain')} Right: what she loses "
+        f"{verdict_sentence(table, summary, bound, 'where they end')} Right: what she loses "
         f"(solid) and what even an aligned leader could not tell her (dotted), mean by protocol."
     )
     fig, axes = plot.new_figure("What do rounds of conversation buy?", caption, 3)
@@ -188,7 +189,7 @@ def figure(table: pl.DataFrame, summary: pl.DataFrame, taught: pl.DataFrame, con
     kind = settings.competitions[0]
     chosen = summary.filter(pl.col("competition") == kind)
     _losses(axes[2], chosen, list(names))
-    axes[2].set(title=f"Misalignment and few words ({kind})", xlabel="diversity of the leaders")
+    axes[2].set(title=f"Lost, and not teachable ({kind})", xlabel="diversity of the leaders")
     return fig
 
 
@@ -200,7 +201,7 @@ def _lessons(axes: Axes, taught: pl.DataFrame) -> None:
             line = taught.filter((pl.col("messages") == m) & (pl.col("replies") == n)).sort("rounds")
             axes.plot(
                 line["rounds"], line["share"], color=colour, marker=marker, linestyle=dash,
-                label=f"M = {m}, N = {n}",
+                label=f"M = {m}, N = {n}", alpha=0.8,
             )  # fmt: skip
     axes.set(title="What an aligned leader can teach", xlabel="rounds R", ylabel="share of OPT - NONE")
     axes.set(xticks=taught["rounds"].unique().sort().to_list())
@@ -221,7 +222,8 @@ def _losses(axes: Axes, summary: pl.DataFrame, names: list[str]) -> None:
         )
     axes.plot([], [], color="0.3", label="lost")
     axes.plot([], [], color="0.3", linestyle=":", label="not teachable")
-    axes.set(ylabel="utility units")
+    most = max(float(summary[column].to_numpy().max()) for column in ("loss_mean", "unteachable"))
+    axes.set(ylabel="utility units", ylim=(-0.03 * most, 1.6 * most))  # room for the legend
     axes.legend(frameon=False, fontsize=7)
 
 

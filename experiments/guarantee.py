@@ -91,12 +91,14 @@ def report(table: pl.DataFrame, claim: str, tolerance: float) -> None:
     log.info("widest bracket %.1e; %d of %d wider than %g", widest, wide, table.height, tolerance)
 
 
-def verdict_sentence(table: pl.DataFrame, summary: pl.DataFrame, bound: str) -> str:
+def verdict_sentence(
+    table: pl.DataFrame, summary: pl.DataFrame, bound: str, where: str = "at the worst equilibrium"
+) -> str:
     """For captions: where the bound holds, and how near losses come to it."""
     counts = verdicts(table)
     tightest = summary["tightest"].drop_nulls().to_numpy()
     return (
-        f"The bound {bound} holds at the worst equilibrium in {counts['yes']:,} games, fails in "
+        f"The bound {bound} holds {where} in {counts['yes']:,} games, fails in "
         f"{counts['no']:,}, undecided in {counts['undecided']:,}; the largest loss is "
         f"{tightest.max() if len(tightest) else 0:.0%} of what it allows."
     )

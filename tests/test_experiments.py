@@ -152,7 +152,8 @@ def test_a_run_leaves_everything_a_reader_needs(run, request):
     expected = {
         "config.yaml", "manifest.json", "results.parquet", "summary.csv", "figure.png", "figure.pdf",
     }  # fmt: skip
-    assert {path.name for path in directory.iterdir()} - {"dynamics", "judge.csv", "lessons", "lessons.csv"} == expected
+    more = {"dynamics", "judge.csv", "lessons", "lessons.csv"}
+    assert {path.name for path in directory.iterdir()} - more == expected
     manifest = json.loads((directory / "manifest.json").read_text())
     assert manifest["complete"] and manifest["draws_per_second"] > 0
     saved = OmegaConf.load(directory / "config.yaml")

@@ -10,10 +10,10 @@ from jaxgame import checks
 from jaxgame.bracket import Bracket
 from jaxgame.conversation.follower import best_reply
 from jaxgame.conversation.protocol import Protocol
-from jaxgame.conversation.reply import best_response, check, offer, silent
+from jaxgame.conversation.reply import Reply, best_response, check, offer, silent
 from jaxgame.conversation.teaching import Teaching, teaching
 from jaxgame.conversation.transcripts import Rules, Views
-from jaxgame.game import Game
+from jaxgame.game import Game, no_information_value
 from jaxgame.record import record
 from jaxgame.revision import ending
 
@@ -90,9 +90,7 @@ def exploitability(
         )  # fmt: skip
         return Bracket(reply.value.lower - now[i], reply.value.upper - now[i])
 
-    gains = jax.lax.map(gain, jnp.arange(leaders.shape[0]))
-    # To stay is a rule, too.
-    return Bracket(jnp.maximum(gains.lower.max(), 0.0), jnp.maximum(gains.upper.max(), 0.0))
+    return _largest(jax.lax.map(gain, jnp.arange(leaders.shape[0])))
 
 
 def best_response_dynamics(
@@ -133,40 +131,49 @@ def best_response_dynamics(
     count = leaders.shape[0]
     aligned = taught(game, protocol, count, views).rule
     spans = game.leaders.max((1, 2, 3)) - game.leaders.min((1, 2, 3))
+    needed = INDIFFERENT * jnp.where(spans > 0, spans, 1.0)
     mute = silent(protocol, leaders.shape[1], leaders.dtype)
 
-    def revised(rules: Rules, i: Int[Array, ""], key: Array) -> Float[Array, "V H M"]:
-        needed = INDIFFERENT * jnp.where(spans[i] > 0, spans[i], 1.0)
-        if competition == "all":
-            now = (game.leaders[i] * outcome_of(game, protocol, rules, "all", views, rationality)).sum()
-            reply = best_response(game, protocol, rules, i, "all", views, rationality, aligned[i], None, key)
-            return jnp.where(reply.value.lower > now + needed, reply.rule, rules[i])
+    def reply(rules: Rules, i: Int[Array, ""], level: Array | None, key: Array) -> Reply:
+        return best_response(
+            game, protocol, rules, i, competition, views, rationality, aligned[i], level, key
+        )
+
+    def hear_all(rules: Rules, i: Int[Array, ""], key: Array, last: Array) -> tuple[Array, Bracket]:
+        now = (game.leaders[i] * outcome_of(game, protocol, rules, "all", views, rationality)).sum()
+        best = reply(rules, i, None, key)
+        gain = Bracket(best.value.lower - now, best.value.upper - now)
+        return jnp.where(gain.lower > needed[i], best.rule, rules[i]), gain
+
+    def keep_best(rules: Rules, i: Int[Array, ""], key: Array, last: Array) -> tuple[Array, Bracket]:
         offers = _offers(game, protocol, rules, views)
         worth, theirs = ((u[None] * offers).sum((1, 2, 3)) for u in (game.follower, game.leaders[i]))
         now = theirs[worth.argmax()]
         rivals = jnp.where(jnp.arange(count) == i, -jnp.inf, worth)
         without = theirs[rivals.argmax()] if count > 1 else -jnp.inf
-        alone = (game.prior[:, :, None] * game.follower).sum(1).max(1).sum()
         top = (
             game.follower * offer(game, protocol, aligned[i], i, None if views is None else views[i])
         ).sum()
-        level = jnp.minimum(rivals.max() + outbid, top) if count > 1 else alone
+        level = jnp.minimum(rivals.max() + outbid, top) if count > 1 else no_information_value(game)
+        best = reply(rules, i, jnp.where(last, worth.max(), level), key)
         # At the top nobody can be outbid: the lowest index wins a tie.
-        room = rivals.max() < top - needed
-        reply = best_response(
-            game, protocol, rules, i, "selection", views, rationality, aligned[i], level, key
-        )
-        wins = room & (reply.value.lower > now + needed) & (reply.value.lower >= without)
-        withdraws = ~wins & (without > now + needed)
-        return jnp.where(wins, reply.rule, jnp.where(withdraws, mute, rules[i]))
+        room = rivals.max() < top - needed[i]
+        wins = room & (best.value.lower > now + needed[i]) & (best.value.lower >= without)
+        withdraws = ~wins & (without > now + needed[i])
+        rule = jnp.where(wins, best.rule, jnp.where(withdraws, mute, rules[i]))
+        return rule, Bracket(best.value.lower - now, best.value.upper - now)
 
-    def advance(rules: Rules, turn: Array) -> tuple[Rules, Rules]:
-        i = turn % count
-        rules = rules.at[i].set(revised(rules, i, jax.random.fold_in(key, turn)))
-        return rules, rules
+    revised = hear_all if competition == "all" else keep_best
 
-    last, later = jax.lax.scan(advance, leaders, jnp.arange(steps))
-    profiles = jnp.concatenate([leaders[None], later])
+    def advance(rules: Rules, turn: Array) -> tuple[Rules, tuple[Rules, Bracket]]:
+        i, last = turn % count, turn >= steps
+        rule, gain = revised(rules, i, jax.random.fold_in(key, turn), last)
+        rules = jnp.where(last, rules, rules.at[i].set(rule))
+        return rules, (rules, gain)
+
+    # A last round in which nobody moves tells what each could gain: no second copy of `reply` to compile.
+    last, (later, gains) = jax.lax.scan(advance, leaders, jnp.arange(steps + count))
+    profiles = jnp.concatenate([leaders[None], later[:steps]])
 
     def worth(rules: Rules) -> tuple[Array, Array]:
         outcome = outcome_of(game, protocol, rules, competition, views, rationality)
@@ -179,7 +186,7 @@ def best_response_dynamics(
         leaders=theirs,
         rules=last,
         outcome=outcome_of(game, protocol, last, competition, views, rationality),
-        gain=exploitability(game, protocol, last, competition, views, rationality, aligned, key),
+        gain=_largest(Bracket(gains.lower[steps:], gains.upper[steps:])),
         end=end,
         steps=taken,
     )
@@ -223,3 +230,8 @@ def _offers(game: Game, protocol: Protocol, leaders: Rules, views: Views) -> Flo
     return jax.vmap(lambda rule, i, view: offer(game, protocol, rule, i, view))(
         leaders, jnp.arange(leaders.shape[0]), views
     )
+
+
+def _largest(gains: Bracket) -> Bracket:
+    """The largest of the leaders' gains; to stay is a rule, too."""
+    return Bracket(jnp.maximum(gains.lower.max(), 0.0), jnp.maximum(gains.upper.max(), 0.0))

@@ -1,0 +1,106 @@
+"""Where competition fails: outside the hull, what the worst equilibrium costs, and how often nothing."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from omegaconf import DictConfig
+
+from experiments.config import identity
+from experiments.guarantee import (
+    INSIDE,
+    LOSSLESS,
+    check_function,
+    check_lists,
+    report,
+    summarise,
+    verdict_sentence,
+    with_losses,
+)
+from experiments.hull_coverage import make_family
+from jaxgame import plot
+from jaxgame.batch import run_draws
+from jaxgame.run_directory import write_whole
+from jaxgame.sampling import Shape
+from jaxgame.theorems import VERDICTS, best_ai_selection
+
+
+def run(config: DictConfig, directory: Path) -> None:
+    """Compute table, summary and figure in `directory`; report the verdicts and the brackets."""
+    settings = config.experiment
+    check_lists(settings, least_leaders=2)
+    leaders, diversity = list(settings.leaders), list(settings.diversity)
+    table = with_losses(
+        run_draws(
+            check_function(
+                make_family(config.family),
+                Shape(max(leaders), settings.types, settings.states, settings.actions),
+                leaders,
+                diversity,
+                lambda game: best_ai_selection(game, settings.tolerance),
+            ),
+            settings.draws,
+            config.run.seed,
+            coordinates={"diversity": diversity, "leaders": leaders},
+            labels={"holds": VERDICTS},
+            chunk=config.run.chunk,
+            directory=directory,
+            settings=identity(config),
+            progress=config.run.progress,
+        )
+    )
+    outside = pl.col("state_upper") > INSIDE
+    spared = table.group_by("diversity", "leaders").agg(
+        outside=outside.mean(),
+        spared=(outside & (pl.col("loss") <= LOSSLESS)).mean(),
+        loss_outside=pl.col("loss").filter(outside).mean(),
+    )
+    summary = summarise(table, "diversity", "leaders").join(
+        spared, on=["diversity", "leaders"], maintain_order="left"
+    )
+    report(table, "worst >= OPT - 2 eps", settings.tolerance)
+    write_whole(directory / "summary.csv", summary.write_csv)
+    plot.save(figure(table, summary, config), directory)
+
+
+def figure(table: pl.DataFrame, summary: pl.DataFrame, config: DictConfig) -> Figure:
+    """Three maps over number of models and diversity."""
+    settings = config.experiment
+    lost = table.filter(pl.col("loss") > LOSSLESS)
+    outside = table.filter(pl.col("state_upper") > INSIDE)
+    spared = outside.filter(pl.col("loss") <= LOSSLESS).height / max(outside.height, 1)
+    caption = (
+        f"Family {config.family.name}: all models share a bias; diversity adds a pull of each model's own. "
+        f"{settings.draws:,} games (S = {settings.states}, A = {settings.actions}) in every cell. Left: "
+        f"share of games with the user outside the models' hull (offset per state). Centre: OPT less the "
+        f"certified worst equilibrium of best-AI selection, mean over those games. Right: share of all "
+        f"games that are outside and lose nothing. Outside the hull {spared:.0%} of the games lose nothing: "
+        f"the condition is sufficient, not necessary; {lost.height:,} of {table.height:,} games lose "
+        f"something. {verdict_sentence(table, summary, 'OPT - 2 eps')}"
+    )
+    fig, axes = plot.new_figure("Where does competition fail?", caption, 3)
+    _map(axes[0], summary, "outside", "Outside the hull (share)", ".0%")
+    _map(axes[1], summary, "loss_outside", "Mean loss there (utility units)", ".3f")
+    _map(axes[2], summary, "spared", "Outside, yet nothing lost (share)", ".0%")
+    return fig
+
+
+def _map(axes: Axes, summary: pl.DataFrame, column: str, title: str, form: str) -> None:
+    """Shaded cells with their numbers, models across, diversity upwards."""
+    leaders = summary["leaders"].unique().sort().to_list()
+    diversity = summary["diversity"].unique().sort().to_list()
+    cells = summary.sort("diversity", "leaders")[column].to_numpy().astype(float)
+    cells = cells.reshape(len(diversity), len(leaders))
+    most = np.nanmax(cells) if np.isfinite(cells).any() else 1.0
+    axes.imshow(cells, origin="lower", aspect="auto", cmap="Greys", vmin=0, vmax=1.3 * max(most, 1e-9))
+    for (row, place), value in np.ndenumerate(cells):
+        text = format(value, form) if np.isfinite(value) else "none"
+        dark = np.isfinite(value) and value > 0.75 * most
+        ink = "white" if dark else "black"
+        axes.text(place, row, text, ha="center", va="center", fontsize=8, color=ink)
+    axes.set(xticks=range(len(leaders)), xticklabels=leaders)
+    axes.set(yticks=range(len(diversity)), yticklabels=diversity)
+    axes.grid(visible=False)
+    axes.set(title=title, xlabel="number of models K", ylabel="diversity")

@@ -1,0 +1,249 @@
+"""How tight is the bound of best-AI selection? A search over games for the largest loss / (2 eps)."""
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import polars as pl
+from jaxtyping import Array, Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from omegaconf import DictConfig
+
+from experiments.config import identity
+from experiments.guarantee import report
+from experiments.hull_coverage import make_family
+from jaxgame import plot
+from jaxgame.batch import DrawFunction, run_draws
+from jaxgame.game import Game, full_information_value
+from jaxgame.hull import game_hull_distance
+from jaxgame.leader import leader_value
+from jaxgame.run_directory import write_whole
+from jaxgame.sampling import Family, Shape
+from jaxgame.theorems import VERDICTS, Guarantee, best_ai_selection
+
+log = logging.getLogger("experiments")
+
+# What leaves the constraints costs this many times as much as it could gain.
+PENALTY = 10.0
+
+# Distances below this, in parts of the range of the follower's utility, make no ratio: rounding.
+LEAST = 1e-6
+
+
+def run(config: DictConfig, directory: Path) -> None:
+    """Compute table, summary, the tightest game and figure in `directory`; report the verdicts."""
+    settings = config.experiment
+    _check(settings)
+    family, actions = make_family(config.family), list(settings.actions)
+    table = run_draws(
+        draw_function(family, settings),
+        settings.draws,
+        config.run.seed,
+        coordinates={"actions": actions, "when": ["start", "end"]},
+        labels={"holds": VERDICTS},
+        chunk=config.run.chunk,
+        directory=directory,
+        settings=identity(config),
+        progress=config.run.progress,
+    ).with_columns(width=pl.col("worst_upper") - pl.col("worst_lower"))
+    summary = (
+        table.group_by("actions", "when", maintain_order=True)
+        .agg(
+            pl.len().alias("draws"),
+            pl.col("ratio_lower").median().alias("ratio_median"),
+            pl.col("ratio_lower").max().alias("ratio_largest"),
+            pl.col("ratio_upper").max().alias("ratio_largest_upper"),
+            *[(pl.col("holds") == verdict).sum().alias(verdict) for verdict in VERDICTS],
+        )
+        .sort("actions", "when", descending=[False, True])
+    )
+    best = table.filter(pl.col("when") == "end").sort("ratio_lower").row(-1, named=True)
+    game = found_game(family, settings, config.run.seed, best["draw"], best["actions"])
+    report(table, "worst >= OPT - 2 eps", settings.tolerance)
+    log.info(
+        "largest loss / (2 eps) found: %.6f (draw %d, A = %d)",
+        best["ratio_lower"], best["draw"], best["actions"],
+    )  # fmt: skip
+    write_whole(directory / "summary.csv", summary.write_csv)
+    write_whole(directory / "game.json", lambda path: path.write_text(to_json(game)))
+    plot.save(figure(table, best, game, config), directory)
+
+
+def draw_function(family: Family, settings: DictConfig) -> DrawFunction:
+    """One start: a random game and the one its ascent ends with, both checked, for each number of actions."""
+
+    def checked(game: Game) -> Mapping[str, Any]:
+        found = best_ai_selection(game, settings.tolerance)
+        return {**vars(found), **_ratio(game, found)}
+
+    def draw(key: Array) -> Mapping[str, Any]:
+        rows = []
+        for actions in settings.actions:
+            start, end = _start_and_end(family, settings, key, actions)
+            both = jax.tree.map(lambda *x: jnp.stack(x), start, end)
+            rows.append(jax.vmap(checked)(both))
+        return jax.tree.map(lambda *x: jnp.stack(x), *rows)
+
+    return draw
+
+
+def found_game(family: Family, settings: DictConfig, seed: int, draw: int, actions: int) -> Game:
+    """The game that the ascent of one draw ends with."""
+    key = jax.random.fold_in(jax.random.key(seed), draw)
+    return jax.jit(lambda key: _start_and_end(family, settings, key, actions)[1])(key)
+
+
+def to_json(game: Game) -> str:
+    """A game as JSON: prior [T][S], follower [T][S][A], leaders [K][T][S][A]."""
+    return json.dumps({name: np.asarray(value).tolist() for name, value in vars(game).items()}, indent=1)
+
+
+def _start_and_end(family: Family, settings: DictConfig, key: Array, actions: int) -> tuple[Game, Game]:
+    key, start = jax.random.split(key)
+    game = family.sample(start, Shape(settings.leaders, 1, settings.states, actions), settings.diversity)
+    return game, ascend(game, key, settings.steps, settings.rate, settings.margin)
+
+
+def ascend(game: Game, key: Array, steps: int, rate: float, margin: float) -> Game:
+    """From `game`, towards games with an equilibrium that loses as much of 2 eps as can be.
+
+    Variables: the game, and the scheme that makes the equilibrium's outcome. Maximises (OPT - V) / (2 eps),
+    penalised where the outcome is not obedient and where a leader does not prefer it to outbidding by
+    `margin`.
+    """
+    _, states, actions = game.follower.shape
+    scheme = jax.random.normal(key, (states, actions), game.prior.dtype)
+    variables = (jnp.log(game.prior), game.follower, game.leaders, scheme)
+    adam = optax.adam(rate)
+
+    def step(state: tuple, _: None) -> tuple[tuple, None]:
+        variables, memory = state
+        slope = jax.grad(lambda v: -_objective(v, margin))(variables)
+        slope = jax.tree.map(lambda x: jnp.where(jnp.isfinite(x), x, 0.0), slope)
+        with jax.numpy_dtype_promotion("standard"):  # optax mixes its integer count with floats
+            change, memory = adam.update(slope, memory)
+        return (jax.tree.map(jnp.add, variables, change), memory), None
+
+    (variables, _), _ = jax.lax.scan(step, (variables, adam.init(variables)), None, length=steps)
+    logits, follower, leaders, _ = variables
+    return Game(_law(logits), follower, leaders)
+
+
+def _objective(variables: tuple[Array, Array, Array, Array], margin: float) -> Float[Array, ""]:
+    logits, follower, leaders, scheme = variables
+    game = Game(_law(logits), follower, leaders)
+    outcome = game.prior[:, :, None] * jax.nn.softmax(scheme, 1)[None]
+    worth = (follower * outcome).sum()
+    earned = (leaders * outcome[None]).sum((1, 2, 3))
+    spans = leaders.max((1, 2, 3)) - leaders.min((1, 2, 3))
+    hers = follower.max() - follower.min()
+    best = [leader_value(game, j, worth).value.upper for j in range(leaders.shape[0])]
+    outbid = jnp.maximum((jnp.stack(best) - earned) / spans + margin, 0.0).sum()
+    gaps = (outcome[0, :, :, None] * (follower[0, :, :, None] - follower[0, :, None])).sum(0)
+    disobeyed = jnp.maximum(-gaps / hers, 0.0).sum()
+    ratio = (full_information_value(game) - worth) / jnp.maximum(2 * _distance(game), LEAST * hers)
+    return ratio - PENALTY * (outbid + disobeyed)
+
+
+def _distance(game: Game) -> Float[Array, ""]:
+    """The distance to the hull, offset per state, any weights; its derivative holds the weights fixed."""
+    weights = jax.lax.stop_gradient(game_hull_distance(jax.lax.stop_gradient(game), "state", "cone").weights)
+    residual = game.follower - (weights[:, None, None, None] * game.leaders).sum(0)
+    return (residual.max(2) - residual.min(2)).max() / 2
+
+
+def _law(logits: Float[Array, "1 S"]) -> Float[Array, "1 S"]:
+    return jax.nn.softmax(logits.reshape(-1)).reshape(logits.shape)
+
+
+def _ratio(game: Game, found: Guarantee) -> dict[str, Array]:
+    """Both ends of loss / (2 eps); 0 to 0 where a distance is nothing but rounding."""
+    upper = jnp.minimum(jnp.minimum(found.constant.upper, found.state.upper), found.cone.upper)
+    lower = jnp.minimum(jnp.minimum(found.constant.lower, found.state.lower), found.cone.lower)
+    some = lower > LEAST * (game.follower.max() - game.follower.min())
+    full = found.full_information
+    return {
+        "ratio_lower": jnp.where(some, (full - found.worst.upper) / (2 * jnp.where(some, upper, 1.0)), 0.0),
+        "ratio_upper": jnp.where(some, (full - found.worst.lower) / (2 * jnp.where(some, lower, 1.0)), 0.0),
+    }
+
+
+# Figure
+
+
+def figure(table: pl.DataFrame, best: Mapping[str, Any], game: Game, config: DictConfig) -> Figure:
+    """Ratios of all starts and ends in order, and the tightest game in numbers."""
+    settings = config.experiment
+    highest = float(table["ratio_upper"].to_numpy().max())
+    caption = (
+        f"Best-AI selection, K = {settings.leaders}, S = {settings.states}. Loss: OPT less the certified "
+        f"worst equilibrium; eps: sup distance of the user to the models' hull, the least of three offsets "
+        f"and scales. Left: {settings.draws:,} random games (family {config.family.name}; dotted) and where "
+        f"gradient ascent on the ratio ends (solid), in order. The largest found is "
+        f"{best['ratio_lower']:.4f} (A = {best['actions']}); the theorem allows 1, and no game's bracket "
+        f"reaches beyond {highest:.6f}. Right: that game, utilities less that of the user's best action in "
+        f"the state, in units of eps."
+    )
+    fig, axes = plot.new_figure("How tight is OPT - 2 eps?", caption, 2)
+    _ratios(axes[0], table, list(settings.actions))
+    _numbers(axes[1], game)
+    return fig
+
+
+def _ratios(axes: Axes, table: pl.DataFrame, actions: list[int]) -> None:
+    for count, colour, marker in zip(actions, plot.shades(len(actions)), plot.MARKERS, strict=False):
+        for when, dash in (("end", "-"), ("start", ":")):
+            chosen = table.filter((pl.col("actions") == count) & (pl.col("when") == when))
+            ratios = np.sort(chosen["ratio_lower"].to_numpy())
+            axes.plot(
+                np.linspace(0, 1, len(ratios)), ratios, linestyle=dash, color=colour, marker=marker,
+                markevery=max(len(ratios) // 8, 1), label=f"A = {count}, {when} of the ascent",
+            )  # fmt: skip
+    axes.axhline(1.0, color="0.3", linewidth=1)
+    axes.set(
+        title="Loss as a share of 2 eps", xlabel="share of starts", ylabel="loss / (2 eps)", ylim=(-0.03, 1.1)
+    )
+    axes.legend(frameon=False, fontsize=7)
+
+
+def _numbers(axes: Axes, game: Game) -> None:
+    """The user's and the leaders' utilities as a table, one row a state."""
+    eps = float(game_hull_distance(game, "state", "cone").distance.upper)
+    prior, follower, leaders = (np.asarray(x) for x in (game.prior[0], game.follower[0], game.leaders[:, 0]))
+    best = follower.argmax(1)
+    lines = [
+        [
+            f"{name}, state {s} ({prior[s]:.2f})",
+            *[f"{x:.2f}" for x in (utility[s] - utility[s, best[s]]) / eps],
+        ]
+        for name, utility in [("user", follower), *((f"model {i}", u) for i, u in enumerate(leaders))]
+        for s in range(len(prior))
+    ]
+    axes.axis("off")
+    headings = ["", *[f"action {a}" for a in range(follower.shape[1])]]
+    shown = axes.table(lines, colLabels=headings, loc="center", cellLoc="right", edges="horizontal")
+    shown.auto_set_font_size(False)
+    shown.set_fontsize(8)
+    shown.auto_set_column_width(list(range(len(headings))))
+    axes.set(title="The tightest game found (in units of eps)")
+
+
+def _check(settings: DictConfig) -> None:
+    actions = list(settings.actions)
+    if not actions or any(a < 2 for a in actions) or len(set(actions)) < len(actions):
+        raise ValueError(f"experiment.actions is {actions}; it must be distinct integers of at least 2")
+    for name, least in (("leaders", 2), ("states", 2), ("steps", 1)):
+        if settings[name] < least:
+            raise ValueError(f"experiment.{name} is {settings[name]}; it must be at least {least}")
+    for name in ("rate", "margin"):
+        if not settings[name] > 0:
+            raise ValueError(f"experiment.{name} is {settings[name]}; it must be positive")
+    if not 0 <= settings.diversity <= 1:
+        raise ValueError(f"experiment.diversity is {settings.diversity}; it must be from 0 to 1")

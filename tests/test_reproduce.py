@@ -1,0 +1,251 @@
+"""The page of all claims, the replay of one draw, and the search for tight games."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import hydra
+import jax
+import jax.numpy as jnp
+import numpy as np
+import polars as pl
+import pytest
+
+import jaxgame as jg
+from experiments import claims, replay, reproduce
+from experiments.config import register
+
+ROOT = Path(__file__).parent.parent
+
+
+def python(*words, timeout=280):
+    return subprocess.run(
+        [sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=timeout
+    )
+
+
+# What counts as a violation
+
+
+def guarantees(directory, worst, width=0.0, eps=0.1):
+    """A table of one game a row, OPT = 1, bound 1 - 2 eps, worst equilibria given."""
+    worst = np.asarray(worst)
+    table = pl.DataFrame({"draw": np.arange(len(worst)), "leaders": 2, "diversity": 0.5})
+    for name in ("constant", "state", "cone"):
+        table = table.with_columns(**{f"{name}_lower": pl.lit(eps), f"{name}_upper": pl.lit(eps)})
+    table.with_columns(
+        bound_lower=pl.lit(1 - 2 * eps), bound_upper=pl.lit(1 - 2 * eps),
+        worst_lower=worst - width, worst_upper=worst + width,
+    ).write_parquet(directory / "results.parquet")  # fmt: skip
+    return directory
+
+
+def test_violations_are_counted_and_named(tmp_path):
+    found = claims.guarantee(guarantees(tmp_path, [0.85, 0.8, 0.79, 1.0, 0.5]))
+    assert (found.draws, found.checked, found.violations, found.undecided) == (5, 5, 2, 0)
+    assert found.slack == pytest.approx(-0.3)
+    assert found.replays == (
+        {"draw": 4, "leaders": 2, "diversity": 0.5}, {"draw": 2, "leaders": 2, "diversity": 0.5},
+    )  # fmt: skip
+
+
+def test_a_false_claim_is_violated_where_the_true_one_holds(tmp_path):
+    directory = guarantees(tmp_path, [0.85, 0.96, 0.8, 1.0])
+    assert claims.guarantee(directory).violations == 0
+    false = claims.guarantee(directory, factor=0.5)  # 0.95
+    assert [row["draw"] for row in false.replays] == [2, 0] and false.violations == 2
+
+
+def test_wide_brackets_leave_games_undecided(tmp_path):
+    found = claims.guarantee(guarantees(tmp_path, [0.85, 0.81, 0.7], width=0.02))
+    assert (found.violations, found.undecided) == (1, 1)
+
+
+def test_every_command_of_the_page_is_one():
+    register()
+    names = [claim.name for claim in claims.CLAIMS]
+    assert len(set(names)) == len(names)
+    for claim in claims.CLAIMS:
+        if claim.run:
+            assert claim.run in names
+            continue
+        for scale in reproduce.SCALES:
+            with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+                config = hydra.compose("config", overrides=list(claim.overrides(scale)))
+            draws = claim.draws * (1 if scale == "quick" else 100)
+            assert config.experiment.draws == draws and config.run.seed == 0
+            assert config.experiment.name in claim.overrides(scale)[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["scale=huge"], "scale is 'huge'; it must be one of quick, full"),
+        (["draws=3"], "unknown draws; usage: python -m experiments.reproduce"),
+    ],
+)
+def test_bad_arguments_of_the_page(arguments, message, capsys):
+    assert reproduce.main(arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["draw=3"], "run=DIRECTORY and draw=NUMBER are needed"),
+        (["run=x", "draw"], "'draw' is not NAME=VALUE"),
+        (["run=x", "draw=-1"], "draw is '-1'; it must be an integer of at least 0"),
+        (["run=x", "draw=1"], "x has no config.yaml; run must be the directory of a finished experiment"),
+    ],
+)
+def test_bad_arguments_of_a_replay(arguments, message, capsys):
+    assert replay.main(arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+# Replay
+
+
+@pytest.fixture(scope="module")
+def selection_run(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("replay") / "selection"
+    done = python(
+        "experiments", "experiment=failure", "experiment.draws=6", "experiment.leaders=[2,3]",
+        "run.optimise=false", "experiment.diversity=[0.5,1.0]", f"run.directory={directory}",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return directory
+
+
+@pytest.mark.slow
+def test_a_replay_meets_what_was_recorded(selection_run, capsys):
+    table = pl.read_parquet(selection_run / "results.parquet")
+    row = table.filter(draw=4, leaders=2, diversity=1.0).row(0, named=True)
+    assert replay.main([f"run={selection_run}", "draw=4", "leaders=2", "diversity=1.0"]) == 0
+    printed = capsys.readouterr().out
+    assert "draw 4, leaders 2, diversity 1.0: Game(2 leaders, 1 types, 2 states, 3 actions)" in printed
+    assert f"{row['full_information']:.9g}" in printed and row["holds"] in printed
+    assert "other numbers" not in printed
+    # Without a choice the row with the least slack is shown.
+    least = table.filter(draw=4).sort("slack_lower").row(0, named=True)
+    assert replay.main([f"run={selection_run}", "draw=4"]) == 0
+    assert f"leaders {least['leaders']}, diversity {least['diversity']}" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_replay_tells_when_numbers_differ(selection_run, tmp_path, capsys):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "config.yaml").write_text((selection_run / "config.yaml").read_text())
+    table = pl.read_parquet(selection_run / "results.parquet")
+    table.with_columns(pl.col("worst_lower") + 0.01).write_parquet(other / "results.parquet")
+    assert replay.main([f"run={other}", "draw=0"]) == 1
+    assert "The run recorded other numbers: worst by 1.0e-02" in capsys.readouterr().out
+    assert replay.main([f"run={selection_run}", "draw=9"]) == 2
+    assert "draw is 9; the run has draws from 0 to 5" in capsys.readouterr().err
+    assert replay.main([f"run={selection_run}", "draw=0", "leaders=7"]) == 2
+    assert "leaders is 7; draw 0 has 2, 3" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_failure_in_numbers(selection_run):
+    summary = pl.read_csv(selection_run / "summary.csv")
+    assert summary.height == 4 and (summary["yes"] == 6).all()
+    assert (summary["outside"] >= summary["spared"]).all()
+    assert (summary["outside"] + summary["covered"]).to_list() == pytest.approx([1.0] * 4)
+
+
+# Tightness
+
+
+def game_of(text):
+    return jg.make_game(**{name: np.array(value) for name, value in json.loads(text).items()})
+
+
+@pytest.mark.slow
+def test_the_constant_two_is_attained():
+    # By hand: in either state one action is right. To act safely costs her 2 eps, while for both models,
+    # alike, it is as good as to be right; they gain nothing by telling her the state, and she hears
+    # nothing.
+    eps = 0.1
+    follower = np.array([[1, -1, 1 - 2 * eps], [-1, 1, 1 - 2 * eps]])
+    leader = np.array([[1 - eps, -1, 1 - eps], [-1, 1 - eps, 1 - eps]])
+    game = jg.make_game([0.5, 0.5], follower, np.stack([leader, leader]))
+    found = jax.jit(jg.theorems.best_ai_selection)(game)
+    for distance in (found.constant, found.state, found.cone):
+        assert float(distance.lower) == pytest.approx(eps, abs=1e-9)
+    assert float(found.worst.upper) == pytest.approx(1 - 2 * eps, abs=1e-7)
+    assert jg.theorems.VERDICTS[int(found.holds)] == "yes"
+
+
+@pytest.mark.slow
+def test_the_tightest_game_that_was_found_is_as_tight_as_was_said():
+    saved = json.loads((ROOT / "tests" / "data" / "tightest.json").read_text())
+    game = game_of(json.dumps(saved["game"]))
+    found = jax.jit(jg.theorems.best_ai_selection)(game)
+    eps = jnp.stack([found.constant.upper, found.state.upper, found.cone.upper]).min()
+    ratio = float((found.full_information - found.worst.upper) / (2 * eps))
+    assert ratio == pytest.approx(saved["ratio"], abs=1e-6)
+    assert 0.9 < ratio <= 1
+
+
+@pytest.mark.slow
+def test_ascent_finds_tighter_games(tmp_path):
+    directory = tmp_path / "tight"
+    done = python(
+        "experiments", "experiment=tightness", "experiment.draws=8", "experiment.actions=[3]",
+        "run.optimise=false", f"run.directory={directory}",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    table = pl.read_parquet(directory / "results.parquet")
+    best = {w: table.filter(when=w)["ratio_lower"].to_numpy().max() for w in ("start", "end")}
+    assert best["end"] > best["start"] and (table["ratio_lower"] <= 1).all()
+    assert (table["holds"] == "yes").all()
+    game = game_of((directory / "game.json").read_text())
+    eps = jg.game_hull_distance(game, "state", "cone").distance
+    row = table.filter(when="end").sort("ratio_lower").row(-1, named=True)
+    assert float(eps.upper) == pytest.approx(row["cone_upper"], abs=1e-9)
+
+
+# The page
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("page")
+    done = python("experiments.reproduce", f"directory={directory}", timeout=1500)
+    assert done.returncode == 0, done.stderr
+    return directory
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1600)
+def test_the_page_tells_every_claim_and_needs_no_network(page):
+    text = (page / "index.html").read_text()
+    for claim in claims.CLAIMS:
+        assert f'id="{claim.name}"' in text
+    assert text.count("data:image/png;base64,") == len([c for c in claims.CLAIMS if not c.run])
+    assert not re.search(r'(src|href)="https?:', text)
+    found = claims.guarantee(page / "selection", factor=0.5)
+    assert found.violations > 0  # the check can fail
+    commands = re.findall(r"python -m experiments\.replay [^<\n]*", text)
+    assert len(commands) == len(found.replays) > 0
+    shown = python(*shlex.split(commands[0])[2:])
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1600)
+@pytest.mark.parametrize("name", ["panel_senate", "learning"])
+def test_a_figure_is_rebuilt_by_its_own_command(page, name, tmp_path):
+    text = (page / "index.html").read_text()
+    command = next(
+        line for line in re.findall(r"<pre>(python -m experiments [^<]*)</pre>", text) if name in line
+    )
+    words = [word for word in shlex.split(command)[2:] if not word.startswith("run.directory")]
+    done = python(*words, f"run.directory={tmp_path / name}")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / name / "figure.png").read_bytes() == (page / name / "figure.png").read_bytes()
