@@ -4,7 +4,7 @@ Change the prior, the utilities or the advisers below and run it again: `python 
 
 Prints:
 
-                           distance to the hull   no advice   worst equilibrium   full information
+                             distance to the hull   no advice   worst equilibrium   full information
 prosecutor alone                          1.000       0.700               0.700              1.000
 prosecutor and defender                   0.500       0.700               1.000              1.000
 prosecutor and friend                     0.000       0.700               1.000              1.000
@@ -13,9 +13,9 @@ hawk and dove                             0.000       0.700               1.000 
 
 import jax
 
-jax.config.update("jax_enable_x64", True)
-
 import jaxgame as jg
+
+jax.config.update("jax_enable_x64", True)  # before any array is made
 
 PRIOR = [0.7, 0.3]  # innocent, guilty
 

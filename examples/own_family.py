@@ -11,15 +11,14 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import polars as pl
 from jax import Array
-
-jax.config.update("jax_enable_x64", True)
 
 import jaxgame as jg
 from jaxgame import plot
 from jaxgame.sampling import Shape
 from jaxgame.summary import bracket_summary
+
+jax.config.update("jax_enable_x64", True)  # before any array is made
 
 LEADERS = [1, 2, 4, 8]
 DIVERSITY = [0.0, 0.5, 1.0]
@@ -71,10 +70,11 @@ def main(folder: Path) -> None:
     coordinates = {"diversity": DIVERSITY, "leaders": LEADERS}
     table = jg.run_draws(distances, DRAWS, seed=0, coordinates=coordinates)
     summary = bracket_summary(table, "eps", ["diversity", "leaders"])
-    with pl.Config(tbl_rows=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):
-        print(summary.select("diversity", "leaders", "eps_median", "eps_mean", "eps_widest"))
+    print("diversity  leaders  median  mean")
+    for row in summary.select("diversity", "leaders", "eps_median", "eps_mean").iter_rows():
+        print("{:9.1f}  {:7}  {:6.3f}  {:.3f}".format(*row))
 
-    caption = f"Median and quartiles over {DRAWS} draws; the widest bracket is {summary['eps_widest'].max():.0e}."
+    caption = f"Median and quartiles, {DRAWS} draws; widest bracket {summary['eps_widest'].max():.0e}."
     figure, (axes,) = plot.new_figure("Do sellers cover the user?", caption, panels=1)
     plot.band(axes, summary, "leaders", "eps_median", "eps_q25", "eps_q75", "diversity", "diversity {}")
     plot.leaders_axis(axes, LEADERS)

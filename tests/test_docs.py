@@ -1,4 +1,4 @@
-"""What the documentation shows is what the code does: its Python runs, its commands compose, its names exist."""
+"""What the documentation shows is so: its Python runs, its commands compose, its names exist."""
 
 import ast
 import contextlib
@@ -65,7 +65,7 @@ def run_page(path: Path) -> None:
         if block.printed is not None:
             assert printed.getvalue() == block.printed, f"{place} prints\n{printed.getvalue()}"
         else:
-            assert not printed.getvalue(), f"{place} prints what the page does not show:\n{printed.getvalue()}"
+            assert not printed.getvalue(), f"{place} prints, unlike the page:\n{printed.getvalue()}"
 
 
 def _run(code: str, namespace: dict[str, Any], place: str) -> None:
@@ -116,7 +116,7 @@ def test_the_quick_page_is_among_them() -> None:
     ("page", "complaint"),
     [
         ("```python\nprint(1 + 1)\n```\n\n```text\n3\n```\n", "prints"),
-        ("```python\nprint(2)\n```\n", "does not show"),
+        ("```python\nprint(2)\n```\n", "unlike the page"),
         ("```python\n1 / 3  # 0.34\n```\n", "not 0.34"),
         ("```python\n[1 / 3, 0.5]  # [1/3, 1/2]: fine\n1 + 1  # the sum, 3\n```\n", "not 3"),
     ],
@@ -135,7 +135,7 @@ COMMANDS = [
     pytest.param(shlex.split(line, comments=True)[3:], id=f"{name(path)}: {line.strip()}")
     for path in PAGES
     for line in re.findall(r"python -m experiments(?: [^`\n]*)?(?=`|\n)", path.read_text())
-    if "NAME" not in line and "--help" not in line
+    if not re.search(r"NAME|--help|=monopoly|=blind", line)  # the last two are to be written by the reader
 ]
 
 
