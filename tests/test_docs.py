@@ -134,8 +134,11 @@ def test_a_page_that_is_wrong_is_found_out(
 COMMANDS = [
     pytest.param(shlex.split(line, comments=True)[3:], id=f"{name(path)}: {line.strip()}")
     for path in PAGES
-    for line in re.findall(r"python -m experiments(?: [^`\n]*)?(?=`|\n)", path.read_text())
-    if not re.search(r"NAME|--help|=monopoly|=blind", line)  # the last two are to be written by the reader
+    for line in re.findall(
+        r"python -m experiments(?: [^`\n]*)?(?=`|\n)",
+        re.sub(r"\\\n\s*", "", path.read_text()),  # lines that go on
+    )
+    if not re.search(r"NAME|--help|\.\.\.|=monopoly|=blind", line)  # the last two are to be written by the reader
 ]
 
 
