@@ -22,7 +22,9 @@ def on_page_content(content: str, **_: Any) -> str:
     """Convert what arithmatex has marked."""
 
     def formula(match: re.Match[str]) -> str:
-        display = "block" if match[2] == "[" else "inline"
-        return convert(html.unescape(match[3]).strip(), display=display)
+        text = html.unescape(match[3]).strip()
+        if match[2] == "(":
+            return convert(text)
+        return f'<div class="formula">{convert(text, display="block")}</div>'
 
     return _FORMULA.sub(formula, content)
