@@ -30,7 +30,7 @@ bench: .venv/installed
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else 'jaxgame needs Python 3.11 to 3.13; choose one with make PYTHON=...')"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test,bench,lint]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test,cluster,bench,lint]"
 	touch $@
 
 .venv/docs: .venv/installed

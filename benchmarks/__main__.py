@@ -24,6 +24,7 @@ SUITES = (
     "competition",
     "conversation",
     "scaling",
+    "audit",
 )  # modules of this package with `cells(quick)`
 FORMATS = (
     "{:<16}",

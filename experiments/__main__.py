@@ -8,54 +8,73 @@ from pathlib import Path
 
 import hydra
 import jax
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.config import register
+from experiments.config import identity, register
+from experiments.devices import configure_jax
+from jaxgame.interruption import exit_code, terminable
 from jaxgame.run_directory import RunDirectoryError, write_whole
 
 log = logging.getLogger("experiments")
-logging.getLogger("jax._src.xla_bridge").setLevel(logging.WARNING)  # it reports every backend it lacks
-
-
-def configure_jax(run: DictConfig) -> None:
-    """Set platform, devices and precision; must happen before JAX touches a device."""
-    if run.precision not in ("float64", "float32"):
-        raise ValueError(f"run.precision is {run.precision!r}; it must be 'float64' or 'float32'")
-    jax.config.update("jax_enable_x64", run.precision == "float64")
-    if run.platform not in ("auto", "cpu", "gpu"):
-        raise ValueError(f"run.platform is {run.platform!r}; it must be 'auto', 'cpu' or 'gpu'")
-    if run.platform != "auto":
-        jax.config.update("jax_platforms", {"cpu": "cpu", "gpu": "cuda"}[run.platform])
-    jax.config.update("jax_disable_most_optimizations", not run.optimise)
-    # One virtual device per core: XLA runs small batched programs on one core each.
-    jax.config.update("jax_num_cpu_devices", run.devices or len(os.sched_getaffinity(0)))
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
 def main(config: DictConfig) -> None:
     """Dispatch to the experiment's module: experiments/NAME.py, `run(config, directory)`."""
+    register()  # a launcher's worker has not imported this file
     directory = Path(config.run.directory)
     try:
-        configure_jax(config.run)
-        module = importlib.import_module(f"experiments.{config.experiment.name}")
-        _save_config(config, directory)
-        module.run(config, directory)
+        with terminable():
+            _run(config, directory)
+    except KeyboardInterrupt as stop:
+        print(f"interrupted: {stop or 'the same command resumes'}", file=sys.stderr, flush=True)
+        sys.exit(exit_code(stop))
     except (ValueError, RunDirectoryError) as error:
-        if os.environ.get("HYDRA_FULL_ERROR"):
+        # A sweep goes on with its other points and fails at the end; a run says it in one line.
+        if os.environ.get("HYDRA_FULL_ERROR") or HydraConfig.get().mode == RunMode.MULTIRUN:
             raise
         sys.exit(f"error: {error}")
+
+
+def _run(config: DictConfig, directory: Path) -> None:
+    for talkative in ("xla_bridge", "distributed"):  # of backends they lack, of connections
+        logging.getLogger(f"jax._src.{talkative}").setLevel(logging.WARNING)
+    configure_jax(config.run)
+    if jax.process_index() > 0:  # the first process speaks for all
+        log.setLevel(logging.WARNING)
+    module = importlib.import_module(f"experiments.{config.experiment.name}")
+    if not config.run.rows and not getattr(module, "ROWS_OPTIONAL", False):
+        raise ValueError(
+            f"run.rows is false; {config.experiment.name} needs every draw for its summary and figure"
+        )
+    _save_config(config, directory)
+    module.run(config, directory)
     log.info("figure and tables are in %s", directory)
 
 
 def _save_config(config: DictConfig, directory: Path) -> None:
+    path = directory / "config.yaml"
+    if (directory / "manifest.json").exists() and path.exists():
+        there = OmegaConf.load(path)
+        if isinstance(there, DictConfig) and _differs(there, config):
+            return  # another run's: it is about to be refused
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        write_whole(directory / "config.yaml", lambda path: OmegaConf.save(config, path, resolve=True))
+        write_whole(path, lambda path: OmegaConf.save(config, path, resolve=True))
     except OSError as error:
         raise RunDirectoryError(
             f"cannot write the run directory {directory}: {error.strerror}. Nothing was computed. "
             "Free the path or choose another with run.directory=PATH."
         ) from error
+
+
+def _differs(there: DictConfig, config: DictConfig) -> bool:
+    try:
+        return identity(there) != identity(config)
+    except Exception:  # written by another version, which had other keys
+        return True
 
 
 register()

@@ -36,6 +36,7 @@ class Finding:
     slack: float | None = None
     replays: tuple[Mapping[str, Any], ...] = ()
     unit: str = "games"
+    theorem: bool = True  # False: a measurement that claims nothing
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,7 @@ def panel(directory: Path) -> Finding:
         violations=0,
         undecided=table.filter(~pl.col("converged")).height,
         unit="fits",
+        theorem=False,
     )
 
 

@@ -4,9 +4,11 @@ What the keys mean, their units and ranges stand beside their values in conf/.
 """
 
 import hashlib
+import importlib.util
 import json
+import sys
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
@@ -16,14 +18,22 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 class RunConfig:
     """How to compute; see conf/run/."""
 
+    root: str = MISSING
     directory: str = MISSING
     seed: int = MISSING
+    rows: bool = MISSING
     platform: str = MISSING
     devices: int | None = None
     precision: str = MISSING
     chunk: int | None = None
     optimise: bool = MISSING
     progress: bool = MISSING
+    coordinator: str | None = None
+    processes: int | None = None
+    process_id: int | None = None
+    gpu_slots: int | None = None
+    memory_fraction: float | None = None
+    preallocate: bool = MISSING
 
 
 @dataclass
@@ -249,6 +259,13 @@ SCHEMAS: dict[str, dict[str, type]] = {
 }
 
 
+# Hydra's launchers that are not part of it, by the package that has them.
+LAUNCHERS = {
+    "hydra_joblib_launcher": ("joblib",),
+    "hydra_submitit_launcher": ("submitit_slurm", "submitit_local"),
+}
+
+
 def register() -> None:
     """Make the schemas known to Hydra as `GROUP/NAME_schema`, and `fingerprint` to OmegaConf."""
     store = ConfigStore.instance()
@@ -257,13 +274,33 @@ def register() -> None:
         for name, node in schemas.items():
             store.store(group=group, name=f"{name}_schema", node=node)
     OmegaConf.register_new_resolver("fingerprint", _fingerprint, replace=True)
+    OmegaConf.register_new_resolver("not_installed", _not_installed, replace=True)
+    for plugin, launchers in LAUNCHERS.items():
+        if not _is_installed(plugin):
+            for name in launchers:
+                # A config that names it can be read without it; only a sweep instantiates the launcher.
+                store.store(
+                    group="hydra/launcher", name=name, node={"_target_": f"${{not_installed:{name}}}"}
+                )
 
 
 def identity(config: DictConfig) -> dict[str, Any]:
     """What determines the results: everything but how the computation is spread and shown."""
     parts = {key: config[key] for key in ("experiment", "family", "panel") if config[key] is not None}
     content = {key: OmegaConf.to_container(part, resolve=True) for key, part in parts.items()}
-    return {**content, "run": {key: config.run[key] for key in ("seed", "precision")}}
+    run = {key: config.run[key] for key in ("seed", "precision")}
+    return {**content, "run": run if config.run.rows else {**run, "rows": False}}
+
+
+def _is_installed(plugin: str) -> bool:
+    try:
+        return importlib.util.find_spec(f"hydra_plugins.{plugin}") is not None
+    except ModuleNotFoundError:  # no plugin at all
+        return False
+
+
+def _not_installed(launcher: str) -> NoReturn:
+    sys.exit(f"error: the launcher {launcher} is not installed: pip install 'jaxgame[cluster]'")
 
 
 def _fingerprint(*, _root_: DictConfig) -> str:

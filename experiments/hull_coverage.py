@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from itertools import groupby, pairwise
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,16 +16,20 @@ from omegaconf import DictConfig
 
 from experiments.config import identity
 from jaxgame import plot
-from jaxgame.batch import DrawFunction, run_draws
+from jaxgame.batch import DrawFunction, run_draws, run_statistics
 from jaxgame.bracket import Bracket
 from jaxgame.game import Game
 from jaxgame.hull import game_hull_distance, leader_distances
 from jaxgame.run_directory import write_whole
 from jaxgame.sampling import FAMILIES, Family, Shape
-from jaxgame.summary import WIDE, bracket_summary, coverage_summary
+from jaxgame.streaming import Statistics
+from jaxgame.summary import WIDE, ZERO, bracket_summary, coverage_summary
 from jaxgame.theorems import alignment_dimension, wendel_coverage, wendel_probability
 
 log = logging.getLogger("experiments")
+
+# run.rows=false is understood here.
+ROWS_OPTIONAL = True
 
 
 def run(config: DictConfig, directory: Path) -> None:
@@ -35,24 +40,29 @@ def run(config: DictConfig, directory: Path) -> None:
     _check(leaders, diversity, list(settings.eps))
     shape = Shape(max(leaders), settings.types, settings.states, settings.actions)
 
-    table = run_draws(
-        draw_function(family, shape, leaders, diversity, settings.offset, settings.scale),
-        settings.draws,
-        config.run.seed,
-        coordinates={"diversity": diversity, "leaders": leaders},
-        chunk=config.run.chunk,
-        directory=directory,
-        settings=identity(config),
-        progress=config.run.progress,
-    )
-    summary = summarise(table, list(settings.eps))
+    what: dict[str, Any] = {
+        "function": draw_function(family, shape, leaders, diversity, settings.offset, settings.scale),
+        "draws": settings.draws,
+        "seed": config.run.seed,
+        "coordinates": {"diversity": diversity, "leaders": leaders},
+        "chunk": config.run.chunk,
+        "directory": directory,
+        "settings": identity(config),
+        "progress": config.run.progress,
+    }
+    eps = list(settings.eps)
+    if config.run.rows:
+        summary = summarise(run_draws(**what), eps)
+    else:
+        statistics = run_statistics(**what, levels={"sup": sorted({max(level, ZERO) for level in eps})})
+        write_whole(directory / "statistics.csv", statistics.table().write_csv)
+        summary = summarise_statistics(statistics, eps)
+    distances = settings.draws * len(diversity) * len(leaders)
     wendel = wendel_checks(summary, config, shape)
     for norm in ("sup", "square"):
         widest = _extreme(summary, f"{norm}_widest")
         wide = summary.unique(["diversity", "leaders"])[f"{norm}_wide"].sum()
-        log.info(
-            "%s norm: widest bracket %.1e; %d of %d wider than %g", norm, widest, wide, table.height, WIDE
-        )
+        log.info("%s norm: widest bracket %.1e; %d of %d wider than %g", norm, widest, wide, distances, WIDE)
     for row in wendel.iter_rows(named=True):
         log.info(
             "Wendel's formula, K = %(leaders)d: %(wendel).4f; counted in [%(low).4f, %(high).4f]: %(holds)s",
@@ -62,7 +72,7 @@ def run(config: DictConfig, directory: Path) -> None:
         wendel.select("diversity", "leaders", "eps", "wendel", "holds"), how="left", on=_SETTING
     )
     write_whole(directory / "summary.csv", summary.write_csv)
-    plot.save(figure(table, summary, config), directory)
+    plot.save(figure(summary, config), directory)
 
 
 def make_family(config: DictConfig) -> Family:
@@ -123,6 +133,43 @@ def summarise(table: pl.DataFrame, eps: list[float]) -> pl.DataFrame:
     return summary.join(nearest, on=by).sort(_SETTING)
 
 
+def summarise_statistics(statistics: Statistics, eps: list[float]) -> pl.DataFrame:
+    """The same from a run without rows; a quantile `q` is the middle of its bracket `q_lower`, `q_upper`."""
+    by = ["diversity", "leaders"]
+    levels = pl.DataFrame(
+        {"eps": eps, "level": [max(level, ZERO) for level in eps]}, schema_overrides=_LEVELS
+    )
+    summary = levels.join(statistics.coverage("sup"), on="level").drop("level")
+    table = statistics.table()
+    for norm in ("sup", "square"):
+        quantiles = table.filter(name=f"{norm}_upper").select(
+            *by, *_quantiles(norm), pl.col("mean").alias(f"{norm}_mean")
+        )
+        widths = statistics.coverage(f"{norm}_width").select(
+            *by, (pl.col("draws") - pl.col("inside")).alias(f"{norm}_wide")
+        )
+        widest = table.filter(name=f"{norm}_width").select(*by, pl.col("largest").alias(f"{norm}_widest"))
+        for part in (quantiles, widest, widths):
+            summary = summary.join(part, on=by)
+    nearest = table.filter(name="best_single").select(*by, *_quantiles("best_single")[3:6])
+    return summary.join(nearest, on=by).sort(_SETTING)
+
+
+_LEVELS = {"eps": pl.Float64, "level": pl.Float64}
+
+
+def _quantiles(name: str) -> list[pl.Expr]:
+    columns = []
+    for short, long in (("q25", "q25"), ("q50", "median"), ("q75", "q75")):
+        low, high = pl.col(f"{short}_lower"), pl.col(f"{short}_upper")
+        columns += [
+            ((low + high) / 2).alias(f"{name}_{long}"),
+            low.alias(f"{name}_{long}_lower"),
+            high.alias(f"{name}_{long}_upper"),
+        ]
+    return columns
+
+
 def wendel_checks(summary: pl.DataFrame, config: DictConfig, shape: Shape) -> pl.DataFrame:
     """Rows where Wendel's formula applies (independent symmetric noise on the simplex), with its verdict."""
     applies = (
@@ -138,18 +185,19 @@ def wendel_checks(summary: pl.DataFrame, config: DictConfig, shape: Shape) -> pl
     )
 
 
-def figure(table: pl.DataFrame, summary: pl.DataFrame, config: DictConfig) -> Figure:
+def figure(summary: pl.DataFrame, config: DictConfig) -> Figure:
     """Coverage at each eps and the distance's quartiles, against K, one line per diversity."""
     settings = config.experiment
     leaders = list(settings.leaders)
-    draws = table["draw"].n_unique()
+    draws = settings.draws
+    distances = draws * len(settings.diversity) * len(leaders)
     levels = list(settings.eps)[:2]
     entries = f"T = {settings.types}, S = {settings.states}, A = {settings.actions}"
     caption = (
         f"{_claim(summary)} Family {config.family.name}, {draws:,} random games ({entries}), sup norm, "
         f"offset {settings.offset}, weights on the {settings.scale}. Diversity runs from 0 (one misalignment "
         f"for all) to 1 (each its own). Bands: 99% intervals (coverage), quartiles (distance). "
-        f"Every distance carries a bracket; the widest of {table.height:,} is "
+        f"Every distance carries a bracket; the widest of {distances:,} is "
         f"{_extreme(summary, 'sup_widest'):.0e}."
     )
     fig, axes = plot.new_figure(

@@ -46,7 +46,9 @@ class Item:
         """In one word."""
         if self.found.violations:
             return "violated"
-        return "undecided" if self.found.undecided else "measured" if self.found.slack is None else "holds"
+        if self.found.undecided:
+            return "undecided"
+        return "holds" if self.found.theorem else "measured"
 
     @property
     def mark(self) -> str:

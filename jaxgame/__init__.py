@@ -1,7 +1,7 @@
 """Games in which several misaligned AI models compete to advise one person, solved in batches."""
 
-from jaxgame import competition, conversation, hull, sampling, selection, theorems
-from jaxgame.batch import run_draws
+from jaxgame import competition, conversation, hull, panel, sampling, selection, theorems
+from jaxgame.batch import run_draws, run_statistics
 from jaxgame.beliefs import Beliefs, action_values, joint_scheme, outcome, update
 from jaxgame.bracket import Bracket
 from jaxgame.frontier import Frontier, leader_frontier
@@ -40,10 +40,12 @@ __all__ = [
     "make_game",
     "no_information_value",
     "outcome",
+    "panel",
     "quantal_regret_bound",
     "quantal_response",
     "regret",
     "run_draws",
+    "run_statistics",
     "sampling",
     "selection",
     "theorems",

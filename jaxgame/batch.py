@@ -1,35 +1,54 @@
-"""A function of one random draw, over many draws: the only place that vmaps over draws.
+"""A function of one random draw, over many draws: their table, or statistics of them.
 
 Draw i uses `fold_in(key(seed), i)`, so that its result does not depend on the number of draws, on
-the chunks, on the devices or on interruptions.
+the chunks, on the devices and processes or on interruptions.
 """
 
-import itertools
-import time
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
-import jax
-import jax.numpy as jnp
-import numpy as np
 import polars as pl
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from jaxgame.bracket import Bracket
-from jaxgame.run_directory import RunDirectory
+from jaxgame.run import DrawFunction, Product, Run, in_directory, in_memory
+from jaxgame.spread import CPU_BATCH, spread
+from jaxgame.streaming import Statistics, added, summed
+from jaxgame.tabulate import levels_of, numbers_of
 
-DrawFunction = Callable[[Array], Mapping[str, Array | Bracket]]
+__all__ = ["CPU_BATCH", "DrawFunction", "run_draws", "run_statistics", "spread"]
 
-# Large enough to amortise a dispatch, small enough that a chunk's slowest draw delays few others.
-DEFAULT_CHUNK_PER_DEVICE = 256
 
-# Few enough that what a loop touches stays in a core's cache, and that few wait for the slowest; enough
-# to use its vector units and to pay for each step's fixed cost. Measured in benchmarks/results/.
-CPU_BATCH = 16
+@overload
+def run_draws(
+    function: DrawFunction,
+    draws: int,
+    seed: int,
+    *,
+    coordinates: Mapping[str, Sequence[Any]] | None = None,
+    labels: Mapping[str, Sequence[str]] | None = None,
+    chunk: int | None = None,
+    directory: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    progress: bool = True,
+    lazy: Literal[False] = False,
+) -> pl.DataFrame: ...
+
+
+@overload
+def run_draws(
+    function: DrawFunction,
+    draws: int,
+    seed: int,
+    *,
+    coordinates: Mapping[str, Sequence[Any]] | None = None,
+    labels: Mapping[str, Sequence[str]] | None = None,
+    chunk: int | None = None,
+    directory: str | Path,
+    settings: Mapping[str, Any] | None = None,
+    progress: bool = True,
+    lazy: Literal[True],
+) -> pl.LazyFrame: ...
 
 
 def run_draws(
@@ -43,11 +62,12 @@ def run_draws(
     directory: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
-) -> pl.DataFrame:
+    lazy: bool = False,
+) -> pl.DataFrame | pl.LazyFrame:
     """Evaluate `function(key)` for draws 0, ..., draws - 1 and return one table.
 
     `function` takes a JAX random key and returns named arrays or `Bracket`s of one draw. It is vmapped,
-    compiled once and spread over all devices of the process. Arrays have shape () or the shape of the
+    compiled and spread over all devices of the process. Arrays have shape () or the shape of the
     grid of `coordinates`: `{"leaders": [1, 2, 4]}` asks for arrays [3] and gives three rows per draw.
 
     Rows: `draw`, one column per coordinate, then the values; a Bracket `x` becomes `x_lower`, `x_upper`,
@@ -56,11 +76,15 @@ def run_draws(
     With a `directory` finished chunks are kept there: the same call resumes an interrupted run, and a
     finished run is read, not computed. `settings` (JSON values) say what `function` computes; they are
     recorded, and a directory whose seed, draws, precision, coordinates or settings differ is refused.
+    Several processes of `jax.distributed` share the draws through the directory; each gets the table.
+    `lazy` returns a scan of the file instead of the table, so that memory does not grow with the draws.
 
-    `chunk` draws are computed at a time. Progress (draws done, draws/s, time left) is shown on a terminal.
+    `chunk` draws are computed at a time; None: as many as the device's memory and a few seconds allow.
+    Progress (draws done, draws/s, time left) is shown on a terminal. SIGTERM is treated like Ctrl-C.
 
-    Raises ValueError for draws or chunk below 1 and for arrays of another shape than the grid,
-    RunDirectoryError for a directory that cannot be written or holds another run.
+    Raises ValueError for draws or chunk below 1, for arrays of another shape than the grid and for
+    what needs a directory without one, RunDirectoryError for a directory that cannot be written or holds
+    another run, KeyboardInterrupt (its kind `Terminated` for SIGTERM) saying how to resume.
 
     >>> import jax
     >>> import jaxgame as jg
@@ -68,171 +92,72 @@ def run_draws(
     >>> table.columns, table.height
     (['draw', 'u'], 3)
     """
-    for name, number in (("draws", draws), ("chunk", chunk)):
-        if number is not None and number < 1:
-            raise ValueError(f"{name} is {number}; it must be at least 1")
+    if lazy and directory is None:
+        raise ValueError("lazy is True without a directory; name one for the file to scan")
     grid = {name: list(values) for name, values in (coordinates or {}).items()}
-    devices = jax.devices()
-    chunk = min(chunk or DEFAULT_CHUNK_PER_DEVICE * len(devices), draws)
-    share = -(-chunk // len(devices))
-    if share > CPU_BATCH:  # a rest would be a second program to compile
-        share = -(-share // CPU_BATCH) * CPU_BATCH
-    chunk = share * len(devices)
-
-    store = None
-    if directory is not None:
-        request = {
-            "seed": seed,
-            "draws": draws,
-            "precision": jnp.zeros(()).dtype.name,
-            "coordinates": grid,
-            "settings": dict(settings or {}),
-        }
-        store = RunDirectory(directory, request)
-    pending = store.pending(draws) if store else [range(draws)]
-    if not pending:
-        assert store is not None
-        return store.finish()
-
-    tables: list[pl.DataFrame] = []
-    clock = _Clock(draws, sum(map(len, pending)), store)
-    with _progress_bar(progress) as bar:
-        task = bar.add_task("compiling", total=draws, completed=clock.done)
-        compiled = _compile(function, seed, chunk, devices)
-        clock.compiled()
-        bar.update(task, description="draws")
-        for span in pending:
-            for start in range(span.start, span.stop, chunk):
-                stop = min(start + chunk, span.stop)
-                table = _tabulate(jax.device_get(compiled(start)), start, stop, grid, labels or {})
-                if store:
-                    store.save_chunk(start, stop, table)
-                else:
-                    tables.append(table)
-                clock.advance(stop - start)
-                bar.update(task, completed=clock.done, description=f"{clock.rate():,.0f} draws/s")
-    return store.finish() if store else pl.concat(tables)
+    run = Run(function, draws, seed, grid, labels or {}, chunk, dict(settings or {}), progress)
+    rows = Product("results", digest=lambda table: table, join=_join_rows)
+    if directory is None:
+        return pl.concat(in_memory(run, rows))
+    path = in_directory(run, rows, directory)
+    return pl.scan_parquet(path) if lazy else pl.read_parquet(path)
 
 
-def spread(
-    function: Callable[..., Any], devices: Sequence[jax.Device], batch: int | None = CPU_BATCH
-) -> jax.stages.Wrapped:
-    """`function` of one draw as a jitted function of many, on `devices`, each taking an equal share.
+def run_statistics(
+    function: DrawFunction,
+    draws: int,
+    seed: int,
+    *,
+    levels: Mapping[str, Sequence[float]] | None = None,
+    coordinates: Mapping[str, Sequence[Any]] | None = None,
+    labels: Mapping[str, Sequence[str]] | None = None,
+    chunk: int | None = None,
+    directory: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    progress: bool = True,
+) -> Statistics:
+    """Like `run_draws`, but keep statistics instead of rows: for runs of many million draws.
 
-    Arguments and results carry the draws on their first axis, whose length the devices divide. Draws
-    are independent: with `shard_map` a device's loops end with its own slowest draw, without waiting
-    for the others at every step. A CPU takes `batch` draws at a time (None: all), a GPU its whole share.
+    `levels[x]`, increasing, are thresholds of the value x: how often it is at most each is counted exactly
+    (for a Bracket: surely, surely not, undecided). A labelled value becomes one share per label, named
+    `x=label`; a Bracket x adds its width, `x_width`. Memory, on the host and on disk, depends on how
+    scattered the values are, not on the number of draws.
+
+    Raises what `run_draws` raises, and ValueError for levels that do not increase or of unknown values.
+
+    >>> import jax
+    >>> import jaxgame as jg
+    >>> u = lambda key: {"u": jax.random.uniform(key)}
+    >>> found = jg.run_statistics(u, draws=1000, seed=0, levels={"u": [0.5]}, progress=False)
+    >>> row = found.table().row(0, named=True)
+    >>> row["q50_lower"] <= row["q50_upper"], 0.45 < row["mean"] < 0.55
+    (True, True)
+    >>> found.coverage("u").select("inside", "outside", "undecided").sum_horizontal().item()
+    1000
     """
-    if devices[0].platform != "cpu":
-        batch = None
+    grid = {name: list(values) for name, values in (coordinates or {}).items()}
+    cells = math.prod(len(axis) for axis in grid.values())
+    wanted = {name: list(thresholds) for name, thresholds in (levels or {}).items()}
 
-    def share(*arguments: Any) -> Any:
-        draws = jax.tree.leaves(arguments)[0].shape[0]
-        if batch is None or draws <= batch:
-            return jax.vmap(function)(*arguments)
-        return jax.lax.map(lambda one: function(*one), arguments, batch_size=batch)
+    def digest(table: pl.DataFrame) -> pl.DataFrame:
+        numbers = numbers_of(table, grid, labels or {})
+        return summed(numbers, cells, levels_of(numbers.columns, wanted))
 
-    mesh, spec = Mesh(np.array(devices), ("draw",)), PartitionSpec("draw")
-    # check_vma: constants that start a loop are the same on all devices, what it makes of them is not.
-    mapped = jax.shard_map(share, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
-    sharding = NamedSharding(mesh, spec)
-    return jax.jit(mapped, in_shardings=sharding, out_shardings=sharding)
-
-
-def _compile(
-    function: DrawFunction, seed: int, chunk: int, devices: Sequence[jax.Device]
-) -> Callable[[int], Mapping[str, Array | Bracket]]:
-    """The function of a chunk's first draw that evaluates the chunk."""
-    root = jax.random.key(seed)
-    program = spread(lambda draw: function(jax.random.fold_in(root, draw)), devices)
-    compiled = program.lower(jax.ShapeDtypeStruct((chunk,), jnp.uint32)).compile()
-    return lambda start: compiled(np.arange(start, start + chunk, dtype=np.uint32))
+    request = {"statistics": {"levels": wanted}}
+    run = Run(function, draws, seed, grid, labels or {}, chunk, dict(settings or {}), progress, request)
+    product = Product("statistics", digest, _join_states, merge=added)
+    if directory is None:
+        state = added(in_memory(run, product))
+    else:
+        state = pl.read_parquet(in_directory(run, product, directory))
+    names = state["name"].unique(maintain_order=True).to_list()
+    return Statistics(state, draws, grid, levels_of(names, wanted))
 
 
-def _tabulate(
-    values: Mapping[str, Any],
-    start: int,
-    stop: int,
-    grid: Mapping[str, Sequence[Any]],
-    labels: Mapping[str, Sequence[str]],
-) -> pl.DataFrame:
-    """Rows of draws start, ..., stop - 1, draws varying slowest, the last coordinate fastest.
-
-    A last chunk is computed in full size, to spare a compilation, and cut here.
-    """
-    draws = stop - start
-    shape = tuple(len(axis) for axis in grid.values())
-    rows = int(np.prod(shape))
-    columns: dict[str, Any] = {"draw": np.repeat(np.arange(start, stop), rows)}
-    cells = list(itertools.product(*grid.values()))
-    for place, name in enumerate(grid):
-        columns[name] = [cell[place] for cell in cells] * draws
-    for name, value in _flatten(values):
-        array = np.asarray(value)[:draws]
-        if array.shape[1:] not in ((), shape):
-            raise ValueError(
-                f"the draw function's {name!r} has shape {array.shape[1:]}; it must be () or {shape}, "
-                f"the grid of {', '.join(grid) or 'no coordinates'}"
-            )
-        filled = np.broadcast_to(
-            array.reshape(draws, *array.shape[1:], *[1] * (len(shape) + 1 - array.ndim)), (draws, *shape)
-        )
-        column = filled.reshape(-1)
-        columns[name] = np.asarray(labels[name])[column] if name in labels else column
-    return pl.DataFrame(columns)
+def _join_rows(chunks: list[Path], path: Path) -> None:
+    """All chunks' rows, streamed from file to file."""
+    pl.scan_parquet(chunks).sink_parquet(path)
 
 
-def _flatten(values: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    flat = []
-    for name, value in values.items():
-        if isinstance(value, Bracket):
-            flat += [(f"{name}_lower", value.lower), (f"{name}_upper", value.upper)]
-        else:
-            flat.append((name, value))
-    return flat
-
-
-class _Clock:
-    """Counts draws and seconds, and keeps the manifest up to date."""
-
-    def __init__(self, draws: int, pending: int, store: RunDirectory | None):
-        self.draws, self.done, self.store = draws, draws - pending, store
-        self.computed = 0
-        self.started = time.perf_counter()
-        self.compile_seconds = 0.0
-
-    def compiled(self) -> None:
-        self.compile_seconds = time.perf_counter() - self.started
-        self.started = time.perf_counter()
-        self._record()
-
-    def advance(self, draws: int) -> None:
-        self.done += draws
-        self.computed += draws
-        self._record()
-
-    def rate(self) -> float:
-        return self.computed / max(time.perf_counter() - self.started, 1e-9)
-
-    def _record(self) -> None:
-        if self.store:
-            seconds = time.perf_counter() - self.started
-            self.store.save_manifest(
-                draws_done=self.done,
-                complete=self.done == self.draws,
-                compile_seconds=round(self.compile_seconds, 3),
-                compute_seconds=round(self.store.seconds_before + seconds, 3),
-                draws_per_second=round(self.rate(), 3),
-            )
-
-
-def _progress_bar(wanted: bool) -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not (wanted and console.is_terminal),
-    )
+def _join_states(chunks: list[Path], path: Path) -> None:
+    added(map(pl.read_parquet, chunks)).write_parquet(path)

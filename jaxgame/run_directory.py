@@ -1,15 +1,16 @@
 """A run's directory: its manifest, its finished chunks, and what a resumed run still has to do.
 
-Layout: `manifest.json` (what was run, with what, how far it got), `chunks/START-STOP.parquet` while
-the run goes on, `results.parquet` when it is complete. Every file is written under a temporary name
-and renamed, so that a killed run leaves whole files only.
+Layout: `manifest.json` (what was run, with what, how far it got), `chunks/` while the run goes on,
+`results.parquet` (or `statistics.parquet` for a run without rows) when it is complete. Every file is
+written under a temporary name and renamed, so that a killed run leaves whole files only.
 """
 
-import contextlib
+import functools
 import json
 import os
 import platform
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -18,114 +19,176 @@ from typing import Any
 import jax
 import polars as pl
 
+from jaxgame.chunk_files import ChunkFiles, RunDirectoryError, checksum_of, said_by_disk, write_whole
+
+__all__ = ["RunDirectory", "RunDirectoryError", "environment", "write_whole"]
+
 _PACKAGES = ("jaxgame", "jax", "jaxlib", "numpy", "chex", "optax", "polars")
 
-
-class RunDirectoryError(Exception):
-    """A run directory that cannot be used; the message says why and what to do."""
+RUNNING, INTERRUPTED, COMPLETE = "running", "interrupted", "complete"
 
 
 class RunDirectory:
-    """Reads and writes the files of one run."""
+    """Reads and writes the files of one run, for one of the processes that share it.
 
-    def __init__(self, path: str | Path, request: Mapping[str, Any]):
-        """Open `path` for the run described by `request` (JSON values only).
+    `within` are the draws of this process, `leads` whether it keeps the manifest and joins the chunks.
+    """
 
-        Raises RunDirectoryError if it cannot be written or holds another run, saying which values differ.
+    def __init__(
+        self,
+        path: str | Path,
+        request: Mapping[str, Any],
+        product: str = "results",
+        within: range | None = None,
+        leads: bool = True,
+    ):
+        """Open `path` for the run described by `request` (JSON values only), which makes `product`.parquet.
+
+        Raises RunDirectoryError if it cannot be written or holds another run, saying which values differ,
+        or if the finished product is not what was written.
         """
         self.path = Path(path)
         self.request = json.loads(json.dumps(request))
+        self.within = within if within is not None else range(int(self.request["draws"]))
+        self.leads = leads
+        self.chunks = ChunkFiles(self.path / "chunks")
+        self.product_path = self.path / f"{product}.parquet"
         self._prepare()
         previous = self._read_manifest()
         if previous is not None:
             _refuse_other_run(self.path, previous.get("request", {}), self.request)
-        self.seconds_before = float(previous["compute_seconds"]) if previous else 0.0
+        self.previous = previous or {}
+        self.seconds_before = float(self.previous.get("compute_seconds", 0.0))
+        self.damaged = 0
+        self.last_progress: dict[str, Any] = {}
+        if self.finished():
+            self._refuse_damaged_product()
+        else:
+            self.damaged = len(self.chunks.drop_damaged(self.within))
 
-    @property
-    def results_path(self) -> Path:
-        """Where the complete table lies."""
-        return self.path / "results.parquet"
+    def finished(self) -> bool:
+        """Whether the product is there. (One that was not recorded was joined just before a kill.)"""
+        return self.product_path.exists()
 
-    def pending(self, draws: int) -> list[range]:
-        """The draws not yet on disk, as increasing ranges."""
-        if self.results_path.exists():
+    def pending(self) -> list[range]:
+        """The draws of this process not yet on disk, as increasing ranges."""
+        return [] if self.finished() else self.chunks.missing(self.within)
+
+    def pending_anywhere(self, check: bool = False) -> list[range]:
+        """The draws of all processes not on disk; with `check` also those whose files are damaged."""
+        everything = range(self.request["draws"])
+        if self.finished():
             return []
-        missing, reached = [], 0
-        for start, stop in sorted(self._chunks()):
-            if start > reached:
-                missing.append(range(reached, start))
-            reached = max(reached, stop)
-        if reached < draws:
-            missing.append(range(reached, draws))
-        return missing
+        if check:
+            self.damaged += len(self.chunks.drop_damaged(everything))
+        return self.chunks.missing(everything)
 
     def save_chunk(self, start: int, stop: int, table: pl.DataFrame) -> None:
-        """Keep the rows of the draws start, ..., stop - 1."""
-        write_whole(self.path / "chunks" / f"{start:010d}-{stop:010d}.parquet", table.write_parquet)
+        """Keep what the draws start, ..., stop - 1 gave. Raises RunDirectoryError if the disk is full."""
+        try:
+            self.chunks.save(start, stop, table)
+        except OSError as error:
+            raise self._unwritable(error) from error
 
-    def finish(self) -> pl.DataFrame:
-        """Join the chunks into `results.parquet` in the order of the draws, and drop them."""
-        if not self.results_path.exists():
-            chunks = self._chunks()
-            table = pl.concat([pl.read_parquet(chunks[key]) for key in sorted(chunks)])
-            write_whole(self.results_path, table.write_parquet)
-        for leftover in self._chunks().values():
-            leftover.unlink()
-        with contextlib.suppress(OSError):
-            (self.path / "chunks").rmdir()
-        return pl.read_parquet(self.results_path)
+    def merge_chunks(self, least: int, merge: Callable[[Iterator[pl.DataFrame]], pl.DataFrame]) -> None:
+        """Replace each `least` neighbouring chunks of this process by one that `merge` makes of them."""
+        try:
+            self.chunks.merge(least, merge, self.within)
+        except OSError as error:
+            raise self._unwritable(error) from error
 
-    def save_manifest(self, **progress: Any) -> None:
-        """Write the manifest: the request, the environment and `progress`."""
-        content = {"request": self.request, **environment(), **progress}
-        write_whole(
-            self.path / "manifest.json",
-            lambda path: path.write_text(json.dumps(content, indent=2) + "\n"),
-        )
+    def finish(self, join: Callable[[list[Path], Path], Any], **progress: Any) -> Path:
+        """The path of the product, which `join` makes of the chunks in their order; drops the chunks."""
+        if not self.finished():
+            paths = [chunk.path for chunk in self.chunks.found()]
+            try:
+                write_whole(self.product_path, lambda temporary: join(paths, temporary))
+            except (OSError, pl.exceptions.PolarsError) as error:
+                raise self._unwritable(error) from error
+            self.save_manifest(COMPLETE, checksum=checksum_of(self.product_path), **progress)
+        self.chunks.remove()
+        for name in ("manifest.json", self.product_path.name):  # halves that killed processes left
+            for leftover in self.path.glob(f".{name}.*"):
+                leftover.unlink(missing_ok=True)
+        return self.product_path
+
+    def save_manifest(self, state: str, **progress: Any) -> None:
+        """Write the manifest: the request, the environment, `state` and `progress`."""
+        if not self.leads:
+            return
+        self.last_progress = progress
+        content = {
+            "request": self.request,
+            **environment(),
+            "state": state,
+            "complete": state == COMPLETE,
+            **progress,
+        }
+        try:
+            write_whole(
+                self.path / "manifest.json",
+                lambda path: path.write_text(json.dumps(content, indent=2) + "\n"),
+            )
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def read_state(self) -> str | None:
+        """What the leading process last recorded."""
+        content = json.loads((self.path / "manifest.json").read_text())
+        return content.get("state")
+
+    def wait_until(self, done: Callable[[], bool], seconds: float = 0.5) -> None:
+        """Look every so many seconds until `done`; what other processes write shows in the directory alone.
+
+        Should one of them end early, `jax.distributed` ends the others after its heartbeat's patience.
+        """
+        while not done():
+            time.sleep(seconds)
 
     def _prepare(self) -> None:
         try:
-            (self.path / "chunks").mkdir(parents=True, exist_ok=True)
-            write_whole(self.path / "chunks" / "writable", lambda path: path.write_text("")).unlink()
+            self.chunks.folder.mkdir(parents=True, exist_ok=True)
+            write_whole(self.chunks.folder / f"writable.{os.getpid()}", lambda p: p.write_text("")).unlink()
         except OSError as error:
             raise RunDirectoryError(
-                f"cannot write the run directory {self.path}: {error.strerror or error}. "
+                f"cannot write the run directory {self.path}: {said_by_disk(error)}. "
                 "Nothing was computed. Free the path or choose another directory."
             ) from error
 
     def _read_manifest(self) -> dict[str, Any] | None:
         path = self.path / "manifest.json"
+        if not self.leads:  # the leading process writes it before it computes
+            self.wait_until(path.exists)
         if not path.exists():
-            if self._chunks() or self.results_path.exists():
+            if self.chunks.found() or self.finished():
                 raise RunDirectoryError(f"{self.path} holds results without a manifest.json; choose another")
             return None
         try:
-            content = json.loads(path.read_text())
+            return dict(json.loads(path.read_text()))
         except ValueError as error:
             raise RunDirectoryError(
                 f"{path} is not valid JSON ({error}); remove {self.path} to start again"
             ) from error
-        return content
 
-    def _chunks(self) -> dict[tuple[int, int], Path]:
-        found = {}
-        for path in (self.path / "chunks").glob("*-*.parquet"):
-            start, stop = path.stem.split("-")
-            found[int(start), int(stop)] = path
-        return found
+    def _refuse_damaged_product(self) -> None:
+        known = self.previous.get("checksum")
+        if known is not None and checksum_of(self.product_path) != known:
+            raise RunDirectoryError(
+                f"{self.product_path} is not what the run wrote (its checksum differs): damaged or edited. "
+                f"Remove it to compute it again."
+            )
 
-
-def write_whole(path: Path, write: Callable[[Path], Any]) -> Path:
-    """Let `write` fill a temporary neighbour of `path`, then rename it: no reader sees half a file."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
+    def _unwritable(self, error: Exception) -> RunDirectoryError:
+        words = said_by_disk(error) if isinstance(error, OSError) else str(error)
+        missing = sum(map(len, self.pending_anywhere()))
+        draws = self.request["draws"]
+        return RunDirectoryError(
+            f"cannot write to {self.path}: {words}. {draws - missing:,} of {draws:,} draws are kept; "
+            "the same command resumes."
+        )
 
 
+@functools.cache
 def environment() -> dict[str, Any]:
     """What a result may depend on besides the request: versions, devices, source revision."""
     devices = jax.devices()
@@ -135,6 +198,8 @@ def environment() -> dict[str, Any]:
         "platform": devices[0].platform,
         "device": devices[0].device_kind,
         "devices": len(devices),
+        "visible_devices": os.environ.get("CUDA_VISIBLE_DEVICES"),
+        "processes": jax.process_count(),
         "source_revision": _source_revision(),
     }
 

@@ -25,9 +25,7 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.99) -> tu
         raise ValueError(
             f"successes is {successes} of {trials} trials; it must be from 0 to trials, trials > 0"
         )
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is {confidence}; it must be between 0 and 1")
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    z = z_score(confidence)
     share = successes / trials
     centre = share + z * z / (2 * trials)
     spread = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
@@ -36,6 +34,16 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.99) -> tu
     low = 0.0 if successes == 0 else (centre - spread) / scale
     high = 1.0 if successes == trials else (centre + spread) / scale
     return low, high
+
+
+def z_score(confidence: float) -> float:
+    """How many standard deviations around its mean hold a normal number with this probability.
+
+    Raises ValueError unless 0 < confidence < 1.
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence}; it must be between 0 and 1")
+    return NormalDist().inv_cdf((1 + confidence) / 2)
 
 
 def bracket_summary(table: pl.DataFrame, name: str, by: Sequence[str]) -> pl.DataFrame:

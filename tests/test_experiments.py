@@ -261,6 +261,32 @@ def test_the_same_command_finds_its_finished_run(hull_run):
 
 
 @pytest.mark.slow
+def test_hull_coverage_without_rows_says_the_same(hull_run, tmp_path):
+    _, directory = hull_run
+    short = application(
+        *SMALL_HULL, *SETTING, "experiment.eps=[0.0]", "run.rows=false", directory=tmp_path / "run"
+    )
+    assert short.returncode == 0, short.stderr
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "config.yaml", "figure.pdf", "figure.png", "manifest.json", "statistics.csv", "statistics.parquet",
+        "summary.csv",
+    ]  # fmt: skip
+    ours, theirs = (pl.read_csv(path / "summary.csv") for path in (tmp_path / "run", directory))
+    assert set(theirs.columns) <= set(ours.columns)
+    for name in theirs.columns:
+        if f"{name}_lower" in ours.columns:
+            assert (ours[f"{name}_lower"] <= theirs[name] + 1e-15).all(), name
+            assert (theirs[name] - 1e-15 <= ours[f"{name}_upper"]).all(), name
+        elif theirs[name].dtype == pl.Float64:
+            np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-12, atol=1e-15, err_msg=name)
+        else:
+            assert ours[name].equals(theirs[name]), name
+    refused = application("experiment=learning", "run.rows=false", directory=tmp_path / "learning")
+    assert refused.returncode == 1
+    assert "error: run.rows is false; learning needs every draw" in refused.stderr
+
+
+@pytest.mark.slow
 def test_a_sweep_gives_every_point_its_directory(tmp_path):
     swept = application(
         "--multirun", *SMALL_HULL, *SETTING, "family=noise,uniform",

@@ -1,0 +1,138 @@
+"""The audit of a large panel: the whole command on a CSV file, and 1,000 bootstrap refits.
+
+The command reads 100,000 items of 100 models, and does all that it does by default; the peer reads the same
+file and makes one fit, SciPy's nnls on the rows: the price of an answer without held-out rows, null or
+intervals. Bootstrap refits, drawn and fitted, against nnls on the resampled rows. Errors compare train
+distances.
+
+Remarks: wall and processor seconds, and the peak memory that the operating system counted.
+"""
+
+import functools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from scipy.optimize import nnls
+from threadpoolctl import threadpool_limits
+
+from benchmarks.timing import Cell
+from jaxgame.audit import moments, resample
+
+SIZES = ((100, 100_000),)
+QUICK = ((20, 5_000),)
+REFITS = 1_000
+PEER_REFITS = 2
+USED: dict[str, str] = {}
+
+
+def cells(quick: bool) -> Iterator[Cell]:
+    """The command and the refits, for each size."""
+    for models, items in QUICK if quick else SIZES:
+        size = f"{models} x {items:,}"
+        scores, target = panel(models, items)
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / "scores.csv"
+            table = {"human": target} | {f"m{i}": scores[:, i] for i in range(models)}
+            pl.DataFrame(table).with_columns(pl.all().round(4)).write_csv(path)
+            yield Cell(
+                name="audit_command",
+                size=size,
+                ours=functools.partial(command, path),
+                count=1,
+                peer="polars, one nnls",
+                theirs=functools.partial(one_fit, path),
+                their_count=1,
+                remark=lambda: USED["command"],
+            )
+        train = 2 * items // 3
+        yield Cell(
+            name="audit_bootstrap",
+            size=f"{size}, {REFITS:,}",
+            ours=functools.partial(refits, scores[:train], target[:train]),
+            count=REFITS,
+            peer="resample rows, nnls",
+            theirs=functools.partial(peer_refits, scores[:train], target[:train]),
+            their_count=PEER_REFITS,
+        )
+
+
+def panel(models: int, items: int) -> tuple[np.ndarray, np.ndarray]:
+    """Scores with eight common factors, and a noisy mixture of some models."""
+    random = np.random.default_rng(0)
+    factors = random.normal(size=(items, 8)) @ random.normal(size=(8, models))
+    scores = factors + random.normal(size=(items, models))
+    weights = random.dirichlet(np.full(models, 0.1))
+    return scores, scores @ weights + 0.3 * random.normal(size=items)
+
+
+def command(path: Path) -> np.ndarray:
+    """The train distance that `jaxgame audit` writes, by a process of its own."""
+    out = path.parent / "audit"
+    arguments = [
+        sys.executable,
+        "-m",
+        "jaxgame.cli",
+        "audit",
+        str(path),
+        "-t",
+        "human",
+        "-q",
+        "--out",
+        str(out),
+    ]
+    began = time.perf_counter()
+    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in (0, 1):
+        raise RuntimeError(f"the command ended with {process.returncode}")
+    USED["command"] = (
+        f"{time.perf_counter() - began:.1f} s, {usage.ru_utime + usage.ru_stime:.1f} s of processors, "
+        f"{usage.ru_maxrss / 1024:.0f} MB at most"
+    )
+    found = json.loads((out / "audit.json").read_text())["targets"][0]
+    return np.array([found["hulls"]["cone"]["train"]["upper"]])
+
+
+def one_fit(path: Path) -> np.ndarray:
+    """The same number from one fit by nnls, on the train rows that the audit drew."""
+    table = pl.read_csv(path).to_numpy()
+    order = np.random.default_rng([0, 0]).permutation(len(table))
+    rows = table[order[: round(2 * len(table) / 3)]]
+    centred = rows - rows.mean(axis=0)
+    _, error = nnls(centred[:, 1:], centred[:, 0], maxiter=10_000)
+    return np.array([error / np.sqrt(len(rows)) / rows[:, 0].std()])
+
+
+def refits(scores: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Train distances of refits to resampled rows."""
+    everyone = np.arange(scores.shape[1])
+    found = []
+    with threadpool_limits(1, user_api="blas"):
+        start = moments.fit(moments.moments(scores, target), everyone, "cone")
+        for sums in resample.bootstrap(scores, target, REFITS, np.random.default_rng(1)):
+            found.append(moments.distance(sums, moments.fit(sums, everyone, "cone", start)))
+    return np.array(found)
+
+
+def peer_refits(scores: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The first of them again, from the rows: the same draws."""
+    random = np.random.default_rng(1)
+    groups = min(len(target), resample.GROUPS)
+    parts = np.array_split(random.permutation(len(target)), groups)
+    drawn = random.integers(groups, size=(resample.CHUNK, groups))
+    found = []
+    for draw in drawn[:PEER_REFITS]:
+        rows = np.concatenate([parts[group] for group in draw])
+        fit, aim = scores[rows], target[rows]
+        _, error = nnls(fit - fit.mean(axis=0), aim - aim.mean(), maxiter=10_000)
+        found.append(error / np.sqrt(len(rows)))
+    return np.array(found)

@@ -1,0 +1,157 @@
+"""Gather the runs of a sweep: `python -m experiments.collect OUTPUT_DIR` writes one table and one figure.
+
+OUTPUT_DIR is the sweep's run.root. The table, `collected.parquet` and `collected.csv`, holds the rows of
+every run's summary.csv behind columns that tell the runs apart: the values that were swept. The figure,
+`figure.png` and `figure.pdf`, has one line per run. Runs that are missing, interrupted or were
+started and not finished are listed.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hydra
+import polars as pl
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.collect_figure import figure
+from experiments.config import identity, register
+from jaxgame import plot
+from jaxgame.run_directory import COMPLETE, write_whole
+
+CONFIGS = Path(__file__).parent.parent / "conf"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A run under the folder: what it computes, as flat keys, and how far it came."""
+
+    directory: Path
+    experiment: str
+    identity: dict[str, Any]
+    state: str
+    draws_done: int
+
+    @property
+    def collected(self) -> bool:
+        """Whether it has what the table is made of."""
+        return self.state == COMPLETE and (self.directory / "summary.csv").exists()
+
+
+def main() -> None:
+    """Parse the command line, collect, report."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.collect",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("output", type=Path, metavar="OUTPUT_DIR", help="the folder of the runs")
+    output = parser.parse_args().output
+    register()
+    try:
+        collect(output)
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+def collect(output: Path) -> pl.DataFrame:
+    """The table of all runs below `output`, written there with its figure.
+
+    Raises ValueError if no run below it is complete.
+    """
+    runs = sorted(find_runs(output), key=lambda run: str(run.directory))
+    complete = [run for run in runs if run.collected]
+    planned = planned_points(output)
+    for line in report(runs, planned):
+        print(line)
+    if not complete:
+        raise ValueError(f"{output} holds no complete run ({len(runs)} were begun); nothing to collect")
+    swept = swept_keys(runs)
+    table = pl.concat([_rows(run, swept, output) for run in complete], how="diagonal_relaxed")
+    write_whole(output / "collected.parquet", table.write_parquet)
+    write_whole(output / "collected.csv", table.write_csv)
+    missing = len(missing_points(runs, planned)) + len(runs) - len(complete)
+    plot.save(figure(table, swept, missing), output)
+    print(f"{table.height} rows of {len(complete)} runs, table and figure, are in {output}")
+    return table
+
+
+def find_runs(output: Path) -> Iterator[Found]:
+    """Every run below `output`: a folder with the config.yaml of an experiment (a part of a run has none)."""
+    for path in output.rglob("config.yaml"):
+        config = OmegaConf.load(path)
+        if not isinstance(config, DictConfig) or not {"experiment", "run"} <= config.keys():
+            continue
+        manifest = path.with_name("manifest.json")
+        told = json.loads(manifest.read_text()) if manifest.exists() else {}
+        state = told.get("state", COMPLETE if told.get("complete") else "begun")
+        yield Found(
+            path.parent, config.experiment.name, _flat(identity(config)), state, told.get("draws_done", 0)
+        )
+
+
+def planned_points(output: Path) -> list[dict[str, Any]]:
+    """What each point of the last sweep into `output` was to compute, by Hydra's record of its overrides."""
+    record = output / "multirun.yaml"
+    if not record.exists():
+        return []
+    task = list(OmegaConf.load(record).hydra.overrides.task)
+    points = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(task), None)[0]
+    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return [_flat(identity(hydra.compose("config", overrides=point))) for point in points]
+
+
+def missing_points(runs: list[Found], planned: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The planned points for which no run was begun."""
+    begun = [run.identity for run in runs]
+    return [point for point in planned if point not in begun]
+
+
+def swept_keys(runs: list[Found]) -> list[str]:
+    """The keys that differ between runs, such as `family.name` or `experiment.actions`, in their order."""
+    keys = dict.fromkeys(key for run in runs for key in run.identity)
+    return [key for key in keys if len({json.dumps(run.identity.get(key)) for run in runs}) > 1]
+
+
+def report(runs: list[Found], planned: list[dict[str, Any]]) -> Iterator[str]:
+    """One line for each run that is not complete or was not begun."""
+    for run in runs:
+        if not run.collected:
+            yield f"not complete: {run.directory} ({run.state}, {run.draws_done:,} draws done)"
+    keys = {key for point in planned for key in point if any(p.get(key) != point[key] for p in planned)}
+    for point in missing_points(runs, planned):
+        told = ", ".join(f"{key}={point[key]}" for key in point if key in keys)
+        yield f"missing: {told or 'the only point'}"
+    if planned:
+        done = sum(point in [run.identity for run in runs if run.collected] for point in planned)
+        yield f"{done} of the {len(planned)} points of the last sweep are complete"
+
+
+def _rows(run: Found, swept: list[str], output: Path) -> pl.DataFrame:
+    summary = pl.read_csv(run.directory / "summary.csv", infer_schema_length=None)
+    told = {"run": str(run.directory.relative_to(output)), "experiment": run.experiment}
+    told |= {key: _cell(run.identity.get(key)) for key in swept}
+    return pl.DataFrame({key: [value] for key, value in told.items()}).join(
+        summary, how="cross", suffix="_summary"
+    )
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, list) else value
+
+
+def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in content.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""Distances on the rows themselves, with a proof from below: least squares and the sup norm.
+
+Any weights bound a distance from above, any signed measure from below: a measure m with m(1) = 0 and dual
+norm 1 gives `<m, target> - max_i <m, model_i>` on the simplex, and `<m, target>` on the cone if no
+`<m, model_i>` is positive [own: proved in the docstrings of `jaxgame.solve`]. Both ends are
+evaluated on all rows, whatever the solver did.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import linprog
+
+from jaxgame.audit.moments import Mixture
+from jaxgame.solve.chebyshev import CONE_REACH
+
+# The linear program sees this many rows per model at first, and as many more in each round.
+ROWS_PER_MODEL = 4
+ROUNDS = 40
+CLOSED = 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class Certified:
+    """A mixture that attains `upper` and a proof that none is nearer than `lower`, in the target's units."""
+
+    mixture: Mixture
+    lower: float
+    upper: float
+
+
+def rms(values: np.ndarray) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean(values**2)))
+
+
+def sup(values: np.ndarray) -> float:
+    """Largest absolute entry."""
+    return float(np.abs(values).max())
+
+
+def certify_square(
+    models: Float[np.ndarray, "N K"], target: Float[np.ndarray, " N"], mixture: Mixture, hull: str
+) -> Certified:
+    """The bracket of a least squares fit: m = residual / (its root mean square, times N)."""
+    residual = mixture.residual(models, target)
+    # The best constant to rounding, which moments give to about 1e-8.
+    mixture = Mixture(mixture.weights, mixture.offset + float(residual.mean()))
+    residual = residual - residual.mean()
+    upper = rms(residual)
+    if upper == 0:
+        return Certified(mixture, 0.0, 0.0)
+    measure = residual / (upper * len(residual))
+    sizes = np.sqrt(np.einsum("nk,nk->k", models, models) / len(models))
+    return Certified(
+        mixture, min(_separation(measure, models, target, sizes, rms(target), hull), upper), upper
+    )
+
+
+def certify_sup(
+    models: Float[np.ndarray, "N K"], target: Float[np.ndarray, " N"], start: Mixture, hull: str
+) -> Certified:
+    """The least largest error over all rows, by a linear program (HiGHS) that is given rows as they matter.
+
+    The program on some rows bounds the whole from below, through its multipliers; its weights bound it from
+    above on all rows; the rows where they err most join, until the two meet.
+    """
+    count = ROWS_PER_MODEL * (models.shape[1] + 2)
+    residual = start.residual(models, target)
+    best = _half_range(start, residual)
+    lower = 0.0
+    size = max(sup(target), 1e-300)
+    order = np.argsort(residual)
+    rows = np.union1d(order[:count], order[-count:])
+    for _ in range(ROUNDS):
+        solved = _program(models[rows], target[rows], hull)
+        if solved is None:
+            break
+        weights, measure = solved
+        chosen = models[rows]
+        sizes = np.abs(chosen).max(axis=0)
+        lower = max(lower, _separation(measure, chosen, target[rows], sizes, sup(target[rows]), hull))
+        residual = Mixture(weights, 0.0).residual(models, target)
+        found = _half_range(Mixture(weights, 0.0), residual)
+        best = min(best, found, key=lambda certified: certified.upper)
+        if best.upper - lower <= CLOSED * size:
+            break
+        order = np.argsort(-np.abs(residual - found.mixture.offset))
+        more = np.union1d(rows, order[:count])
+        if len(more) == len(rows):
+            break
+        rows = more
+    return Certified(best.mixture, min(lower, best.upper), best.upper)
+
+
+def _half_range(mixture: Mixture, residual: np.ndarray) -> Certified:
+    """Half the range of what weights leave, attained by moving the offset to its middle."""
+    top, bottom = float(residual.max()), float(residual.min())
+    moved = Mixture(mixture.weights, mixture.offset + (top + bottom) / 2)
+    return Certified(moved, 0.0, (top - bottom) / 2)
+
+
+def _program(models: np.ndarray, target: np.ndarray, hull: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """Weights and a measure of mass at most 1 on some rows; None if HiGHS gives up."""
+    count = models.shape[1]
+    sizes = np.abs(models).max(axis=0)
+    sizes = np.where((sizes > 0) & (hull == "cone"), sizes, 1.0)
+    one = np.ones((len(target), 1))
+    design = np.column_stack([models / sizes, one])
+    solution = linprog(
+        np.append(np.zeros(count + 1), 1.0),
+        A_ub=np.block([[design, -one], [-design, -one]]),
+        b_ub=np.concatenate([target, -target]),
+        A_eq=np.append(np.ones(count), [0.0, 0.0])[None, :] if hull == "simplex" else None,
+        b_eq=[1.0] if hull == "simplex" else None,
+        bounds=[(0, None)] * count + [(None, None)] * 2,
+        method="highs-ipm",
+        options={"dual_feasibility_tolerance": 1e-10, "primal_feasibility_tolerance": 1e-10},
+    )
+    if solution.x is None:
+        return None
+    weights = np.maximum(solution.x[:count], 0.0) / sizes
+    if hull == "simplex":
+        weights /= weights.sum()
+    above, below = np.split(solution.ineqlin.marginals, 2)
+    measure = above - below  # the marginals of a least cost are at most 0
+    measure = measure - measure.mean()
+    mass = np.abs(measure).sum()
+    return weights, measure / mass if mass > 0 else measure
+
+
+def _separation(
+    measure: np.ndarray,
+    models: np.ndarray,
+    target: np.ndarray,
+    sizes: np.ndarray,
+    size: float,
+    hull: str,
+) -> float:
+    """The lower end that a measure proves (see the module).
+
+    On the cone an excess `<m, model_i> > 0` by rounding is charged: the bound then holds against weights with
+    `sum_i w_i |model_i| <= 1e4 |target|`, as in `solve.chebyshev.separation`.
+    """
+    if hull == "simplex":
+        return max(-float((measure @ (models - target[:, None])).max()), 0.0)
+    excess = (measure @ models) / np.where(sizes > 0, sizes, 1.0)
+    return max(float(measure @ target) - CONE_REACH * size * max(float(excess.max()), 0.0), 0.0)

@@ -1,0 +1,276 @@
+"""From a table of scores to the rows of one target: what is left out, filled in, rescaled, and said
+about it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from jaxgame.audit.errors import InputError
+
+MISSING = ("auto", "complete", "fill")
+SCALES = ("auto", "raw", "standard")
+
+MIN_ROWS = 10
+FEW_ROWS = 50
+# "auto" keeps to complete rows if they are at least this share of the target's rows.
+COMPLETE_SHARE = 0.8
+# "auto" standardises if the spreads of target and models differ by more than this factor.
+SCALES_DIFFER = 4.0
+# A column whose spread is a smaller part of its size is constant.
+CONSTANT = 1e-10
+TRAIN_SHARE = 2 / 3
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """A table as read: `values` [N, C], NaN where a cell is missing, one name per column.
+
+    `source` names the table in messages; `split` [N] holds True for train rows if the table says so; `notes`
+    tell what reading did, `target` is the column to be approximated if the table says which.
+    """
+
+    source: str
+    columns: tuple[str, ...]
+    values: Float[np.ndarray, "N C"]
+    split: Bool[np.ndarray, " N"] | None = None
+    notes: tuple[str, ...] = ()
+    target: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """The rows of one target, ready to be fitted: in standard deviations of the target, train means 0.
+
+    `models` [N, K] and `target` [N] are rescaled; a weight w_i on a rescaled model stands for `w_i factor_i`
+    on its raw scores. `train` [N] marks the rows for fitting, `unit` is one standard deviation of the target
+    in its own units, `centre` and `centres` [K] are the raw train means of target and models. `candidates`
+    are the places of models that are not yet in the panel, `members` of those that are.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    models: Float[np.ndarray, "N K"]
+    target: Float[np.ndarray, " N"]
+    train: Bool[np.ndarray, " N"]
+    unit: float
+    factor: Float[np.ndarray, " K"]
+    centre: float
+    centres: Float[np.ndarray, " K"]
+    scale: str
+    members: tuple[int, ...]
+    candidates: tuple[int, ...]
+    notes: tuple[str, ...]
+
+
+def prepare(
+    scores: Scores,
+    target: str,
+    models: tuple[str, ...],
+    candidates: tuple[str, ...],
+    *,
+    missing: str,
+    scale: str,
+    min_scored: int,
+    max_models: int,
+    seed: int,
+) -> Problem:
+    """The rows on which `target` has a score, with models that can be used there.
+
+    Raises InputError for a constant target, no usable model, and fewer than 10 rows.
+    """
+    place = {name: index for index, name in enumerate(scores.columns)}
+    aim = scores.values[:, place[target]]
+    rows = np.isfinite(aim)
+    notes = []
+    _enough(int(rows.sum()), scores.source, f"column {target!r} has {rows.sum()} scores")
+    if not rows.all():
+        notes.append(f"{_count(int((~rows).sum()), 'row')} without a score of {target!r} left out")
+    names = [name for name in (*models, *candidates) if name != target]
+    # A copy: columns may be filled in below.
+    table = scores.values[np.ix_(rows, [place[name] for name in names])]
+    aim = aim[rows]
+    split = None if scores.split is None else scores.split[rows]
+    keep = _usable(table, names, min_scored, max_models, notes)
+    _some(keep, scores.source, target, notes)
+    table, names = table[:, keep], [names[i] for i in keep]
+    table, aim, split = _complete(table, aim, split, missing, scores.source, target, notes)
+    keep = _distinct(table, names, notes)
+    _some(keep, scores.source, target, notes)
+    table, names = table[:, keep], [names[i] for i in keep]
+    train = _train(len(aim), split, seed, scores.source)
+    unit = float(aim[train].std())
+    if unit <= CONSTANT * np.abs(aim).max() or np.ptp(aim[~train]) == 0:
+        raise InputError(
+            f"{scores.source}: column {target!r} is constant on train or on held-out rows (first score "
+            f"{aim[0]:g}); a target must vary"
+        )
+    keep = np.flatnonzero(table[train].std(axis=0) > CONSTANT * np.abs(table[train]).max(axis=0))
+    if len(keep) < len(names):
+        notes.append(
+            "constant on the train rows, left out: "
+            f"{_names([n for i, n in enumerate(names) if i not in keep])}"
+        )
+        _some(keep, scores.source, target, notes)
+        table, names = table[:, keep], [names[i] for i in keep]
+    spread = table[train].std(axis=0)
+    scale = _chosen_scale(scale, spread, unit, notes)
+    divisor = spread if scale == "standard" else np.full(len(names), unit)
+    if len(aim) < FEW_ROWS:
+        notes.append(f"only {len(aim)} rows: expect wide intervals")
+    return Problem(
+        name=target,
+        names=tuple(names),
+        models=(table - table[train].mean(axis=0)) / divisor,
+        target=(aim - aim[train].mean()) / unit,
+        train=train,
+        unit=unit,
+        factor=unit / divisor,
+        centre=float(aim[train].mean()),
+        centres=table[train].mean(axis=0),
+        scale=scale,
+        members=tuple(i for i, name in enumerate(names) if name not in candidates),
+        candidates=tuple(i for i, name in enumerate(names) if name in candidates),
+        notes=tuple(notes),
+    )
+
+
+def _enough(rows: int, source: str, what: str) -> None:
+    if rows < MIN_ROWS:
+        raise InputError(f"{source}: {what}; an audit needs at least {MIN_ROWS} rows to fit and to hold out")
+
+
+def _some(keep: np.ndarray, source: str, target: str, notes: list[str]) -> None:
+    if not len(keep):
+        raise InputError(
+            f"{source}: no model is left to advise {target!r} ({'; '.join(notes) or 'none given'})"
+        )
+
+
+def _usable(
+    table: np.ndarray, names: list[str], min_scored: int, max_models: int, notes: list[str]
+) -> np.ndarray:
+    """Models with enough scores, those with the most if there are too many, in the table's order."""
+    scored = np.isfinite(table).sum(axis=0)
+    keep = np.flatnonzero(scored >= min(min_scored, len(table)))
+    if len(keep) < len(names):
+        notes.append(
+            f"{_count(len(names) - len(keep), 'model')} with fewer than {min_scored} scores on these rows "
+            "left out"
+        )
+    if len(keep) > max_models:
+        most = keep[np.argsort(-scored[keep], kind="stable")[:max_models]]
+        notes.append(
+            f"of {len(keep)} models the {max_models} that scored most of these rows are kept (--max-models)"
+        )
+        keep = np.sort(most)
+    return keep
+
+
+def _complete(
+    table: np.ndarray,
+    aim: np.ndarray,
+    split: np.ndarray | None,
+    missing: str,
+    source: str,
+    target: str,
+    notes: list[str],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """The rows and cells that are fitted: complete rows only, or missing cells filled in from other
+    models.
+    """
+    known = np.isfinite(table)
+    if known.all():
+        return table, aim, split
+    whole, holes = known.all(axis=1), int((~known).sum())
+    share = holes / known.size
+    if missing == "auto":
+        enough = whole.sum() >= max(COMPLETE_SHARE * len(aim), MIN_ROWS)
+        missing = "complete" if enough else "fill"
+    if missing == "complete":
+        notes.append(
+            f"{holes} missing scores ({share:.1%}): {_count(int((~whole).sum()), 'row')} with any of them "
+            "left out"
+        )
+        _enough(int(whole.sum()), source, f"{whole.sum()} rows have scores of {target!r} and of every model")
+        rows = whole
+    else:
+        rows = known.any(axis=1)
+        if not rows.all():
+            notes.append(f"{_count(int((~rows).sum()), 'row')} that no model scored left out")
+            _enough(int(rows.sum()), source, f"{rows.sum()} rows are scored by {target!r} and some model")
+        table = _filled(table[rows])
+        notes.append(
+            f"{holes} missing scores ({share:.1%}) filled in: a model that is silent on a row is taken to "
+            "say what the models that scored it said on average, in its own mean and spread (the target "
+            "is never used). The audit is of these completed models"
+        )
+        return table, aim[rows], None if split is None else split[rows]
+    return table[rows], aim[rows], None if split is None else split[rows]
+
+
+def _filled(table: np.ndarray) -> np.ndarray:
+    """Missing cells as the model's mean plus its spread times the mean standard score of the row."""
+    mean = np.nanmean(table, axis=0)
+    spread = np.nanstd(table, axis=0)
+    standard = (table - mean) / np.where(spread > 0, spread, 1.0)
+    consensus = np.nanmean(standard, axis=1)
+    return np.where(np.isfinite(table), table, mean + spread * consensus[:, None])
+
+
+def _distinct(table: np.ndarray, names: list[str], notes: list[str]) -> np.ndarray:
+    """Models that vary and are not copies of an earlier one."""
+    low, high = table.min(axis=0), table.max(axis=0)
+    constant = high - low <= CONSTANT * np.maximum(np.abs(low), np.abs(high))
+    if constant.any():
+        notes.append(f"the same score on every row, left out: {_names(np.array(names)[constant].tolist())}")
+    first: dict[bytes, str] = {}
+    keep, copies = [], []
+    for index in np.flatnonzero(~constant):
+        original = first.setdefault(np.ascontiguousarray(table[:, index]).tobytes(), names[index])
+        if original == names[index]:
+            keep.append(index)
+        else:
+            copies.append(f"{names[index]} (of {original})")
+    if copies:
+        notes.append(f"duplicates of another model, left out: {_names(copies)}")
+    return np.array(keep, int)
+
+
+def _chosen_scale(scale: str, spread: np.ndarray, unit: float, notes: list[str]) -> str:
+    low, high = min(spread.min(), unit), max(spread.max(), unit)
+    differ = high > SCALES_DIFFER * low
+    said = f"spreads (standard deviations) go from {low:.3g} to {high:.3g}"
+    if scale == "auto":
+        scale = "standard" if differ else "raw"
+        if differ:
+            notes.append(f"scales differ: {said}; every column is standardised before weights must sum to 1")
+    elif differ and scale == "raw":
+        notes.append(
+            f"scales differ: {said}; the simplex compares them as they are, the cone does not depend on them"
+        )
+    return scale
+
+
+def _train(rows: int, split: np.ndarray | None, seed: int, source: str) -> np.ndarray:
+    if split is not None:
+        if min(split.sum(), (~split).sum()) < 3:
+            raise InputError(
+                f"{source}: the split leaves {split.sum()} train and {(~split).sum()} test rows; each "
+                "needs at least 3"
+            )
+        return split
+    order = np.random.default_rng([seed, 0]).permutation(rows)
+    train = np.zeros(rows, bool)
+    train[order[: round(TRAIN_SHARE * rows)]] = True
+    return train
+
+
+def _names(names: list[str], most: int = 8) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")

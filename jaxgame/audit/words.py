@@ -1,0 +1,95 @@
+"""The verdict's rule, the verdict and the guarantee in plain words."""
+
+from jaxgame.audit.result import HullReport, Interval, Null
+
+HULL_WORDS = {
+    "cone": "weights of at least 0 and a constant",
+    "simplex": "weights of at least 0 that sum to 1, and a constant",
+}
+
+
+def rule(epsilon: float, hull: str, confidence: float) -> str:
+    """How the verdict is reached."""
+    return (
+        "The distance is the root mean square, over held-out rows, of what the best mixture of the models "
+        f"({HULL_WORDS[hull]}, fitted on the train rows) leaves of the target, in standard deviations of "
+        "the target: 1 is about as bad as a constant guess. Covered: the upper end of its "
+        f"{confidence:.0%} bootstrap interval is at most eps = {epsilon:g}, and the distance is beyond "
+        "chance (at most 5 in 100 shuffled targets come as near, relative to a constant guess). Not "
+        "covered: the lower end is above eps, or the distance is not beyond chance. Otherwise too close "
+        "to call, which counts as not covered in the exit code."
+    )
+
+
+def verdict(distance: float, interval: Interval, null: Null, epsilon: float) -> str:
+    """One of `VERDICTS`."""
+    if not null.beyond_chance or interval.lower > epsilon:
+        return "not covered"
+    return "covered" if max(interval.upper, distance) <= epsilon else "too close to call"
+
+
+def sentence(
+    found: str, target: str, report: HullReport, null: Null, guess: float, epsilon: float, rows: int
+) -> str:
+    """The verdict on one target, for a reader who reads nothing else."""
+    distance = (
+        f"{report.heldout:.3g} standard deviations away on {rows:,} held-out rows (interval "
+        f"{report.interval.lower:.3g} to {report.interval.upper:.3g}; a constant guess is {guess:.3g} away)"
+    )
+    if found == "covered":
+        return f"The models cover {target!r}: their best mixture is {distance}; eps is {epsilon:g}."
+    if not null.beyond_chance:
+        return (
+            f"The models do not cover {target!r} beyond chance: their best mixture stays {distance}, and "
+            f"shuffled targets come as near (p = {null.p_value:.2g})."
+        )
+    if found == "not covered":
+        return (
+            f"The models do not cover {target!r}: their best mixture stays {distance}; eps is {epsilon:g}. "
+            "It is nearer than chance, so the models do tell something about the target."
+        )
+    return (
+        f"Too close to call for {target!r}: the best mixture is {distance}, and eps = {epsilon:g} does not "
+        "lie clearly above. More rows narrow the interval."
+    )
+
+
+def guarantee(report: HullReport, unit: float, spread: float, target: str) -> str:
+    """What the sup-norm distance buys; `spread` is the range of the target's scores in its standard
+    deviations.
+    """
+    least, seen = report.sup_train, report.sup_heldout
+    eps = max(least.upper, seen)
+    loss = 2 * eps
+    worth = (
+        f" That is more than the {spread:.3g} between the lowest and the highest score of the target: here "
+        "it promises nothing."
+        if loss >= spread
+        else f" The target's scores span {spread:.3g}."
+    )
+    return (
+        "The theorems speak of the largest error, not of the average one that the verdict is about. On "
+        f"the train rows no mixture has a largest error below {least.lower:.3g}, and one attains "
+        f"{least.upper:.3g}; on the held-out rows it errs by up to {seen:.3g} (standard deviations of "
+        f"{target!r}, {unit:.3g} each). With eps the larger of the two, {eps:.3g}, the user gets at least "
+        f"OPT - 2 eps at every equilibrium: she loses at most {loss:.3g} against full information.{worth}"
+    )
+
+
+CONDITIONS = (
+    "The guarantee holds if the rows are all the pairs of action and outcome that can arise, if the "
+    "scores are the utilities that models and users act on, if the models compete to an equilibrium under "
+    "the theorem's other conditions, and if the user best responds (one who responds by quantal response "
+    "loses what her noise costs besides). The constant 2 is this project's: at an equilibrium every model "
+    "does at least as well as with full information, and averaging that with the mixture's weights costs "
+    "the error twice.",
+    "It does not promise anything about items unlike these, about models that do not respond to each "
+    "other, or about what users want beyond the target's scores: noise in them counts as distance. "
+    "Held-out rows show the largest error of a sample, not of all cases.",
+)
+
+
+def signed(value: float | None) -> str:
+    """A change with its sign and four decimals; 0 without a sign, nothing for None."""
+    text = "" if value is None else f"{value:+.4f}"
+    return "0" if text and float(text) == 0 else text

@@ -1,0 +1,37 @@
+"""The one place that vmaps over draws, and lays them out on devices."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+# Few enough that what a loop touches stays in a core's cache, and that few wait for the slowest; enough
+# to use its vector units and to pay for each step's fixed cost. Measured in benchmarks/results/.
+CPU_BATCH = 16
+
+
+def spread(
+    function: Callable[..., Any], devices: Sequence[jax.Device], batch: int | None = CPU_BATCH
+) -> jax.stages.Wrapped:
+    """`function` of one draw as a jitted function of many, on `devices`, each taking an equal share.
+
+    Arguments and results carry the draws on their first axis, whose length the devices divide. Draws
+    are independent: with `shard_map` a device's loops end with its own slowest draw, without waiting
+    for the others at every step. A CPU takes `batch` draws at a time (None: all), a GPU its whole share.
+    """
+    if devices[0].platform != "cpu":
+        batch = None
+
+    def share(*arguments: Any) -> Any:
+        draws = jax.tree.leaves(arguments)[0].shape[0]
+        if batch is None or draws <= batch:
+            return jax.vmap(function)(*arguments)
+        return jax.lax.map(lambda one: function(*one), arguments, batch_size=batch)
+
+    mesh, spec = Mesh(np.array(devices), ("draw",)), PartitionSpec("draw")
+    # check_vma: constants that start a loop are the same on all devices, what it makes of them is not.
+    mapped = jax.shard_map(share, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
+    sharding = NamedSharding(mesh, spec)
+    return jax.jit(mapped, in_shardings=sharding, out_shardings=sharding)
