@@ -154,7 +154,7 @@ def test_commands_of_the_application_compose(arguments: list[str]) -> None:
         assert compose("config", overrides).experiment.name
 
 
-ROOMS = ["jaxgame", "jaxgame.selection", "jaxgame.competition", "jaxgame.conversation"]
+ROOMS = ["jaxgame", "jaxgame.selection", "jaxgame.competition", "jaxgame.conversation", "jaxgame.panel"]
 
 
 @pytest.mark.parametrize("room", ROOMS)
