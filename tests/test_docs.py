@@ -138,7 +138,7 @@ COMMANDS = [
         r"python -m experiments(?: [^`\n]*)?(?=`|\n)",
         re.sub(r"\\\n\s*", "", path.read_text()),  # lines that go on
     )
-    if not re.search(r"NAME|--help|\.\.\.|=monopoly|=blind", line)  # the last two are to be written by the reader
+    if not re.search(r"NAME|--help|\.\.\.|=monopoly|=blind", line)  # to be filled in by the reader
 ]
 
 
