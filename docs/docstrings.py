@@ -6,7 +6,7 @@ import griffe
 
 
 class Docstrings(griffe.Extension):
-    """Fence what Markdown would take for quotations, and tell fields in one block instead of a heading each."""
+    """Fence what Markdown would take for quotations; tell fields in one block, not under a heading each."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Fence every paragraph that begins with `>>>`."""
