@@ -1,8 +1,8 @@
-# make reproduce | make test | make lint | make bench   (needs Python >= 3.11, make and git)
+# make reproduce | make test | make lint | make docs | make bench   (needs Python >= 3.11, make and git)
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test test-slow reproduce lint bench clean
+.PHONY: test test-slow reproduce docs lint bench clean
 
 # Tests that take more than a few seconds run with `make test-slow`.
 # A file's tests go to one worker: they share compiled programs and runs of the application.
@@ -14,6 +14,10 @@ test-slow: .venv/installed
 
 reproduce: .venv/installed
 	$(BIN)/python -m experiments.reproduce
+
+# The site is outputs/docs/index.html; only building it needs the extra.
+docs: .venv/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 lint: .venv/installed
 	$(BIN)/ruff check .
@@ -27,6 +31,10 @@ bench: .venv/installed
 	$(PYTHON) -c "import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else 'jaxgame needs Python 3.11 to 3.13; choose one with make PYTHON=...')"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test,cluster,bench,lint]"
+	touch $@
+
+.venv/docs: .venv/installed
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"
 	touch $@
 
 clean:
