@@ -6,6 +6,7 @@ import os
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_backend_optimization_level=0"
 
 import jax
+import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
@@ -18,3 +19,19 @@ install_import_hook("jaxgame", "beartype.beartype")
 
 settings.register_profile("jaxgame", deadline=None, max_examples=50, derandomize=True)
 settings.load_profile("jaxgame")
+
+
+# Examples in docstrings that compile large programs; the tests of their modules cover the same ground.
+SLOW_EXAMPLES = (
+    "jaxgame/selection/",
+    "jaxgame/competition/",
+    "jaxgame/conversation/search.py",
+    "jaxgame/frontier.py",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.nodeid.startswith(SLOW_EXAMPLES):
+            item.add_marker(pytest.mark.slow)

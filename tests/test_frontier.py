@@ -20,8 +20,8 @@ def first(game: jg.Game):
 
 
 SHAPES = [
-    pytest.param(Shape(1, 1, 3, 3), marks=pytest.mark.slow),
-    Shape(1, 1, 2, 2),
+    Shape(1, 1, 3, 3),
+    pytest.param(Shape(1, 1, 2, 2), marks=pytest.mark.slow),
     pytest.param(Shape(1, 2, 3, 2), marks=pytest.mark.slow),
     pytest.param(Shape(1, 1, 5, 4), marks=pytest.mark.slow),
 ]
