@@ -16,11 +16,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
-from experiments.config import identity
 from experiments.guarantee import report, scatter, summarise, verdict_sentence, with_losses
 from experiments.hull_coverage import make_family
+from experiments.runs import table_of
 from jaxgame import conversation, plot
-from jaxgame.batch import DrawFunction, run_draws
+from jaxgame.batch import DrawFunction
 from jaxgame.conversation import Protocol
 from jaxgame.game import full_information_value, no_information_value
 from jaxgame.run_directory import write_whole
@@ -42,35 +42,23 @@ def run(config: DictConfig, directory: Path) -> None:
     _check(settings)
     family = make_family(config.family)
 
-    def draws(function: DrawFunction, coordinates: dict, labels: dict, place: Path) -> pl.DataFrame:
-        return run_draws(
-            function,
-            settings.draws,
-            config.run.seed,
-            coordinates=coordinates,
-            labels=labels,
-            chunk=config.run.chunk,
-            directory=place,
-            settings=identity(config),
-            progress=config.run.progress,
-        )
-
-    lessons = draws(
+    lessons = table_of(
+        config,
         lesson_function(family, settings.lesson),
-        {name: list(settings.lesson[name]) for name in ("rounds", "messages", "replies")},
-        {},
         directory / "lessons",
+        {name: list(settings.lesson[name]) for name in ("rounds", "messages", "replies")},
     )
     table = with_losses(
-        draws(
+        table_of(
+            config,
             competition_function(family, settings),
+            directory,
             {
                 "protocol": [_name(p) for p in settings.protocols],
                 "competition": list(settings.competitions),
                 "diversity": list(settings.diversity),
             },
             {"holds": VERDICTS},
-            directory,
         )
     ).with_columns(certified=pl.col("gain_upper") <= CERTIFIED)
     summary = summarise(table, "protocol", "competition", "diversity")

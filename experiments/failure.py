@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
-from experiments.config import identity
 from experiments.guarantee import (
     INSIDE,
     LOSSLESS,
@@ -20,8 +19,8 @@ from experiments.guarantee import (
     with_losses,
 )
 from experiments.hull_coverage import make_family
+from experiments.runs import table_of
 from jaxgame import plot
-from jaxgame.batch import run_draws
 from jaxgame.run_directory import write_whole
 from jaxgame.sampling import Shape
 from jaxgame.theorems import VERDICTS, best_ai_selection
@@ -33,7 +32,8 @@ def run(config: DictConfig, directory: Path) -> None:
     check_lists(settings, least_leaders=2)
     leaders, diversity = list(settings.leaders), list(settings.diversity)
     table = with_losses(
-        run_draws(
+        table_of(
+            config,
             check_function(
                 make_family(config.family),
                 Shape(max(leaders), settings.types, settings.states, settings.actions),
@@ -41,14 +41,9 @@ def run(config: DictConfig, directory: Path) -> None:
                 diversity,
                 lambda game: best_ai_selection(game, settings.tolerance),
             ),
-            settings.draws,
-            config.run.seed,
+            directory,
             coordinates={"diversity": diversity, "leaders": leaders},
             labels={"holds": VERDICTS},
-            chunk=config.run.chunk,
-            directory=directory,
-            settings=identity(config),
-            progress=config.run.progress,
         )
     )
     outside = pl.col("state_upper") > INSIDE

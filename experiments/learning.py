@@ -8,7 +8,6 @@ import polars as pl
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
-from experiments.config import identity
 from experiments.guarantee import (
     INSIDE,
     LOSSLESS,
@@ -22,8 +21,9 @@ from experiments.guarantee import (
     with_losses,
 )
 from experiments.hull_coverage import make_family
+from experiments.runs import table_of
 from jaxgame import plot
-from jaxgame.batch import DrawFunction, run_draws
+from jaxgame.batch import DrawFunction
 from jaxgame.run_directory import write_whole
 from jaxgame.sampling import Family, Shape
 from jaxgame.theorems import VERDICTS, bayes_optimal_learning
@@ -34,20 +34,16 @@ def run(config: DictConfig, directory: Path) -> None:
     settings = config.experiment
     _check(settings)
     table = with_losses(
-        run_draws(
+        table_of(
+            config,
             draw_function(make_family(config.family), settings),
-            settings.draws,
-            config.run.seed,
+            directory,
             coordinates={
                 "types": list(settings.types),
                 "diversity": list(settings.diversity),
                 "leaders": list(settings.leaders),
             },
             labels={"holds": VERDICTS},
-            chunk=config.run.chunk,
-            directory=directory,
-            settings=identity(config),
-            progress=config.run.progress,
         )
     )
     summary = summarise(table, "types", "diversity", "leaders")

@@ -11,9 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
-from experiments.config import identity
+from experiments.runs import table_of
 from jaxgame import panel_coverage, plot
-from jaxgame.batch import run_draws
 from jaxgame.panel import Panel, load
 from jaxgame.run_directory import write_whole
 from jaxgame.summary import WIDE, bracket_summary
@@ -49,16 +48,12 @@ def run(config: DictConfig, directory: Path) -> None:
     sizes = list(settings.raters or panel_coverage.nested_sizes(largest))
     log.info("%r", panel)
 
-    results = run_draws(
+    results = table_of(
+        config,
         lambda key: panel_coverage.coverage(key, table, sizes, offset=settings.offset),
-        settings.draws,
-        config.run.seed,
+        directory,
         coordinates={"raters": sizes},
         labels={"target": [*panel.raters, config.panel.target or "target"]},
-        chunk=config.run.chunk,
-        directory=directory,
-        settings=identity(config),
-        progress=config.run.progress,
     )
     summary = summarise(results)
     for method in ("hull", "cone"):

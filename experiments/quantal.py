@@ -14,11 +14,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
-from experiments.config import identity
 from experiments.guarantee import report, summarise, verdict_sentence, with_losses
 from experiments.hull_coverage import make_family
+from experiments.runs import table_of
 from jaxgame import competition, plot
-from jaxgame.batch import DrawFunction, run_draws
+from jaxgame.batch import DrawFunction
 from jaxgame.game import Game, make_game
 from jaxgame.run_directory import write_whole
 from jaxgame.sampling import Family, Shape
@@ -33,16 +33,12 @@ def run(config: DictConfig, directory: Path) -> None:
     _check(settings)
     rationality, leaders = [float(x) for x in settings.rationality], list(settings.leaders)
     table = with_losses(
-        run_draws(
+        table_of(
+            config,
             draw_function(make_family(config.family), settings),
-            settings.draws,
-            config.run.seed,
+            directory,
             coordinates={"rationality": rationality, "leaders": leaders},
             labels={"holds": VERDICTS},
-            chunk=config.run.chunk,
-            directory=directory,
-            settings=identity(config),
-            progress=config.run.progress,
         )
     ).with_columns(
         limited=pl.col("full_information") - pl.col("informed"),

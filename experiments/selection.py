@@ -13,11 +13,11 @@ from jaxtyping import Array
 from omegaconf import DictConfig
 
 from experiments import selection_figure
-from experiments.config import identity
 from experiments.guarantee import LOSSLESS, check_function, check_lists, report, summarise, with_losses
 from experiments.hull_coverage import make_family
+from experiments.runs import table_of
 from jaxgame import plot, selection
-from jaxgame.batch import DrawFunction, run_draws
+from jaxgame.batch import DrawFunction
 from jaxgame.game import Game
 from jaxgame.run_directory import write_whole
 from jaxgame.sampling import Family, Shape
@@ -40,34 +40,23 @@ def run(config: DictConfig, directory: Path) -> None:
     shape = Shape(max(settings.leaders), settings.types, settings.states, settings.actions)
     diversity, leaders = list(settings.diversity), list(settings.leaders)
 
-    def draws(function: DrawFunction, coordinates: dict, labels: dict, place: Path) -> pl.DataFrame:
-        return run_draws(
-            function,
-            settings.draws,
-            config.run.seed,
-            coordinates=coordinates,
-            labels=labels,
-            chunk=config.run.chunk,
-            directory=place,
-            settings=identity(config),
-            progress=config.run.progress,
-        )
-
     worst = with_losses(
-        draws(
+        table_of(
+            config,
             check_function(
                 family, shape, leaders, diversity, lambda game: best_ai_selection(game, settings.tolerance)
             ),
+            directory,
             {"diversity": diversity, "leaders": leaders},
             {"holds": VERDICTS},
-            directory,
         )
     )
-    dynamics = draws(
+    dynamics = table_of(
+        config,
         dynamics_function(family, shape, settings),
+        directory / "dynamics",
         {"diversity": diversity, "start": selection.STARTS},
         {"end": selection.ENDS},
-        directory / "dynamics",
     )
     ends = compare(dynamics, worst.filter(pl.col("leaders") == settings.dynamics_leaders))
     summary, ended = summarise(worst, "diversity", "leaders"), summarise_ends(ends)

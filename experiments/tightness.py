@@ -16,11 +16,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
-from experiments.config import identity
 from experiments.guarantee import report
 from experiments.hull_coverage import make_family
+from experiments.runs import table_of
 from jaxgame import plot
-from jaxgame.batch import DrawFunction, run_draws
+from jaxgame.batch import DrawFunction
 from jaxgame.game import Game, full_information_value
 from jaxgame.hull import game_hull_distance
 from jaxgame.leader import leader_value
@@ -42,16 +42,12 @@ def run(config: DictConfig, directory: Path) -> None:
     settings = config.experiment
     _check(settings)
     family, actions = make_family(config.family), list(settings.actions)
-    table = run_draws(
+    table = table_of(
+        config,
         draw_function(family, settings),
-        settings.draws,
-        config.run.seed,
+        directory,
         coordinates={"actions": actions, "when": ["start", "end"]},
         labels={"holds": VERDICTS},
-        chunk=config.run.chunk,
-        directory=directory,
-        settings=identity(config),
-        progress=config.run.progress,
     ).with_columns(width=pl.col("worst_upper") - pl.col("worst_lower"))
     summary = (
         table.group_by("actions", "when", maintain_order=True)
