@@ -63,6 +63,7 @@ def test_results_do_not_depend_on_chunks():
     np.testing.assert_allclose(more["distance_upper"], tables[0]["distance_upper"], rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_the_number_of_devices():
     """One device against this session's two, in a process of its own."""
     code = """

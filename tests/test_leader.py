@@ -287,6 +287,7 @@ def test_affine_changes_of_utilities(case, a, b, c, d):
 # Transformations
 
 
+@pytest.mark.slow
 def test_derivatives_are_those_of_central_differences():
     prior, follower, _, _ = reference.draw("random", 2 * BATCH, 3, 3, 10)
     # Where information is worthless every threshold is at the end of the curve.
