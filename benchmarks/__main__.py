@@ -70,7 +70,8 @@ def main() -> None:
             print(" ".join(f.format(v) for f, v in zip(FORMATS, values, strict=True)), flush=True)
             measured.append(row)
             if arguments.json:
-                arguments.json.write_text(
+                arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(
                     json.dumps([asdict(row) for row in rows + measured], indent=2) + "\n"
                 )
         if arguments.json and hasattr(suite, "figure"):
