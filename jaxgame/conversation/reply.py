@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxgame import checks
 from jaxgame.bracket import Bracket
 from jaxgame.competition.ascent import informed_bound
-from jaxgame.competition.private import MARGIN, Private, check_rationality, is_best, respond
+from jaxgame.competition.private import Private, check_rationality, is_best, respond
 from jaxgame.competition.reply import reply_to
 from jaxgame.competition.restricted import most_likely
 from jaxgame.conversation.bound import unlimited_bound
@@ -89,38 +89,29 @@ def best_response(
     """
     check(game, protocol, leaders, competition, views, rationality)
     key = jax.random.key(0) if key is None else key
-    view = None if views is None else views[leader]
-    if competition == "all" and protocol.rounds == 1:
-        return _one_round(game, protocol, leaders, leader, views, rationality, key)
-    own = leaders[leader]
+    known = [leaders[leader][None]] if aligned is None else [jnp.stack([leaders[leader], aligned])]
     if competition == "selection":
         level = _rival(game, protocol, leaders, leader, views) if level is None else level
-    ascended = _ascend(game, protocol, leaders, leader, competition, views, rationality, level, key)
-    candidates = [own[None], ascended]
-    if aligned is not None:
-        candidates.append(aligned[None])
-    if competition == "selection":
-        assert level is not None
-        seen = viewed(game, view)
-        told = leader_value(seen, leader, level).scheme
-        problem = Private(seen.prior, seen.follower, seen.leaders[leader])
-        told = most_likely(problem, told, min(protocol.statements, told.shape[1]))
-        candidates.append(spell(protocol, told)[None])
-    rules = jnp.concatenate(candidates)
-    if competition == "selection":
-        assert level is not None
-        offers = jax.vmap(lambda rule: offer(game, protocol, rule, leader, view))(rules)
-        reached = (game.follower[None] * offers).sum((1, 2, 3)) >= level - REACHES * _range(game.follower)
-        values = jnp.where(reached, (game.leaders[leader][None] * offers).sum((1, 2, 3)), -jnp.inf)
-        upper = unlimited_bound(seen, leader, level)
+        found, upper = _alone(game, protocol, leaders, leader, views, level, key)
+    elif protocol.rounds == 1:
+        found, upper = _one_round(game, protocol, leaders, leader, views, rationality, key)
     else:
-
-        def earned(rule: Float[Array, "V H M"]) -> Float[Array, ""]:
-            played = best_reply(game, protocol, leaders.at[leader].set(rule), views, rationality)
-            return (game.leaders[leader] * played.outcome).sum()
-
-        values = jax.lax.map(earned, rules)
+        found = _ascend(game, protocol, leaders, leader, competition, views, rationality, None, key)
         upper = _upper(game, protocol, leaders, leader, views, rationality)
+    rules = jnp.concatenate([*known, found])
+    view = None if views is None else views[leader]
+
+    def earned(rule: Float[Array, "V H M"]) -> Float[Array, ""]:
+        utility = game.leaders[leader]
+        if competition == "all":
+            played = best_reply(game, protocol, leaders.at[leader].set(rule), views, rationality)
+            return (utility * played.outcome).sum()
+        assert level is not None
+        outcome = offer(game, protocol, rule, leader, view)
+        reached = (game.follower * outcome).sum() >= level - REACHES * _range(game.follower)
+        return jnp.where(reached, (utility * outcome).sum(), -jnp.inf)
+
+    values = jax.lax.map(earned, rules)
     chosen = values.argmax()
     upper = jnp.maximum(upper, values[chosen])
     narrow = upper - values[chosen] <= EXACT * _range(game.leaders[leader])
@@ -172,6 +163,25 @@ def check(
         )
 
 
+def _alone(
+    game: Game,
+    protocol: Protocol,
+    leaders: Rules,
+    leader: int | Int[Array, ""],
+    views: Views,
+    level: Float[Array, ""],
+    key: Array,
+) -> tuple[Float[Array, "N V H M"], Float[Array, ""]]:
+    """Candidates for selection, what can be told without listening among them, and a bound."""
+    seen = viewed(game, None if views is None else views[leader])
+    told = leader_value(seen, leader, level).scheme
+    problem = Private(seen.prior, seen.follower, seen.leaders[leader])
+    told = most_likely(problem, told, min(protocol.statements, told.shape[1]))
+    ascended = _ascend(game, protocol, leaders, leader, "selection", views, math.inf, level, key)
+    found = jnp.concatenate([spell(protocol, told)[None], ascended])
+    return found, unlimited_bound(seen, leader, level)
+
+
 def _one_round(
     game: Game,
     protocol: Protocol,
@@ -180,8 +190,8 @@ def _one_round(
     views: Views,
     rationality: float | Float[Array, ""],
     key: Array,
-) -> Reply:
-    """Exact: the other leaders' messages are private types of the follower."""
+) -> tuple[Float[Array, "1 V 1 M"], Float[Array, ""]]:
+    """The best scheme, others' messages being private types of the follower, and a bound."""
     count = leaders.shape[0]
     turned = (jnp.asarray(leader) + 1 + jnp.arange(count - 1)) % count
     if count > 1:
@@ -189,21 +199,9 @@ def _one_round(
     else:
         said = jnp.ones((game.prior.shape[1], 1), game.prior.dtype)
     problem = one_round_problem(game, said, None if views is None else views[leader], leader)
-    reply = reply_to(
-        problem, rationality, tie="lowest", messages=protocol.leader_messages, margin=MARGIN, key=key
-    )
-    told = most_likely(problem, reply.scheme, protocol.leader_messages)[:, None]
-    rules = jnp.stack([told, leaders[leader]])
-
-    def earned(rule: Float[Array, "V H M"]) -> Float[Array, ""]:
-        played = best_reply(game, protocol, leaders.at[leader].set(rule), views, rationality)
-        return (game.leaders[leader] * played.outcome).sum()
-
-    values = jax.lax.map(earned, rules)
-    chosen = values.argmax()
-    upper = jnp.maximum(reply.value.upper, values[chosen])
-    narrow = upper - values[chosen] <= EXACT * _range(game.leaders[leader])
-    return Reply(rules[chosen], Bracket(values[chosen], upper), narrow)
+    reply = reply_to(problem, rationality, tie="lowest", messages=protocol.leader_messages, key=key)
+    told = most_likely(problem, reply.scheme, protocol.leader_messages)
+    return told[None, :, None], reply.value.upper
 
 
 def _ascend(

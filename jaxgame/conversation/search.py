@@ -157,7 +157,7 @@ def best_response_dynamics(
         level = jnp.minimum(rivals.max() + outbid, top) if count > 1 else no_information_value(game)
         best = reply(rules, i, jnp.where(last, worth.max(), level), key)
         # At the top nobody can be outbid: the lowest index wins a tie.
-        room = rivals.max() < top - needed[i]
+        room = rivals.max() < top - INDIFFERENT * (game.follower.max() - game.follower.min())
         wins = room & (best.value.lower > now + needed[i]) & (best.value.lower >= without)
         withdraws = ~wins & (without > now + needed[i])
         rule = jnp.where(wins, best.rule, jnp.where(withdraws, mute, rules[i]))
