@@ -424,6 +424,16 @@ def test_theorems_of_a_protocol(name):
         holds.append(jg.theorems.VERDICTS[int(found.holds)])
         taught_less += float(found.teachable.upper) < float(found.full_information) - 1e-6
         apart += float(found.delta) > 1e-6
+        if name == "bayes_optimal_learning":  # whoever could gain by teaching is known to gain that much
+            rules = laws(np.random.default_rng(seed), 2, 3, 1, 2)
+            lesson = cv.teaching(game, poor).rule
+            now, then = (
+                [cv.outcome_of(game, poor, rules.at[i].set(r)) for i, r in enumerate(changed)]
+                for changed in (rules, jnp.stack([lesson, lesson]))
+            )
+            for i in range(2):
+                earned = (game.leaders[i] * (then[i] - now[i])).sum()
+                assert float(found.gain.lower) >= float(earned) - 1e-12
         # The statement by itself, from its parts, for one of the three distances.
         fit = jg.game_hull_distance(game, "state")
         spans = np.ptp(np.asarray(game.leaders), axis=3).max((1, 2))
