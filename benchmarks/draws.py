@@ -8,7 +8,8 @@ states and three actions (family noise), what full information and what none is 
 response leaves of the former; as cheap as a draw can be, so that keeping it counts. `rows` keeps every draw
 in a file, `statistics` keeps means, brackets on quantiles and shares alone. `cpu s` is the processor time of
 all processes, compiling included: on a machine shared with others it tells more than the seconds.
-`devices` are those of each process; the last two rows compare one process with two.
+`devices` are those of each process; the last two rows compare one process with two, each held to a core of
+its own, as Slurm would place them (let alone, one device computes on all cores).
 """
 
 import argparse
@@ -58,6 +59,9 @@ def work(
     kind: str, draws: int, directory: Path, process: int, processes: int, devices: int, port: int
 ) -> None:
     """Compute in this process, and print its peak memory in KiB."""
+    if devices == 1:
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[process % len(cores)]})
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_num_cpu_devices", devices)
     if processes > 1:
