@@ -117,8 +117,9 @@ def refits(scores: np.ndarray, target: np.ndarray) -> np.ndarray:
     everyone = np.arange(scores.shape[1])
     found = []
     with threadpool_limits(1, user_api="blas"):
-        start = moments.fit(moments.moments(scores, target), everyone, "cone")
-        for sums in resample.bootstrap(scores, target, REFITS, np.random.default_rng(1)):
+        rows = moments.columns(scores, target)
+        start = moments.fit(moments.moments(rows), everyone, "cone")
+        for sums in resample.bootstrap(rows, REFITS, np.random.default_rng(1)):
             found.append(moments.distance(sums, moments.fit(sums, everyone, "cone", start)))
     return np.array(found)
 

@@ -23,7 +23,8 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.collect_figure import figure
 from experiments.config import identity, register
 from jaxgame import plot
-from jaxgame.run_directory import COMPLETE, write_whole
+from jaxgame.files import write_whole
+from jaxgame.run_directory import COMPLETE
 
 CONFIGS = Path(__file__).parent.parent / "conf"
 

@@ -22,8 +22,8 @@ from experiments.runs import table_of
 from jaxgame import conversation, plot
 from jaxgame.batch import DrawFunction
 from jaxgame.conversation import Protocol
+from jaxgame.files import write_whole
 from jaxgame.game import full_information_value, no_information_value
-from jaxgame.run_directory import write_whole
 from jaxgame.sampling import Family, Shape
 from jaxgame.theorems import VERDICTS, Guarantee, bayes_optimal_learning, best_ai_selection
 

@@ -21,7 +21,7 @@ from experiments.guarantee import (
 from experiments.hull_coverage import make_family
 from experiments.runs import table_of
 from jaxgame import plot
-from jaxgame.run_directory import write_whole
+from jaxgame.files import write_whole
 from jaxgame.sampling import Shape
 from jaxgame.theorems import VERDICTS, best_ai_selection
 

@@ -18,9 +18,9 @@ from experiments.config import identity
 from jaxgame import plot
 from jaxgame.batch import DrawFunction, run_draws, run_statistics
 from jaxgame.bracket import Bracket
+from jaxgame.files import write_whole
 from jaxgame.game import Game
 from jaxgame.hull import game_hull_distance, leader_distances
-from jaxgame.run_directory import write_whole
 from jaxgame.sampling import FAMILIES, Family, Shape
 from jaxgame.streaming import Statistics
 from jaxgame.summary import WIDE, ZERO, bracket_summary, coverage_summary

@@ -24,7 +24,7 @@ from experiments.hull_coverage import make_family
 from experiments.runs import table_of
 from jaxgame import plot
 from jaxgame.batch import DrawFunction
-from jaxgame.run_directory import write_whole
+from jaxgame.files import write_whole
 from jaxgame.sampling import Family, Shape
 from jaxgame.theorems import VERDICTS, bayes_optimal_learning
 

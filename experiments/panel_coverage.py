@@ -13,8 +13,8 @@ from omegaconf import DictConfig
 
 from experiments.runs import table_of
 from jaxgame import panel_coverage, plot
+from jaxgame.files import write_whole
 from jaxgame.panel import Panel, load
-from jaxgame.run_directory import write_whole
 from jaxgame.summary import WIDE, bracket_summary
 
 log = logging.getLogger("experiments")

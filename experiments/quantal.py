@@ -19,8 +19,8 @@ from experiments.hull_coverage import make_family
 from experiments.runs import table_of
 from jaxgame import competition, plot
 from jaxgame.batch import DrawFunction
+from jaxgame.files import write_whole
 from jaxgame.game import Game, make_game
-from jaxgame.run_directory import write_whole
 from jaxgame.sampling import Family, Shape
 from jaxgame.theorems import VERDICTS, quantal_response
 

@@ -18,8 +18,8 @@ from experiments.hull_coverage import make_family
 from experiments.runs import table_of
 from jaxgame import plot, selection
 from jaxgame.batch import DrawFunction
+from jaxgame.files import write_whole
 from jaxgame.game import Game
-from jaxgame.run_directory import write_whole
 from jaxgame.sampling import Family, Shape
 from jaxgame.theorems import VERDICTS, best_ai_selection
 

@@ -5,17 +5,16 @@ being with the file, in one renaming: there is no moment at which one is there w
 """
 
 import contextlib
-import errno
 import hashlib
 import io
-import os
 import re
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
+
+from jaxgame.files import write_whole
 
 _NAME = re.compile(r"(\d+)-(\d+)-([0-9a-f]{16})\.parquet")
 
@@ -119,25 +118,6 @@ def checksum_of(path: Path) -> str:
     """Sixteen hexadecimal digits that tell one content from another (BLAKE2b)."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
-
-
-def write_whole(path: Path, write: Callable[[Path], Any]) -> Path:
-    """Let `write` fill a temporary neighbour of `path`, then rename it: no reader sees half a file."""
-    # Processes on several hosts may share the folder, and process numbers across hosts coincide.
-    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
-
-
-def said_by_disk(error: OSError) -> str:
-    """The system's words for what failed, with what frees a full disk."""
-    words = error.strerror or str(error)
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return f"{words} (free some space or raise the quota)" if full else words
 
 
 def _digest(content: memoryview) -> str:

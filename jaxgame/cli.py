@@ -7,13 +7,12 @@ import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-import jax
 import typer
 from rich.console import Console
 
 import jaxgame
 from jaxgame.audit import DEFAULT_EPSILON, Audit, InputError, audit
-from jaxgame.run_directory import write_whole
+from jaxgame.files import write_whole
 
 app = typer.Typer(
     name="jaxgame",
@@ -275,16 +274,14 @@ def _demo(
 
 
 def _run(table: str, out: Path, quiet: bool, **options: object) -> NoReturn:
-    # Set here, not at import: who imports this module keeps the precision that they chose.
-    with jax.enable_x64(True):
-        try:
-            _writable(out)
-            found = audit(table, progress=sys.stderr.isatty() and not quiet, **options)  # type: ignore[arg-type]
-            paths = write(found, out)
-        except InputError as error:
-            _refuse(str(error))
-        except OSError as error:
-            _refuse(f"{error.filename or out}: cannot be written ({error.strerror or error})")
+    try:
+        _writable(out)
+        found = audit(table, progress=sys.stderr.isatty() and not quiet, **options)  # type: ignore[arg-type]
+        paths = write(found, out)
+    except InputError as error:
+        _refuse(str(error))
+    except OSError as error:
+        _refuse(f"{error.filename or out}: cannot be written ({error.strerror or error})")
     from jaxgame.audit import terminal
 
     console = Console(highlight=False)

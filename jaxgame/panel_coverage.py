@@ -23,9 +23,9 @@ from jaxtyping import Array, Bool, Float
 from jaxgame import checks
 from jaxgame.bracket import Bracket
 from jaxgame.hull import OFFSETS
-from jaxgame.panel import Panel
+from jaxgame.panel_table import Panel
 from jaxgame.record import record
-from jaxgame.solve.chebyshev import CONE_REACH
+from jaxgame.solve import CONE_REACH
 from jaxgame.solve.least_squares import nonnegative_least_squares, simplex_problem
 
 POOLS = ("any", "same_group", "other_group")

@@ -19,7 +19,8 @@ from typing import Any
 import jax
 import polars as pl
 
-from jaxgame.chunk_files import ChunkFiles, RunDirectoryError, checksum_of, said_by_disk, write_whole
+from jaxgame.chunk_files import ChunkFiles, RunDirectoryError, checksum_of
+from jaxgame.files import said_by_disk, write_whole
 
 __all__ = ["RunDirectory", "RunDirectoryError", "environment", "write_whole"]
 

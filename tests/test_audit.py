@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import jaxgame as jg
 from jaxgame import panel
 from jaxgame.audit import certify, moments, resample, value
+from jaxgame.audit import text as delimited
 from jaxgame.audit.prepare import prepare
 from jaxgame.audit.read import read_scores
 from jaxgame.cli import app
@@ -200,7 +201,8 @@ def test_groups_of_rows_spread_as_rows_do(monkeypatch):
     spreads = []
     for groups in (200, 2_000):
         monkeypatch.setattr(resample, "GROUPS", groups)
-        sums = resample.bootstrap(models, target, 2_000, np.random.default_rng(7))
+        rows = moments.columns(models, target)
+        sums = resample.bootstrap(rows, 2_000, np.random.default_rng(7))
         spreads.append(np.std([one[0, 2] / one[3, 3] for one in sums]))
     assert spreads[0] == pytest.approx(spreads[1], rel=0.2)
     exact = (models[:, 0] * target).std() / np.sqrt(2_000)
@@ -222,7 +224,7 @@ def problem_of(table, target="people", **changes):
 def test_brackets_agree_with_hull_distance(hull):
     random = np.random.default_rng(0)
     models, target = random.normal(size=(40, 6)), random.normal(size=40)
-    mixture = moments.fit(moments.moments(models, target), range(6), hull)
+    mixture = moments.fit(moments.moments(moments.columns(models, target)), range(6), hull)
     square = certify.certify_square(models, target, mixture, hull)
     largest = certify.certify_sup(models, target, mixture, hull)
     for norm, found in (("square", square), ("sup", largest)):
@@ -250,7 +252,8 @@ def test_rows_join_the_program_until_the_largest_error_is_the_least():
 def test_a_start_changes_no_fit(hull):
     random = np.random.default_rng(9)
     models = random.normal(size=(200, 12)) + random.normal(size=(200, 1))
-    sums = moments.moments(models, models @ random.dirichlet(np.ones(12)) + random.normal(size=200))
+    target = models @ random.dirichlet(np.ones(12)) + random.normal(size=200)
+    sums = moments.moments(moments.columns(models, target))
     cold = moments.fit(sums, range(12), hull)
     for _ in range(20):
         start = moments.Mixture(np.where(random.random(12) < 0.5, 1.0, 0.0), 0.0)
@@ -263,7 +266,7 @@ def test_a_start_changes_no_fit(hull):
 def test_values_of_models_by_brute_force(hull):
     problem = problem_of(planted(rows=120, noise=0.8, models=7))
     rows = problem.models, problem.target, problem.train
-    sides = (moments.moments(problem.models[side], problem.target[side]) for side in (rows[2], ~rows[2]))
+    sides = (moments.moments(problem.columns[side]) for side in (rows[2], ~rows[2]))
     fits = value.Fits(*sides, hull)
     losses = value.losses(fits, range(7), (1, 2, 3), np.random.default_rng(0))
     for loss in losses[:2]:
@@ -279,8 +282,7 @@ def test_values_of_models_by_brute_force(hull):
 @pytest.mark.parametrize("hull", ["cone", "simplex"])
 def test_the_greedy_search_leaves_out_what_is_missed_least(hull, monkeypatch):
     problem = problem_of(planted(rows=120, noise=0.8, models=7))
-    fit, aim = problem.models[problem.train], problem.target[problem.train]
-    sums = moments.moments(fit, aim)
+    sums = moments.moments(problem.columns[problem.train])
     fits = value.Fits(sums, sums, hull)
     left = set(np.flatnonzero(fits.of(range(7)).weights).tolist())
     while len(left) > 1:
@@ -301,6 +303,31 @@ def test_the_greedy_search_leaves_out_what_is_missed_least(hull, monkeypatch):
 def same(one, two):
     """Whether two audits found the same, whatever their tables were called."""
     return [t for t in one.to_dict()["targets"]] == [t for t in two.to_dict()["targets"]]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["1.5", "+2", "-0.25", "1e-3", "1E5", "007", ".5", "9007199254740993", "1e-320", "0.1", "3", "4"],
+        ["1", "", "NaN", "2", "nan", "-NaN", '"3.5"', "4", "5", '""', "6", "7"],
+        ["1"] * 11 + ["NA"],
+        ["1"] * 11 + [" 2"],
+    ],
+)
+def test_cells_read_as_numbers_are_what_their_text_says(tmp_path, monkeypatch, cells):
+    path = tmp_path / "scores.csv"
+    path.write_text("b,a\n" + "".join(f"{i},{cell}\n" for i, cell in enumerate(cells)))
+    quick = read_scores(str(path)).values
+    monkeypatch.setattr(delimited, "_as_numbers", lambda *_: None)
+    np.testing.assert_array_equal(quick, read_scores(str(path)).values)
+
+
+def test_columns_of_numbers_are_read_as_numbers(tmp_path):
+    path = tmp_path / "scores.csv"
+    path.write_text("id,a,b\n" + "".join(f"00{i},{i},{i / 7}\n" for i in range(40)))
+    frame, movielens = delimited.read_text(path, None, [], lambda _: False, ())
+    assert frame.dtypes == [pl.String, pl.Float64, pl.Float64] and not movielens
+    assert frame["id"][3] == "003" and frame["b"][3] == 3 / 7
 
 
 def test_every_kind_of_table_gives_the_same_audit(tmp_path):

@@ -7,6 +7,7 @@ words (`words`). `figures` draws, `report` and `terminal` tell; the command `jax
 
 from jaxgame.audit.errors import InputError
 from jaxgame.audit.result import Audit, TargetAudit
-from jaxgame.audit.run import DEFAULT_EPSILON, audit
+from jaxgame.audit.run import audit
+from jaxgame.audit.settings import DEFAULT_EPSILON
 
 __all__ = ["DEFAULT_EPSILON", "Audit", "InputError", "TargetAudit", "audit"]

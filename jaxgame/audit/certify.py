@@ -13,10 +13,10 @@ from jaxtyping import Float
 from scipy.optimize import linprog
 
 from jaxgame.audit.moments import Mixture
-from jaxgame.solve.chebyshev import CONE_REACH
+from jaxgame.solve import CONE_REACH
 
 # The linear program sees this many rows per model at first, and as many more in each round.
-ROWS_PER_MODEL = 4
+ROWS_PER_MODEL = 1
 ROUNDS = 40
 CLOSED = 1e-7
 

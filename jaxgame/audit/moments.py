@@ -40,14 +40,97 @@ class Mixture:
         return np.flatnonzero(self.weights > USED)
 
 
+def columns(models: Float[np.ndarray, "N K"], target: Float[np.ndarray, " N"]) -> Float[np.ndarray, "N P"]:
+    """The K models, the target and the constant 1 side by side (P = K + 2)."""
+    return np.column_stack([models, target, np.ones(len(target))])
+
+
 def moments(
-    models: Float[np.ndarray, "N K"], target: Float[np.ndarray, " N"], counts: np.ndarray | None = None
+    rows: Float[np.ndarray, "N P"], counts: Float[np.ndarray, " N"] | None = None
 ) -> Float[np.ndarray, "P P"]:
-    """Sums of products of the K models, the target and the constant 1 (P = K + 2), rows repeated
-    `counts` times.
+    """Sums of products of `columns`, rows repeated `counts` times."""
+    return rows.T @ (rows if counts is None else counts[:, None] * rows)
+
+
+class LeastSquares:
+    """The least squares problem of one hull on given moments, for any set of the models.
+
+    `hull` "simplex" asks for weights that sum to 1, "cone" for weights of at least 0. The offset is the best
+    constant. A problem is w' gram w / 2 - moment' w over w >= 0 on a Gram matrix with a unit diagonal. The
+    exact zeros of active sets are what makes the search for models that can go exact and cheap.
     """
-    columns = np.column_stack([models, target, np.ones(len(target))])
-    return columns.T @ (columns if counts is None else counts[:, None] * columns)
+
+    def __init__(self, sums: Float[np.ndarray, "P P"], hull: str):
+        total = sums[-1, -1]
+        self.hull, self.means = hull, sums[-1, :-1] / total
+        covariance = sums[:-1, :-1] / total - np.outer(self.means, self.means)
+        gram, moment = covariance[:-1, :-1], covariance[:-1, -1]
+        if hull == "simplex":
+            # As in `solve.least_squares`: non-negative least squares after a rescaling.
+            gram = gram - moment[:, None] - moment[None, :] + covariance[-1, -1]
+            kappa = float(np.diagonal(gram).mean()) if len(gram) else 0.0
+            kappa = kappa if kappa > 0 else 1.0
+            gram, moment = gram + kappa, np.full(len(gram), kappa)
+        length = np.sqrt(np.maximum(np.diagonal(gram), 0.0))
+        self.length = np.where(length > 0, length, 1.0)
+        self.gram = gram / self.length[:, None] / self.length[None, :]
+        np.fill_diagonal(self.gram, self.gram.diagonal() + RIDGE * len(gram))
+        self.moment = moment / self.length
+
+    def fit(self, models: Int[np.ndarray, " S"] | Sequence[int], start: Mixture | None = None) -> Mixture:
+        """The nearest point of the hull of some models; of none the constant.
+
+        `start` is the fit of a similar problem: it saves time only. SciPy's method starts from nothing; from
+        a good guess of the weights above 0 a few exchanges do.
+        """
+        models = np.asarray(models, int)
+        weights = np.zeros(len(self.moment))
+        if len(models):
+            found = None if start is None else self._exchanged(models, start)
+            weights = self._from_nothing(models) if found is None else found
+            weights = weights / self.length
+            if self.hull == "simplex":
+                weights = weights / weights.sum()
+        return Mixture(weights, float(self.means[-1] - self.means[:-1] @ weights))
+
+    def _from_nothing(self, models: np.ndarray) -> np.ndarray:
+        weights = np.zeros(len(self.moment))
+        system = _system(self.gram[np.ix_(models, models)], self.moment[models])
+        weights[models] = nnls(*system, maxiter=30 * len(models))[0]
+        return weights
+
+    def _exchanged(self, models: np.ndarray, start: Mixture) -> np.ndarray | None:
+        """The minimiser by exchanging all weights that break a condition of optimality (Kim and Park 2011).
+
+        What it returns meets the conditions, so that it is the minimiser; None if the exchanges do not
+        settle.
+        """
+        allowed = np.zeros(len(self.moment), bool)
+        allowed[models] = True
+        passive = allowed & (start.weights > 0)
+        precision = 1e-13 * np.abs(self.moment[models]).max()
+        fewest, patience = len(models) + 1, 3
+        while True:
+            weights = np.zeros(len(self.moment))
+            inside = np.flatnonzero(passive)
+            rows = self.gram[inside]
+            if len(inside):
+                try:
+                    weights[inside] = np.linalg.solve(rows[:, inside], self.moment[inside])
+                except np.linalg.LinAlgError:
+                    return None
+            slack = weights[inside] @ rows - self.moment
+            wrong = np.where(passive, weights < 0, allowed & (slack < -precision))
+            count = int(wrong.sum())
+            if count == 0:
+                return weights
+            if count < fewest:
+                fewest, patience = count, 3
+            else:
+                patience -= 1
+                if patience == 0:
+                    return None
+            passive = passive ^ wrong
 
 
 def fit(
@@ -56,21 +139,8 @@ def fit(
     hull: str,
     start: Mixture | None = None,
 ) -> Mixture:
-    """The nearest point of the hull of some models, by least squares with an intercept.
-
-    `hull` "simplex" asks for weights that sum to 1, "cone" for weights of at least 0. The offset is the best
-    constant. Without models the constant alone. `start` is the fit of a similar problem: it saves time only.
-    """
-    models = np.asarray(models, int)
-    total = sums[-1, -1]
-    means = sums[-1, :-1] / total
-    weights = np.zeros(len(sums) - 2)
-    if len(models):
-        chosen = np.append(models, len(weights))
-        covariance = sums[np.ix_(chosen, chosen)] / total - np.outer(means[chosen], means[chosen])
-        passive = None if start is None else start.weights[models] > 0
-        weights[models] = (_simplex if hull == "simplex" else _cone)(covariance, passive)
-    return Mixture(weights, float(means[-1] - means[:-1] @ weights))
+    """One fit to some moments: see `LeastSquares`."""
+    return LeastSquares(sums, hull).fit(models, start)
 
 
 def distance(sums: Float[np.ndarray, "P P"], mixture: Mixture) -> float:
@@ -90,37 +160,6 @@ def line(sums: Float[np.ndarray, "P P"], weights: Float[np.ndarray, " K"]) -> Mi
     return Mixture(slope * weights, float(means[-1] - slope * (mixed @ means)))
 
 
-def _cone(covariance: np.ndarray, passive: np.ndarray | None) -> np.ndarray:
-    return _nonnegative(covariance[:-1, :-1], covariance[:-1, -1], passive)
-
-
-def _simplex(covariance: np.ndarray, passive: np.ndarray | None) -> np.ndarray:
-    """As in `solve.least_squares`: non-negative least squares after a rescaling."""
-    shared = covariance[:-1, -1]
-    gram = covariance[:-1, :-1] - shared[:, None] - shared[None, :] + covariance[-1, -1]
-    kappa = float(np.diagonal(gram).mean())
-    kappa = kappa if kappa > 0 else 1.0
-    weights = _nonnegative(gram + kappa, np.full(len(gram), kappa), passive)
-    return weights / weights.sum()
-
-
-def _nonnegative(gram: np.ndarray, moment: np.ndarray, passive: np.ndarray | None) -> np.ndarray:
-    """Minimise w' gram w / 2 - moment' w over w >= 0: active sets, on a Gram matrix with a unit diagonal.
-
-    The exact zeros of active sets are what makes the search for models that can go exact and cheap.
-    SciPy's method starts from nothing; from a good guess of the weights above 0 a few exchanges do.
-    """
-    length = np.sqrt(np.maximum(np.diagonal(gram), 0.0))
-    length = np.where(length > 0, length, 1.0)
-    gram = gram / length[:, None] / length[None, :]
-    np.fill_diagonal(gram, gram.diagonal() + RIDGE * len(gram))
-    moment = moment / length
-    weights = None if passive is None else _exchanged(gram, moment, passive)
-    if weights is None:
-        weights = nnls(*_system(gram, moment), maxiter=30 * len(gram))[0]
-    return weights / length
-
-
 def _system(gram: np.ndarray, moment: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A square system whose least squares problem has this Gram matrix and moment."""
     try:
@@ -131,31 +170,3 @@ def _system(gram: np.ndarray, moment: np.ndarray) -> tuple[np.ndarray, np.ndarra
         roots = np.sqrt(np.maximum(values, RIDGE * len(gram)))
         return roots[:, None] * vectors.T, (vectors.T @ moment) / roots
     return factor.T, solve_triangular(factor, moment, lower=True, check_finite=False)
-
-
-def _exchanged(gram: np.ndarray, moment: np.ndarray, passive: np.ndarray) -> np.ndarray | None:
-    """The minimiser by exchanging all weights that break a condition of optimality (Kim and Park 2011).
-
-    What it returns meets the conditions, so that it is the minimiser; None if the exchanges do not settle.
-    """
-    precision = 1e-13 * np.abs(moment).max()
-    fewest, patience = len(moment) + 1, 3
-    while True:
-        weights = np.zeros(len(moment))
-        inside = np.flatnonzero(passive)
-        if len(inside):
-            try:
-                weights[inside] = np.linalg.solve(gram[np.ix_(inside, inside)], moment[inside])
-            except np.linalg.LinAlgError:
-                return None
-        wrong = np.where(passive, weights < 0, gram @ weights - moment < -precision)
-        count = int(wrong.sum())
-        if count == 0:
-            return weights
-        if count < fewest:
-            fewest, patience = count, 3
-        else:
-            patience -= 1
-            if patience == 0:
-                return None
-        passive = passive ^ wrong

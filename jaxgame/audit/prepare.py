@@ -43,16 +43,16 @@ class Scores:
 class Problem:
     """The rows of one target, ready to be fitted: in standard deviations of the target, train means 0.
 
-    `models` [N, K] and `target` [N] are rescaled; a weight w_i on a rescaled model stands for `w_i factor_i`
-    on its raw scores. `train` [N] marks the rows for fitting, `unit` is one standard deviation of the target
-    in its own units, `centre` and `centres` [K] are the raw train means of target and models. `candidates`
-    are the places of models that are not yet in the panel, `members` of those that are.
+    `columns` [N, K + 2] holds the rescaled models, the rescaled target and the constant 1; a weight w_i on
+    a rescaled model stands for `w_i factor_i` on its raw scores. `train` [N] marks the rows for fitting,
+    `unit` is one standard deviation of the target in its own units, `centre` and `centres` [K] are the raw
+    train means of target and models. `candidates` are the places of models that are not yet in the panel,
+    `members` of those that are.
     """
 
     name: str
     names: tuple[str, ...]
-    models: Float[np.ndarray, "N K"]
-    target: Float[np.ndarray, " N"]
+    columns: Float[np.ndarray, "N P"]
     train: Bool[np.ndarray, " N"]
     unit: float
     factor: Float[np.ndarray, " K"]
@@ -62,6 +62,16 @@ class Problem:
     members: tuple[int, ...]
     candidates: tuple[int, ...]
     notes: tuple[str, ...]
+
+    @property
+    def models(self) -> Float[np.ndarray, "N K"]:
+        """The rescaled models."""
+        return self.columns[:, :-2]
+
+    @property
+    def target(self) -> Float[np.ndarray, " N"]:
+        """The rescaled target."""
+        return self.columns[:, -2]
 
 
 def prepare(
@@ -94,11 +104,11 @@ def prepare(
     split = None if scores.split is None else scores.split[rows]
     keep = _usable(table, names, min_scored, max_models, notes)
     _some(keep, scores.source, target, notes)
-    table, names = table[:, keep], [names[i] for i in keep]
+    table, names = _kept(table, names, keep)
     table, aim, split = _complete(table, aim, split, missing, scores.source, target, notes)
     keep = _distinct(table, names, notes)
     _some(keep, scores.source, target, notes)
-    table, names = table[:, keep], [names[i] for i in keep]
+    table, names = _kept(table, names, keep)
     train = _train(len(aim), split, seed, scores.source)
     unit = float(aim[train].std())
     if unit <= CONSTANT * np.abs(aim).max() or np.ptp(aim[~train]) == 0:
@@ -106,34 +116,45 @@ def prepare(
             f"{scores.source}: column {target!r} is constant on train or on held-out rows (first score "
             f"{aim[0]:g}); a target must vary"
         )
-    keep = np.flatnonzero(table[train].std(axis=0) > CONSTANT * np.abs(table[train]).max(axis=0))
+    fitted = table[train]
+    centres, spread = fitted.mean(axis=0), fitted.std(axis=0)
+    keep = np.flatnonzero(spread > CONSTANT * np.maximum(fitted.max(axis=0), -fitted.min(axis=0)))
     if len(keep) < len(names):
         notes.append(
             "constant on the train rows, left out: "
             f"{_names([n for i, n in enumerate(names) if i not in keep])}"
         )
         _some(keep, scores.source, target, notes)
-        table, names = table[:, keep], [names[i] for i in keep]
-    spread = table[train].std(axis=0)
+        table, names = _kept(table, names, keep)
+        centres, spread = centres[keep], spread[keep]
     scale = _chosen_scale(scale, spread, unit, notes)
     divisor = spread if scale == "standard" else np.full(len(names), unit)
+    # In place: copies of a large table cost more than anything computed from it.
+    columns = np.ones((len(aim), len(names) + 2))
+    np.subtract(table, centres, out=columns[:, :-2])
+    columns[:, :-2] /= divisor
+    columns[:, -2] = (aim - aim[train].mean()) / unit
     if len(aim) < FEW_ROWS:
         notes.append(f"only {len(aim)} rows: expect wide intervals")
     return Problem(
         name=target,
         names=tuple(names),
-        models=(table - table[train].mean(axis=0)) / divisor,
-        target=(aim - aim[train].mean()) / unit,
+        columns=columns,
         train=train,
         unit=unit,
         factor=unit / divisor,
         centre=float(aim[train].mean()),
-        centres=table[train].mean(axis=0),
+        centres=centres,
         scale=scale,
         members=tuple(i for i, name in enumerate(names) if name not in candidates),
         candidates=tuple(i for i, name in enumerate(names) if name in candidates),
         notes=tuple(notes),
     )
+
+
+def _kept(table: np.ndarray, names: list[str], keep: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Some columns, without a copy if that is all."""
+    return (table, names) if len(keep) == len(names) else (table[:, keep], [names[i] for i in keep])
 
 
 def _enough(rows: int, source: str, what: str) -> None:

@@ -7,7 +7,7 @@ models.
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,11 @@ import polars as pl
 
 from jaxgame.audit.errors import InputError
 from jaxgame.audit.prepare import Scores
-from jaxgame.audit.text import read_text
-from jaxgame.panel.table import BUNDLED, Panel, load
+from jaxgame.audit.text import LARGEST, read_text
+from jaxgame.panel_table import BUNDLED, Panel, load
 
 # Cells that mean "missing", in any case.
 ABSENT = ("", "na", "n/a", "nan", "null", "none", "-", ".", "?")
-# Squares of larger scores would overflow sums.
-LARGEST = 1e100
 # A long table is spread out into at most so many cells.
 MOST_CELLS = 2e7
 MOVIELENS = ("userid", "movieid", "rating", "timestamp")
@@ -67,7 +65,7 @@ def read_scores(
     notes: list[str] = []
     if isinstance(table, str | Path):
         source = str(table)
-        frame, movielens = _of_file(Path(table), separator, notes)
+        frame, movielens = _of_file(Path(table), separator, notes, (item, model, split))
     else:
         source, movielens = "table", False
         frame = _of_columns(table)
@@ -165,7 +163,9 @@ def _of_columns(table: Any) -> pl.DataFrame:
     )
 
 
-def _of_file(path: Path, separator: str | None, notes: list[str]) -> tuple[pl.DataFrame, bool]:
+def _of_file(
+    path: Path, separator: str | None, notes: list[str], names: Collection[str | None]
+) -> tuple[pl.DataFrame, bool]:
     try:
         if path.is_dir():
             raise InputError(f"{path}: is a directory, not a file")
@@ -179,7 +179,7 @@ def _of_file(path: Path, separator: str | None, notes: list[str]) -> tuple[pl.Da
             except Exception as error:  # whatever the reader raises for a broken file
                 raise InputError(f"{path}: not a readable Parquet file ({_first_line(error)})") from error
             return frame, _is_movielens(frame.columns)
-        return read_text(path, separator, notes, _is_movielens)
+        return read_text(path, separator, notes, _is_movielens, names)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
 

@@ -1,17 +1,17 @@
 """The audit: read, prepare, fit on train rows, report on held-out rows, resample, and value each model."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from jaxgame.audit import prepare as preparing
+from jaxgame import __version__
 from jaxgame.audit import resample, value, words
 from jaxgame.audit.certify import certify_square, certify_sup, sup
-from jaxgame.audit.errors import InputError
 from jaxgame.audit.moments import USED, Mixture, distance, fit, line, moments
-from jaxgame.audit.prepare import Problem
+from jaxgame.audit.prepare import Problem, prepare
 from jaxgame.audit.progress import Bar
 from jaxgame.audit.progress import bar as progress_bar
 from jaxgame.audit.read import choose, read_scores
@@ -28,14 +28,15 @@ from jaxgame.audit.result import (
     Value,
     Weight,
 )
+from jaxgame.audit.settings import DEFAULT_EPSILON, HULLS, Settings
 
-HULLS = ("cone", "simplex")
-DEFAULT_EPSILON = 0.25
 CHANCE = 0.05
 # Without a panel that covers, "small" means within this factor of the whole panel's train distance.
 NEARLY = 1.05
 LOST = (1, 2, 3, 5)
 ORDERS = 20
+# Settings that an Audit names as fields of its own.
+_FIELDS = ("epsilon", "hull", "confidence")
 
 
 def audit(
@@ -95,7 +96,7 @@ def audit(
     >>> [(w.model, round(w.raw, 1)) for w in found["people"].hulls["cone"].weights if w.raw > 0.05]
     [('model_0', 0.7), ('model_1', 0.3)]
     """
-    _check_settings(
+    settings = Settings(
         epsilon, hull, scale, missing, bootstrap, shuffles, splits, confidence, min_scored, max_models, seed
     )
     wanted = [target] if isinstance(target, str) else list(target or [])
@@ -103,23 +104,13 @@ def audit(
         table, item=item, model=model, score=score, split=split, separator=separator, targets=wanted
     )
     targets, panel, extra = choose(scores, wanted, models, candidates)
-    settings = {
-        "scale": scale,
-        "missing": missing,
-        "bootstrap": bootstrap,
-        "shuffles": shuffles,
-        "splits": splits,
-        "min_scored": min_scored,
-        "max_models": max_models,
-        "seed": seed,
-    }
     found = []
     # The matrices are small or thin: a second BLAS thread gains little on a free machine and costs 50-fold
     # on a busy one.
     with progress_bar(progress) as bar, threadpool_limits(1, user_api="blas"):
         for name in targets:
             others = tuple(column for column in panel if models is not None or column not in targets)
-            problem = preparing.prepare(
+            problem = prepare(
                 scores,
                 name,
                 others,
@@ -130,21 +121,7 @@ def audit(
                 max_models=max_models,
                 seed=seed,
             )
-            found.append(
-                _audit_target(
-                    problem,
-                    epsilon=epsilon,
-                    hull=hull,
-                    bootstrap=bootstrap,
-                    shuffles=shuffles,
-                    splits=splits,
-                    confidence=confidence,
-                    seed=seed,
-                    bar=bar,
-                )
-            )
-    from jaxgame import __version__  # the package's face, not yet there when it imports this
-
+            found.append(_audit_target(problem, settings, bar))
     return Audit(
         source=scores.source,
         version=__version__,
@@ -153,99 +130,47 @@ def audit(
         confidence=confidence,
         rule=words.rule(epsilon, hull, confidence),
         conditions=words.CONDITIONS,
-        settings=settings,
+        settings={name: value for name, value in asdict(settings).items() if name not in _FIELDS},
         notes=scores.notes,
         targets=tuple(found),
     )
 
 
-def _audit_target(
-    problem: Problem,
-    *,
-    epsilon: float,
-    hull: str,
-    bootstrap: int,
-    shuffles: int,
-    splits: int,
-    confidence: float,
-    seed: int,
-    bar: Bar,
-) -> TargetAudit:
-    models, aim, train = problem.models, problem.target, problem.train
-    members = np.array(problem.members)
-    fit_models, fit_aim, test_models, test_aim = models[train], aim[train], models[~train], aim[~train]
-    sums = moments(fit_models, fit_aim), moments(test_models, test_aim)
+def _audit_target(problem: Problem, settings: Settings, bar: Bar) -> TargetAudit:
+    """The audit of one target: its hulls, what chance gives, and what each model is worth."""
+    hull, epsilon = settings.hull, settings.epsilon
+    sides = problem.columns[problem.train], problem.columns[~problem.train]
+    sums = moments(sides[0]), moments(sides[1])
     # Each purpose has numbers of its own: more of one kind leaves the others as they are.
-    random = [np.random.default_rng([seed, purpose]) for purpose in range(1, 7)]
-
-    other_splits = list(
-        resample.random_splits(models, aim, sums[0] + sums[1], int(train.sum()), splits, random[0])
-    )
-    samples = zip(
-        resample.bootstrap(fit_models, fit_aim, bootstrap, random[1]),
-        resample.bootstrap(test_models, test_aim, bootstrap, random[2]),
-        strict=True,
-    )
-    step = bar.start(f"{problem.name}: bootstrap", bootstrap)
-    whole_fits = {name: fit(sums[0], members, name) for name in HULLS}
-    draws: dict[str, list[tuple[float, Mixture]]] = {name: [] for name in HULLS}
-    for own_train, own_test in samples:
-        for name in HULLS:
-            mixture = fit(own_train, members, name, whole_fits[name])
-            draws[name].append((distance(own_test, mixture), mixture))
-        step()
-    hulls = {}
-    for name in HULLS:
-        mixture = whole_fits[name]
-        square = certify_square(fit_models[:, members], fit_aim, _among(mixture, members), name)
-        largest = certify_sup(fit_models[:, members], fit_aim, square.mixture, name)
-        heldout = square.mixture.residual(test_models[:, members], test_aim)
-        hulls[name] = HullReport(
-            hull=name,
-            train=Interval(square.lower, square.upper),
-            heldout=float(np.sqrt(np.mean(heldout**2))),
-            interval=_quantiles([found for found, _ in draws[name]], confidence),
-            splits=tuple(distance(b, fit(a, members, name, mixture)) for a, b in other_splits),
-            sup_train=Interval(largest.lower, largest.upper),
-            sup_heldout=sup(largest.mixture.residual(test_models[:, members], test_aim)),
-            sup_of_square_heldout=sup(heldout),
-            offset_raw=_raw_offset(problem, square.mixture, members),
-            weights=_weights(problem, mixture, [found for _, found in draws[name]], confidence),
-        )
-
-    step = bar.start(f"{problem.name}: shuffled targets", shuffles)
-    shuffled = list(resample.shuffled(models, aim, train, sums, shuffles, random[3]))
-    chance = []
-    for own_train, own_test in shuffled:
-        chance.append(distance(own_test, fit(own_train, members, hull)))
-        step()
+    random = [np.random.default_rng([settings.seed, purpose]) for purpose in range(1, 7)]
+    members = np.array(problem.members)
+    whole = {name: fit(sums[0], members, name) for name in HULLS}
+    hulls = _hulls(problem, sides, sums, whole, settings, random[:3], bar)
     report = hulls[hull]
-    # Relative to a constant: held-out scores that happen to spread more must not count against the models.
-    guesses = [distance(own_test, fit(own_train, [], hull)) for own_train, own_test in shuffled]
+
+    step = bar.start(f"{problem.name}: shuffled targets", settings.shuffles)
+    shuffled = list(resample.shuffled(problem.columns, problem.train, sums, settings.shuffles, random[3]))
     guess = distance(sums[1], fit(sums[0], [], hull))
-    gain = report.heldout / guess
-    as_near = sum(one <= gain * constant for one, constant in zip(chance, guesses, strict=True))
-    p_value = (1 + as_near) / (1 + shuffles)
-    null = Null(shuffles, float(np.median(chance)), min(chance), p_value, p_value <= CHANCE)
+    null = _null(shuffled, members, hull, report.heldout / guess, step)
 
     bar.start(f"{problem.name}: value of each model", None)
-    fits = value.Fits(*sums, hull, whole_fits[hull])
-    whole = frozenset(members.tolist())
+    fits = value.Fits(*sums, hull, whole[hull])
+    everyone = frozenset(problem.members)
     limit = epsilon if report.train.upper <= epsilon else NEARLY * report.train.upper
-    small, method = value.smallest(fits, sorted(whole), limit)
+    small, method = value.smallest(fits, sorted(everyone), limit)
     verdict = words.verdict(report.heldout, report.interval, null, epsilon)
     names = np.array(problem.names)
-    rows = len(aim)
+    train_rows, heldout_rows = map(len, sides)
     return TargetAudit(
         target=problem.name,
         verdict=verdict,
-        sentence=words.sentence(verdict, problem.name, report, null, guess, epsilon, len(test_aim)),
-        guarantee=words.guarantee(report, problem.unit, float(np.ptp(aim)), problem.name),
+        sentence=words.sentence(verdict, problem.name, report, null, guess, epsilon, heldout_rows),
+        guarantee=words.guarantee(report, problem.unit, float(np.ptp(problem.target)), problem.name),
         distance=report.heldout,
         interval=report.interval,
-        rows=rows,
-        train_rows=int(train.sum()),
-        heldout_rows=rows - int(train.sum()),
+        rows=train_rows + heldout_rows,
+        train_rows=train_rows,
+        heldout_rows=heldout_rows,
         models=tuple(names[members].tolist()),
         candidates=tuple(problem.names[i] for i in problem.candidates),
         unit=problem.unit,
@@ -256,9 +181,9 @@ def _audit_target(
         null=null,
         growth=tuple(
             Growth(**row)
-            for row in value.growth(fits, value.Fits(*shuffled[0], hull), sorted(whole), ORDERS, random[4])
+            for row in value.growth(fits, value.Fits(*shuffled[0], hull), sorted(everyone), ORDERS, random[4])
         ),
-        values=tuple(_values(problem, fits, whole, frozenset(small))),
+        values=tuple(_values(problem, fits, everyone, frozenset(small))),
         small_panel=SmallPanel(
             models=tuple(names[small].tolist()),
             method=method,
@@ -268,9 +193,85 @@ def _audit_target(
         ),
         losses=tuple(
             Loss(**row | {"models": tuple(names[row["models"]].tolist())})
-            for row in value.losses(fits, sorted(whole), LOST, random[5])
+            for row in value.losses(fits, sorted(everyone), LOST, random[5])
         ),
     )
+
+
+def _hulls(
+    problem: Problem,
+    sides: tuple[np.ndarray, np.ndarray],
+    sums: tuple[np.ndarray, np.ndarray],
+    whole: Mapping[str, Mixture],
+    settings: Settings,
+    random: Sequence[np.random.Generator],
+    bar: Bar,
+) -> dict[str, HullReport]:
+    """Distance and weights of each hull, with brackets on train rows and intervals on held-out ones."""
+    members = np.array(problem.members)
+    train_rows, confidence = len(sides[0]), settings.confidence
+    other_splits = list(
+        resample.random_splits(problem.columns, sums[0] + sums[1], train_rows, settings.splits, random[0])
+    )
+    samples = zip(
+        *(
+            resample.bootstrap(side, settings.bootstrap, numbers)
+            for side, numbers in zip(sides, random[1:], strict=True)
+        ),
+        strict=True,
+    )
+    step = bar.start(f"{problem.name}: bootstrap", settings.bootstrap)
+    draws: dict[str, list[tuple[float, Mixture]]] = {name: [] for name in HULLS}
+    for own_train, own_test in samples:
+        for name in HULLS:
+            mixture = fit(own_train, members, name, whole[name])
+            draws[name].append((distance(own_test, mixture), mixture))
+        step()
+    hulls = {}
+    models, heldout_models = (_chosen(side, members) for side in sides)
+    for name, mixture in whole.items():
+        square = certify_square(models, sides[0][:, -2], _among(mixture, members), name)
+        largest = certify_sup(models, sides[0][:, -2], square.mixture, name)
+        heldout = square.mixture.residual(heldout_models, sides[1][:, -2])
+        hulls[name] = HullReport(
+            hull=name,
+            train=Interval(square.lower, square.upper),
+            heldout=float(np.sqrt(np.mean(heldout**2))),
+            interval=_quantiles([found for found, _ in draws[name]], confidence),
+            splits=tuple(distance(b, fit(a, members, name, mixture)) for a, b in other_splits),
+            sup_train=Interval(largest.lower, largest.upper),
+            sup_heldout=sup(largest.mixture.residual(heldout_models, sides[1][:, -2])),
+            sup_of_square_heldout=sup(heldout),
+            offset_raw=_raw_offset(problem, square.mixture, members),
+            weights=_weights(problem, mixture, [found for _, found in draws[name]], confidence),
+        )
+    return hulls
+
+
+def _null(
+    shuffled: Sequence[tuple[np.ndarray, np.ndarray]],
+    members: np.ndarray,
+    hull: str,
+    gain: float,
+    step: Callable[[], None],
+) -> Null:
+    """What shuffled targets give, against a panel whose distance is `gain` of the best constant's.
+
+    Relative to a constant: held-out scores that happen to spread more must not count against the models.
+    """
+    chance, as_near = [], 0
+    for train, test in shuffled:
+        chance.append(distance(test, fit(train, members, hull)))
+        as_near += chance[-1] <= gain * distance(test, fit(train, [], hull))
+        step()
+    p_value = (1 + as_near) / (1 + len(shuffled))
+    return Null(len(shuffled), float(np.median(chance)), min(chance), p_value, p_value <= CHANCE)
+
+
+def _chosen(rows: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """The members' columns, without a copy if these are all models."""
+    models = rows[:, :-2]
+    return models if len(members) == models.shape[1] else models[:, members]
 
 
 def _among(mixture: Mixture, members: np.ndarray) -> Mixture:
@@ -345,41 +346,3 @@ def _values(
         yield Value(
             problem.names[i], fits.heldout([i]), None, now - fits.heldout(whole | {i}), candidate=True
         )
-
-
-def _check_settings(
-    epsilon: float,
-    hull: str,
-    scale: str,
-    missing: str,
-    bootstrap: int,
-    shuffles: int,
-    splits: int,
-    confidence: float,
-    min_scored: int,
-    max_models: int,
-    seed: int,
-) -> None:
-    for name, choice, options in (
-        ("hull", hull, HULLS),
-        ("scale", scale, preparing.SCALES),
-        ("missing", missing, preparing.MISSING),
-    ):
-        if choice not in options:
-            raise InputError(f"{name} is {choice!r}; it must be one of {', '.join(map(repr, options))}")
-    if not 0 < epsilon < float("inf"):
-        raise InputError(
-            f"epsilon is {epsilon}; it must be a positive number (standard deviations of the target)"
-        )
-    if not 0.5 <= confidence < 1:
-        raise InputError(f"confidence is {confidence}; it must be at least 0.5 and below 1")
-    for name, number, least in (
-        ("bootstrap", bootstrap, 20),
-        ("shuffles", shuffles, 19),
-        ("splits", splits, 0),
-        ("min_scored", min_scored, 2),
-        ("max_models", max_models, 1),
-        ("seed", seed, 0),
-    ):
-        if number < least:
-            raise InputError(f"{name} is {number}; it must be at least {least}")

@@ -1,8 +1,8 @@
-"""Delimited text into columns of strings: encoding, delimiter, header and ragged rows, checked one by one."""
+"""Delimited text into columns: encoding, delimiter, header and ragged rows, checked one by one."""
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -18,14 +18,23 @@ MAGIC = {
     b"%PDF": "a PDF",
     b"\x89HDF": "an HDF5 file",
 }
+# Squares of larger scores would overflow sums.
+LARGEST = 1e100
 # MovieLens ratings without a header: user, item, rating, time.
 RATINGS = ("userId", "movieId", "rating", "timestamp")
 
 
 def read_text(
-    path: Path, separator: str | None, notes: list[str], is_movielens: Callable[[Sequence[str]], bool]
+    path: Path,
+    separator: str | None,
+    notes: list[str],
+    is_movielens: Callable[[Sequence[str]], bool],
+    names: Collection[str | None],
 ) -> tuple[pl.DataFrame, bool]:
-    """Columns of strings, and whether they are MovieLens ratings.
+    """Columns of strings, or of float64 where that loses nothing, and whether they are MovieLens ratings.
+
+    The first column and those called `names` stay strings. Where any cell of the others is no number, all
+    columns are strings, so that the cell can be shown as it stands in the file.
 
     Raises InputError for what is not delimited text with a header and rows of equal length.
     """
@@ -53,26 +62,55 @@ def read_text(
             )
     _check_header(header, path)
     _check_lengths(data, len(header), separator, path)
+    movielens = is_movielens(header)
+    texts = {*names, *header[: 2 if movielens else 1]}
+    frame = _as_numbers(data, lines, header, separator, texts)
+    if frame is None:
+        frame = _as_strings(data, header, separator, path)
+    if separator != "," and not movielens:
+        notes.append(f"separated by {NAMES.get(separator, repr(separator))}")
+    empty = [pl.col(pl.String).str.len_bytes() == 0, pl.col(pl.Float64).is_null()]
+    blank = frame.select(pl.all_horizontal(expression.fill_null(True) for expression in empty)).to_series()
+    if blank.any():
+        notes.append(f"{blank.sum()} empty lines ignored")
+        frame = frame.filter(~blank)
+    return frame, movielens
+
+
+def _as_strings(data: bytes, header: list[str], separator: str, path: Path) -> pl.DataFrame:
+    try:
+        frame = pl.read_csv(
+            data, separator=separator, infer_schema=False, has_header=False, new_columns=header
+        )
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"{path}: not a table ({str(error).splitlines()[0][:160]})") from error
+    return frame.slice(1)
+
+
+def _as_numbers(
+    data: bytes, lines: Sequence[str], header: list[str], separator: str, texts: Collection[str | None]
+) -> pl.DataFrame | None:
+    """The table with float64 in the columns that start with numbers; None if a cell there is none."""
+    first = [row for row in csv.reader(lines[1:], delimiter=separator) if len(row) == len(header)]
+    numeric = [
+        name not in texts and all(_is_number(row[place] or "0") for row in first)
+        for place, name in enumerate(header)
+    ]
+    if not first or not any(numeric):
+        return None
     try:
         frame = pl.read_csv(
             data,
             separator=separator,
+            schema_overrides=[pl.Float64 if number else pl.String for number in numeric],
             infer_schema=False,
-            has_header=False,
-            skip_rows=0,
-            new_columns=header,
-            truncate_ragged_lines=False,
         )
-    except pl.exceptions.PolarsError as error:
-        raise InputError(f"{path}: not a table ({str(error).splitlines()[0][:160]})") from error
-    frame = frame.slice(1)
-    if separator != "," and not is_movielens(header):
-        notes.append(f"separated by {NAMES.get(separator, repr(separator))}")
-    blank = frame.select(pl.all_horizontal(pl.all().is_null() | (pl.all() == ""))).to_series()
-    if blank.any():
-        notes.append(f"{blank.sum()} empty lines ignored")
-        frame = frame.filter(~blank)
-    return frame, is_movielens(header)
+    except pl.exceptions.PolarsError:
+        return None
+    if [name.strip() for name in frame.columns] != header:
+        return None
+    finite = frame.select(pl.all_horizontal(pl.col(pl.Float64).abs().max().fill_null(0) < LARGEST)).item()
+    return frame.rename(dict(zip(frame.columns, header, strict=True))) if finite else None
 
 
 def _decoded(path: Path) -> bytes:
@@ -87,14 +125,15 @@ def _decoded(path: Path) -> bytes:
         raise InputError(f"{path}: is a binary file, not CSV or Parquet")
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
-        data.decode("utf-8")
+        if not data.isascii():
+            data.decode("utf-8")
     except UnicodeDecodeError as error:
         row = data.count(b"\n", 0, error.start)
         raise InputError(
             f"{path}: row {row} is not UTF-8 (byte {data[error.start]:#04x}, column "
             f"{_field(data, error.start)}); save it as UTF-8"
         ) from error
-    if not data.strip():
+    if not data or data.isspace():
         raise InputError(f"{path}: the file is empty")
     # Old Mac and Windows line ends.
     return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")

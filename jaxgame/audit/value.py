@@ -2,13 +2,12 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from jaxgame.audit.moments import Mixture, distance, fit
+from jaxgame.audit.moments import LeastSquares, Mixture, distance
 
 # All sets of at most this many models are compared, so that the smallest panel is exact.
 EXACT_MODELS = 12
@@ -17,23 +16,21 @@ SAMPLES = 50
 Sums = Float[np.ndarray, "P P"]
 
 
-@dataclass(eq=False)
 class Fits:
     """Fits of one hull to train moments for any set of models, each made once; `start` is the whole
     panel's.
     """
 
-    train: Sums
-    test: Sums
-    hull: str
-    start: Mixture | None = None
-    known: dict[frozenset[int], Mixture] = field(default_factory=dict)
+    def __init__(self, train: Sums, test: Sums, hull: str, start: Mixture | None = None):
+        self.train, self.test, self.hull, self.start = train, test, hull, start
+        self.problem = LeastSquares(train, hull)
+        self.known: dict[frozenset[int], Mixture] = {}
 
     def of(self, models: Sequence[int] | frozenset[int]) -> Mixture:
         """The least squares fit of some models."""
         key = frozenset(models)
         if key not in self.known:
-            self.known[key] = fit(self.train, sorted(key), self.hull, self.start)
+            self.known[key] = self.problem.fit(sorted(key), self.start)
         return self.known[key]
 
     def fitted(self, models: Sequence[int] | frozenset[int]) -> float:

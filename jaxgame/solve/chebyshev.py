@@ -15,11 +15,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxgame.solve import CONE_REACH
 from jaxgame.solve.chebyshev_step import Iterate, step
-
-# On the cone a measure that excludes a column only up to rounding bounds the distance for bounded
-# weights alone. The bound charges the excess against this total of w_i |column_i|, relative to |target|.
-CONE_REACH = 1e4
 
 MAX_ITERATIONS = 60
 

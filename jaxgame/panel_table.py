@@ -15,8 +15,6 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float
 
-from jaxgame import checks
-
 BUNDLED = ("snippets", "senate")
 
 # Senators who missed more of the votes are left out; then votes that any of the others missed.
@@ -53,11 +51,11 @@ class Panel:
         """
         wanted = list(groups)
         known = sorted(set(self.groups))
-        for group in wanted:
-            checks.check_choice("groups", group, known)
+        unknown = next((group for group in wanted if group not in known), None)
+        if unknown is not None or not wanted:
+            said = f"is {unknown!r}" if wanted else "is empty"
+            raise ValueError(f"groups {said}; it must be one of {', '.join(map(repr, known))}")
         keep = np.array([group in wanted for group in self.groups])
-        if not keep.any():
-            raise ValueError(f"groups is empty; it must name some of {', '.join(map(repr, known))}")
         return replace(
             self,
             raters=tuple(np.array(self.raters)[keep].tolist()),
