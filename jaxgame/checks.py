@@ -51,6 +51,15 @@ def check_not_empty(name: str, array: Array, axes: str) -> None:
         )
 
 
+def check_float64(name: str, array: Array, what: str) -> None:
+    """Raise ValueError unless `array` is of float64, which `what` needs."""
+    if array.dtype != jnp.float64:
+        raise ValueError(
+            f"{name} is {array.dtype}; {what} need float64: call "
+            'jax.config.update("jax_enable_x64", True) before making the game'
+        )
+
+
 def check_finite(name: str, array: Array) -> None:
     """Raise ValueError if a concrete `array` holds NaN or an infinity, naming the first place."""
     if not is_concrete(array):

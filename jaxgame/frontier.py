@@ -74,7 +74,11 @@ def leader_frontier(game: Game, leader: int | Int[Array, ""]) -> Frontier:
     [0.6, 0.45, 0.3]
     """
     check_leader(game, leader)
-    arguments = jax.lax.stop_gradient((game.prior, game.follower, game.leaders[leader]))
+    return _frontier(*jax.lax.stop_gradient((game.prior, game.follower, game.leaders[leader])))
+
+
+@jax.jit
+def _frontier(*arguments: Array) -> Frontier:
     solved = jax.tree.map(lambda x: x[0], solve_frontiers(*(x[None] for x in arguments)))
     prior, follower, utility = arguments
     outcome = outcome_of_recommendations(prior, solved.scheme, follower.shape[2])

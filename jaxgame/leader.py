@@ -22,9 +22,6 @@ from jaxgame.leader_program import Solved, coefficients, recommendations, solve_
 from jaxgame.record import record
 
 MAX_RECOMMENDATIONS = 1024
-NEEDS_FLOAT64 = (
-    'best responses need float64: call jax.config.update("jax_enable_x64", True) before making the game'
-)
 
 
 @record
@@ -104,14 +101,17 @@ def value_curve(game: Game, leader: int | Int[Array, ""], thresholds: Numbers) -
     if thresholds.ndim != 1:
         raise ValueError(f"thresholds has shape {thresholds.shape}; it must be [N]")
     checks.check_finite("threshold", thresholds)
-    if thresholds.dtype != jnp.float64:
-        raise ValueError(f"thresholds is {thresholds.dtype}; {NEEDS_FLOAT64}")
+    checks.check_float64("thresholds", thresholds, "best responses")
     check_leader(game, leader)
-    arguments = (game.prior, game.follower, game.leaders[leader], thresholds)
+    return _curve(game.prior, game.follower, game.leaders[leader], thresholds)
+
+
+@jax.jit  # a call outside jit would otherwise compile the solver's loops anew each time
+def _curve(*arguments: Array) -> LeaderBest:
     prior, follower, utility, levels = jax.lax.stop_gradient(arguments)
     solved = solve_programs(prior[None], follower[None], utility[None], levels[None])
     solved = jax.tree.map(lambda x: x[0], solved)
-    lower, upper = jax.vmap(functools.partial(_with_derivatives, *arguments[:3]))(thresholds, solved)
+    lower, upper = jax.vmap(functools.partial(_with_derivatives, *arguments[:3]))(arguments[3], solved)
     types, _, actions = follower.shape
     return LeaderBest(
         outcome=outcome_of_recommendations(prior, solved.scheme, actions),
@@ -136,8 +136,7 @@ def check_leader(game: Game, leader: int | Int[Array, ""]) -> None:
             f"{types} types and {actions} actions make {actions}^{types} recommendations (maps type -> "
             f"action); at most {MAX_RECOMMENDATIONS} are supported"
         )
-    if game.follower.dtype != jnp.float64:
-        raise ValueError(f"game is {game.follower.dtype}; {NEEDS_FLOAT64}")
+    checks.check_float64("game", game.follower, "best responses")
 
 
 def outcome_of_recommendations(

@@ -146,11 +146,7 @@ def check_schemes(game: Game, schemes: Schemes) -> list[Float[Array, "_ _"]]:
         raise ValueError(f"schemes has {len(schemes)} entries; it must have one per leader, {leaders}")
     for j, scheme in enumerate(schemes):
         check_scheme(f"schemes[{j}]", scheme, states)
-    if game.prior.dtype != jnp.float64:
-        raise ValueError(
-            f"game is {game.prior.dtype}; best responses need float64: call "
-            'jax.config.update("jax_enable_x64", True) before making the game'
-        )
+    checks.check_float64("game", game.prior, "best responses")
     return list(schemes)
 
 

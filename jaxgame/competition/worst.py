@@ -130,11 +130,7 @@ def leader_closure(
 def _check(game: Game, rationality: float | Array) -> None:
     if checks.is_concrete(rationality) and not rationality >= 0:
         raise ValueError(f"rationality is {float(rationality)}; it must be at least 0 (infinity is allowed)")
-    if game.follower.dtype != jnp.float64:
-        raise ValueError(
-            f"game is {game.follower.dtype}; closures need float64: call "
-            'jax.config.update("jax_enable_x64", True) before making the game'
-        )
+    checks.check_float64("game", game.follower, "closures")
 
 
 def _is_finite(rationality: float | Array) -> bool:

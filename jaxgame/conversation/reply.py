@@ -156,11 +156,7 @@ def check(
     )
     if competition == "selection" and not is_best(rationality):
         raise ValueError("competition 'selection' needs a best-responding follower, rationality = inf")
-    if game.prior.dtype != jnp.float64:
-        raise ValueError(
-            f"game is {game.prior.dtype}; best responses need float64: call "
-            'jax.config.update("jax_enable_x64", True) before making the game'
-        )
+    checks.check_float64("game", game.prior, "best responses")
 
 
 def _alone(

@@ -91,6 +91,11 @@ def worst_equilibrium(
         raise ValueError(f"tolerance is {tolerance}; it must be positive")
     if checks.is_concrete(slack) and not slack >= 0:
         raise ValueError(f"slack is {slack}; it must be at least 0")
+    return _worst(game, tolerance, slack)
+
+
+@jax.jit
+def _worst(game: Game, tolerance: Float[Array, ""], slack: Float[Array, ""]) -> WorstEquilibrium:
     none, full = no_information_value(game), full_information_value(game)
     top = full - tolerance / 2
     informed = starting_offers(game, "full")
@@ -297,7 +302,7 @@ class _Search(NamedTuple):
         self,
         game: Game,
         curves: _Curves,
-        tolerance: float,
+        tolerance: Float[Array, ""],
         top: Float[Array, ""],
         full: Float[Array, ""],
     ) -> "_Search":

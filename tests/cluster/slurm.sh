@@ -62,12 +62,31 @@ sweep=("$python" -m experiments --multirun run=slurm_cpu run.root="$output"
 rm -rf "$output"
 "${sweep[@]}" >"$output.log" 2>&1 &
 sweeping=$!
-# Once a job has its first chunk it is preempted (SIGTERM, then SIGKILL 30 s later); what is missing is told.
-for _ in $(seq 120); do
-    job=$(squeue -h -t R -o %i | sort | head -n 1)
-    [ -n "$job" ] && ls "$output"/hull_coverage/*/chunks/*.parquet >/dev/null 2>&1 && break
+# states [interrupted|complete|...]: the run directories whose manifest says so
+states() { grep -ls "\"state\": \"$1\"" "$output"/hull_coverage/*/manifest.json || true; }
+running() { squeue -h -t R -o %i | sort; }
+
+# Once two jobs have their first chunks, one gets the signal that Slurm sends before a time limit or preemption.
+# It must save, ask to be queued again, and then go on from there (Slurm waits two minutes).
+for _ in $(seq 240); do
+    begun=$({ find "$output" -path '*/chunks/[0-9]*.parquet' 2>/dev/null || true; } | xargs -r -n 1 dirname | sort -u | wc -l)
+    [ "$begun" -ge 2 ] && [ "$(running | wc -l)" -ge 2 ] && break
     sleep 0.5
 done
+again=$(running | tail -n 1)
+job=$(running | head -n 1)
+echo "signalling job $again"
+scancel --signal=USR2 "$again" || true # it complains where the job has queued itself already
+for _ in $(seq 60); do
+    [ -n "$(states interrupted)" ] && break
+    sleep 0.5
+done
+stopped=$(states interrupted | head -n 1)
+kept=$(find "$(dirname "$stopped")/chunks" -name '*.parquet' | sort)
+echo "it stopped with $(grep '"draws_done"' "$stopped") and these chunks:" && basename -a $kept
+scontrol show job "$again" | grep -oE "JobState=\w+|Restarts=[0-9]+|Reason=\w+"
+
+# Another is ended for good (SIGTERM, then SIGKILL 30 s later); what is missing is told.
 echo "cancelling job $job"
 scancel "$job"
 "$python" -m experiments.collect "$output" || true
@@ -75,7 +94,15 @@ scancel "$job"
 # other jobs go on without it.
 kill $sweeping
 wait $sweeping || true
-while [ -n "$(squeue -h)" ]; do sleep 1; done
+while [ -n "$(squeue -h)" ]; do
+    # When the signalled job runs again, its first chunks must still be those of before.
+    if [ -z "${resumed:-}" ] && grep -q '"state": "running"' "$stopped"; then
+        resumed=yes
+        ls $kept >/dev/null && echo "job $again goes on from $(grep '"draws_done"' "$stopped")"
+    fi
+    sleep 0.2
+done
+grep '"state"' "$stopped"
 grep -h '"state"' "$output"/hull_coverage/*/manifest.json | sort | uniq -c
 grep -rhs "draws are kept in" "$output"/.submitit || true
 "$python" -m experiments.collect "$output" || true
