@@ -71,7 +71,8 @@ def main() -> None:
             measured.append(row)
             if arguments.json:
                 arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps([asdict(row) for row in rows + measured], indent=2) + "\n")
+                done = [asdict(row) for row in rows + measured]
+                arguments.json.write_text(json.dumps(done, indent=2) + "\n")
         if arguments.json and hasattr(suite, "figure"):
             directory = arguments.json.parent / name
             directory.mkdir(exist_ok=True)
