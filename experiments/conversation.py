@@ -16,8 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
-from experiments.guarantee import report, scatter, summarise, verdict_sentence, with_losses
+from experiments.guarantee import report, summarise, verdict_sentence, with_losses
 from experiments.hull_coverage import make_family
+from experiments.panels import scatter
 from experiments.runs import table_of
 from jaxgame import conversation, plot
 from jaxgame.batch import DrawFunction
@@ -61,7 +62,7 @@ def run(config: DictConfig, directory: Path) -> None:
             {"holds": VERDICTS},
         )
     ).with_columns(certified=pl.col("gain_upper") <= CERTIFIED)
-    summary = summarise(table, "protocol", "competition", "diversity")
+    summary = summarise(table, "protocol", "competition", "diversity", tolerance=settings.tolerance)
     means = table.group_by("protocol", "competition", "diversity").agg(
         unteachable=(pl.col("full_information") - pl.col("teachable_lower")).mean(),
         certified=pl.col("certified").mean(),
@@ -69,7 +70,7 @@ def run(config: DictConfig, directory: Path) -> None:
     )
     summary = summary.join(means, on=["protocol", "competition", "diversity"], maintain_order="left")
     taught = summarise_lessons(lessons)
-    report(table, "value >= OPT(protocol) - 2 eps - delta - gain", settings.tolerance)
+    report(summary, "value >= OPT(protocol) - 2 eps - delta - gain", settings.tolerance)
     certified = table.filter(pl.col("certified"))
     log.info(
         "%d of %d ends are certified equilibria; lessons: %d of %d exact",
@@ -165,7 +166,7 @@ def figure(table: pl.DataFrame, summary: pl.DataFrame, taught: pl.DataFrame, con
         f"responses from silence end, {ends:,} of {table.height:,} ends certified as equilibria (no gain "
         f"above {CERTIFIED:g}). The line is what the theorem allows: OPT - OPT(protocol) + 2 eps + delta + "
         f"gain, the largest gain of a leader. "
-        f"{verdict_sentence(table, summary, bound, 'where they end')} Right: what she loses "
+        f"{verdict_sentence(summary, bound, 'where they end')} Right: what she loses "
         f"(solid) and what even an aligned leader could not tell her (dotted), mean by protocol."
     )
     fig, axes = plot.new_figure("What do rounds of conversation buy?", caption, 3)

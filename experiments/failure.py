@@ -8,22 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
-from experiments.guarantee import (
-    INSIDE,
-    LOSSLESS,
-    check_function,
-    check_lists,
-    report,
-    summarise,
-    verdict_sentence,
-    with_losses,
-)
+from experiments.guarantee import check_function, check_lists, checked, report, verdict_sentence
 from experiments.hull_coverage import make_family
-from experiments.runs import table_of
 from jaxgame import plot
 from jaxgame.files import write_whole
 from jaxgame.sampling import Shape
-from jaxgame.theorems import VERDICTS, best_ai_selection
+from jaxgame.theorems import best_ai_selection
+
+# run.rows=false is understood here.
+ROWS_OPTIONAL = True
 
 
 def run(config: DictConfig, directory: Path) -> None:
@@ -31,49 +24,35 @@ def run(config: DictConfig, directory: Path) -> None:
     settings = config.experiment
     check_lists(settings, least_leaders=2)
     leaders, diversity = list(settings.leaders), list(settings.diversity)
-    table = with_losses(
-        table_of(
-            config,
-            check_function(
-                make_family(config.family),
-                Shape(max(leaders), settings.types, settings.states, settings.actions),
-                leaders,
-                diversity,
-                lambda game: best_ai_selection(game, settings.tolerance),
-            ),
-            directory,
-            coordinates={"diversity": diversity, "leaders": leaders},
-            labels={"holds": VERDICTS},
-        )
+    function = check_function(
+        make_family(config.family),
+        Shape(max(leaders), settings.types, settings.states, settings.actions),
+        leaders,
+        diversity,
+        lambda game: best_ai_selection(game, settings.tolerance),
     )
-    outside = pl.col("state_upper") > INSIDE
-    spared = table.group_by("diversity", "leaders").agg(
-        outside=outside.mean(),
-        spared=(outside & (pl.col("loss") <= LOSSLESS)).mean(),
-        loss_outside=pl.col("loss").filter(outside).mean(),
-    )
-    summary = summarise(table, "diversity", "leaders").join(
-        spared, on=["diversity", "leaders"], maintain_order="left"
-    )
-    report(table, "worst >= OPT - 2 eps", settings.tolerance)
+    _, summary = checked(config, function, directory, {"diversity": diversity, "leaders": leaders})
+    report(summary, "worst >= OPT - 2 eps", settings.tolerance)
     write_whole(directory / "summary.csv", summary.write_csv)
-    plot.save(figure(table, summary, config), directory)
+    plot.save(figure(summary, config), directory)
 
 
-def figure(table: pl.DataFrame, summary: pl.DataFrame, config: DictConfig) -> Figure:
+def figure(summary: pl.DataFrame, config: DictConfig) -> Figure:
     """Three maps over number of models and diversity."""
     settings = config.experiment
-    lost = table.filter(pl.col("loss") > LOSSLESS)
-    outside = table.filter(pl.col("state_upper") > INSIDE)
-    spared = outside.filter(pl.col("loss") <= LOSSLESS).height / max(outside.height, 1)
+    games, cell = int(summary["draws"].sum()), pl.col("draws")
+    lost, outside, spared = (
+        round(summary.select((cell * share).sum()).item())
+        for share in (1 - pl.col("lossless"), pl.col("outside"), pl.col("spared"))
+    )
     caption = (
         f"Family {config.family.name}: all models share a bias; diversity adds a pull of each model's own. "
         f"{settings.draws:,} games (S = {settings.states}, A = {settings.actions}) in every cell. Left: "
         f"share of games with the user outside the models' hull (offset per state). Centre: OPT less the "
         f"certified worst equilibrium of best-AI selection, mean over those games. Right: share of all "
-        f"games that are outside and lose nothing. Outside the hull {spared:.0%} of the games lose nothing: "
-        f"the condition is sufficient, not necessary; {lost.height:,} of {table.height:,} games lose "
-        f"something. {verdict_sentence(table, summary, 'OPT - 2 eps')}"
+        f"games that are outside and lose nothing. Outside the hull {spared / max(outside, 1):.0%} of the "
+        f"games lose nothing: the condition is sufficient, not necessary; {lost:,} of {games:,} games lose "
+        f"something. {verdict_sentence(summary, 'OPT - 2 eps')}"
     )
     fig, axes = plot.new_figure("Where does competition fail?", caption, 3)
     _map(axes[0], summary, "outside", "Outside the hull (share)", ".0%")

@@ -1,8 +1,9 @@
-"""What experiments on the guarantees share: a theorem checked over draws, its table, summary and panels."""
+"""What experiments on the guarantees share: a theorem checked over draws, its table and summary."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -10,12 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 import polars as pl
 from jaxtyping import Array
-from matplotlib.axes import Axes
+from omegaconf import DictConfig
 
-from jaxgame import plot
+from experiments.runs import statistics_of, table_of
 from jaxgame.batch import DrawFunction
 from jaxgame.game import Game
 from jaxgame.sampling import Family, Shape
+from jaxgame.streaming import Statistics
 from jaxgame.theorems import VERDICTS, Guarantee
 
 log = logging.getLogger("experiments")
@@ -25,6 +27,11 @@ LOSSLESS = 2e-6
 
 # And a distance to the hull up to this.
 INSIDE = 1e-8
+
+# Of less than this, what share is lost is a matter of rounding.
+LEAST_ALLOWED = 1e-4
+
+QUARTILES = {"q25": "q25", "q50": "median", "q75": "q75"}
 
 
 def check_function(
@@ -47,6 +54,26 @@ def check_function(
     return lambda key: jax.vmap(lambda d: at(key, d))(jnp.asarray(diversity))
 
 
+def checked(
+    config: DictConfig,
+    function: DrawFunction,
+    directory: Path,
+    coordinates: Mapping[str, Sequence[Any]],
+    means: Sequence[str] = (),
+) -> tuple[pl.DataFrame | None, pl.DataFrame]:
+    """The table of a theorem's checks, kept in `directory`, and its summary; without rows the summary alone.
+
+    `means` are further values whose mean the summary holds, as `NAME_mean`.
+    """
+    labels, tolerance = {"holds": VERDICTS}, config.experiment.tolerance
+    if config.run.rows:
+        table = with_losses(table_of(config, function, directory, coordinates, labels))
+        return table, summarise(table, *coordinates, tolerance=tolerance, means=means)
+    levels = {"loss": [LOSSLESS], "state": [INSIDE], "width": [tolerance]}
+    statistics = statistics_of(config, losses_function(function), directory, coordinates, levels, labels)
+    return None, summarise_statistics(statistics, means)
+
+
 def with_losses(table: pl.DataFrame) -> pl.DataFrame:
     """The table with the follower's largest possible loss, what the bound allows, and the bracket's width."""
     return table.with_columns(
@@ -56,9 +83,34 @@ def with_losses(table: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def summarise(table: pl.DataFrame, *by: str) -> pl.DataFrame:
-    """One row for each value of the columns `by`: losses, coverage, verdicts, brackets."""
-    loss = pl.col("loss")
+def losses_function(function: DrawFunction) -> DrawFunction:
+    """The draws of a check with what `summarise` makes of their rows, for runs that keep none."""
+
+    def draw(key: Array) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = function(key)
+        full, worst, bound, state = (found[name] for name in ("full_information", "worst", "bound", "state"))
+        loss, allowed = full - worst.lower, full - bound.lower
+        outside = state.upper > INSIDE
+        return {
+            **found,
+            "loss": loss,
+            "allowed": allowed,
+            "width": worst.upper - worst.lower,
+            "tightness": jnp.where(allowed > LEAST_ALLOWED, loss / allowed, jnp.nan),
+            "spared": outside & (loss <= LOSSLESS),
+            "loss_outside": jnp.where(outside, loss, jnp.nan),
+        }
+
+    return draw
+
+
+def summarise(table: pl.DataFrame, *by: str, tolerance: float, means: Sequence[str] = ()) -> pl.DataFrame:
+    """One row for each value of the columns `by`: losses, coverage, verdicts, brackets.
+
+    `outside` counts games with the user outside the hull, `spared` those of them without loss, and
+    `loss_outside` is the mean loss of the former.
+    """
+    loss, outside = pl.col("loss"), pl.col("state_upper") > INSIDE
     return (
         table.group_by(*by, maintain_order=True)
         .agg(
@@ -70,36 +122,81 @@ def summarise(table: pl.DataFrame, *by: str) -> pl.DataFrame:
             loss.max().alias("loss_largest"),
             (loss <= LOSSLESS).mean().alias("lossless"),
             (pl.col("state_upper") <= INSIDE).mean().alias("covered"),
-            (loss / pl.col("allowed")).filter(pl.col("allowed") > 1e-4).max().alias("tightest"),
-            *[(pl.col("holds") == verdict).sum().alias(verdict) for verdict in VERDICTS],
-            pl.col("width").max().alias("widest"),
+            outside.mean().alias("outside"),
+            (outside & (loss <= LOSSLESS)).mean().alias("spared"),
+            loss.filter(outside).mean().alias("loss_outside"),
+            (loss / pl.col("allowed")).filter(pl.col("allowed") > LEAST_ALLOWED).max().alias("tightest"),
+            *counts(tolerance),
+            *[pl.col(name).mean().alias(f"{name}_mean") for name in means],
         )
         .sort(*by)
     )
 
 
-def verdicts(table: pl.DataFrame) -> dict[str, int]:
-    """How many rows have each verdict."""
-    return {verdict: table.filter(pl.col("holds") == verdict).height for verdict in VERDICTS}
+def counts(tolerance: float) -> list[pl.Expr]:
+    """How many rows have each verdict, the widest bracket, and how many are wider than `tolerance`."""
+    return [
+        *[(pl.col("holds") == verdict).sum().alias(verdict) for verdict in VERDICTS],
+        pl.col("width").max().alias("widest"),
+        (~(pl.col("width") <= tolerance)).sum().alias("wide"),
+    ]
 
 
-def report(table: pl.DataFrame, claim: str, tolerance: float) -> None:
+def summarise_statistics(statistics: Statistics, means: Sequence[str] = ()) -> pl.DataFrame:
+    """The same of a run without rows; a quantile is the middle of its bracket (see statistics.csv)."""
+    by, table = list(statistics.coordinates), statistics.table()
+    first = table.filter(name="loss").select(*by, "draws")
+    parts = {
+        "loss": {
+            **{f"loss_{long}": _middle(short) for short, long in QUARTILES.items()},
+            "loss_mean": pl.col("mean"),
+            "loss_largest": pl.col("largest"),
+        },
+        "spared": {"spared": pl.col("mean")},
+        "loss_outside": {"loss_outside": pl.col("mean").fill_nan(None)},
+        "tightness": {"tightest": pl.col("largest").fill_nan(None)},
+        "width": {"widest": pl.col("largest")},
+        **{
+            f"holds={verdict}": {verdict: (pl.col("mean") * pl.col("draws")).round().cast(pl.Int64)}
+            for verdict in VERDICTS
+        },
+        **{name: {f"{name}_mean": pl.col("mean")} for name in means},
+    }
+    shares = {
+        "loss": {"lossless": pl.col("coverage")},
+        "state": {"covered": pl.col("coverage"), "outside": 1 - pl.col("coverage")},
+        "width": {"wide": pl.col("draws") - pl.col("inside")},
+    }
+    found = [table.filter(name=name).select(*by, **columns) for name, columns in parts.items()]
+    found += [statistics.coverage(name).select(*by, **columns) for name, columns in shares.items()]
+    for part in found:
+        first = first.join(part, on=by, maintain_order="left")
+    return first.sort(*by)
+
+
+def _middle(quantile: str) -> pl.Expr:
+    return (pl.col(f"{quantile}_lower") + pl.col(f"{quantile}_upper")) / 2
+
+
+def report(summary: pl.DataFrame, claim: str, tolerance: float) -> None:
     """Log verdicts and brackets."""
-    log.info("%s: %s", claim, ", ".join(f"{name} {count}" for name, count in verdicts(table).items()))
-    wide = table.filter(~(pl.col("width") <= tolerance)).height
-    widest = table["width"].to_numpy().max()
-    log.info("widest bracket %.1e; %d of %d wider than %g", widest, wide, table.height, tolerance)
+    log.info("%s: %s", claim, ", ".join(f"{name} {count}" for name, count in verdicts(summary).items()))
+    widest, wide, games = summary["widest"].to_numpy().max(), summary["wide"].sum(), summary["draws"].sum()
+    log.info("widest bracket %.1e; %d of %d wider than %g", widest, wide, games, tolerance)
 
 
-def verdict_sentence(
-    table: pl.DataFrame, summary: pl.DataFrame, bound: str, where: str = "at the worst equilibrium"
-) -> str:
+def verdicts(summary: pl.DataFrame) -> dict[str, int]:
+    """How many games have each verdict."""
+    return {verdict: int(summary[verdict].sum()) for verdict in VERDICTS}
+
+
+def verdict_sentence(summary: pl.DataFrame, bound: str, where: str = "at the worst equilibrium") -> str:
     """For captions: where the bound holds, and how near losses come to it."""
-    counts = verdicts(table)
+    found = verdicts(summary)
     tightest = summary["tightest"].drop_nulls().to_numpy()
     return (
-        f"The bound {bound} holds {where} in {counts['yes']:,} games, fails in "
-        f"{counts['no']:,}, undecided in {counts['undecided']:,}; the largest loss is "
+        f"The bound {bound} holds {where} in {found['yes']:,} games, fails in "
+        f"{found['no']:,}, undecided in {found['undecided']:,}; the largest loss is "
         f"{tightest.max() if len(tightest) else 0:.0%} of what it allows."
     )
 
@@ -113,43 +210,3 @@ def check_lists(settings: Any, least_leaders: int) -> None:
         )
     if not diversity or any(not 0 <= d <= 1 for d in diversity) or len(set(diversity)) < len(diversity):
         raise ValueError(f"experiment.diversity is {diversity}; it must be distinct numbers from 0 to 1")
-
-
-# Panels
-
-
-def scatter(axes: Axes, table: pl.DataFrame, by: str, names: dict[Any, str]) -> None:
-    """Loss against what the bound allows, one point a game, and its line; `names` of the values of `by`."""
-    for (value, name), colour, marker in zip(
-        names.items(), plot.shades(len(names)), plot.MARKERS, strict=False
-    ):
-        points = table.filter(pl.col(by) == value)
-        axes.plot(
-            points["allowed"], points["loss"], linestyle="", marker=marker, color=colour, markersize=2.5,
-            alpha=0.35, label=name, rasterized=True,
-        )  # fmt: skip
-    most = float(table["allowed"].to_numpy().max())
-    axes.plot([0, most], [0, most], color="0.3", linewidth=1, label="bound")
-    axes.set(xlabel="2 eps (utility units)")
-    axes.legend(frameon=False, fontsize=7, markerscale=1.6)
-
-
-def by_leaders(
-    axes: Axes,
-    summary: pl.DataFrame,
-    x: str,
-    solid: tuple[str, str],
-    dotted: tuple[str, str],
-    *,
-    name_leaders: bool = True,
-) -> None:
-    """One shade per K; two (column, name)s, solid with a full marker and dotted with an open one."""
-    values = summary["leaders"].unique().sort().to_list()
-    for k, colour, marker in zip(values, plot.shades(len(values)), plot.MARKERS, strict=False):
-        line = summary.filter(pl.col("leaders") == k).sort(x)
-        label = f"K = {k}" if name_leaders else None
-        axes.plot(line[x], line[solid[0]], color=colour, marker=marker, label=label)
-        axes.plot(line[x], line[dotted[0]], color=colour, marker=marker, linestyle=":", fillstyle="none")
-    axes.plot([], [], color="0.3", label=solid[1])
-    axes.plot([], [], color="0.3", linestyle=":", label=dotted[1])
-    axes.legend(frameon=False, fontsize=7)

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterable, Mapping
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +13,9 @@ from jaxtyping import Array
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
-from experiments.config import identity
+from experiments.runs import statistics_of, table_of
 from jaxgame import plot
-from jaxgame.batch import DrawFunction, run_draws, run_statistics
+from jaxgame.batch import DrawFunction
 from jaxgame.bracket import Bracket
 from jaxgame.files import write_whole
 from jaxgame.game import Game
@@ -40,23 +39,14 @@ def run(config: DictConfig, directory: Path) -> None:
     _check(leaders, diversity, list(settings.eps))
     shape = Shape(max(leaders), settings.types, settings.states, settings.actions)
 
-    what: dict[str, Any] = {
-        "function": draw_function(family, shape, leaders, diversity, settings.offset, settings.scale),
-        "draws": settings.draws,
-        "seed": config.run.seed,
-        "coordinates": {"diversity": diversity, "leaders": leaders},
-        "chunk": config.run.chunk,
-        "directory": directory,
-        "settings": identity(config),
-        "progress": config.run.progress,
-    }
+    function = draw_function(family, shape, leaders, diversity, settings.offset, settings.scale)
+    coordinates = {"diversity": diversity, "leaders": leaders}
     eps = list(settings.eps)
     if config.run.rows:
-        summary = summarise(run_draws(**what), eps)
+        summary = summarise(table_of(config, function, directory, coordinates), eps)
     else:
-        statistics = run_statistics(**what, levels={"sup": sorted({max(level, ZERO) for level in eps})})
-        write_whole(directory / "statistics.csv", statistics.table().write_csv)
-        summary = summarise_statistics(statistics, eps)
+        levels = {"sup": sorted({max(level, ZERO) for level in eps})}
+        summary = summarise_statistics(statistics_of(config, function, directory, coordinates, levels), eps)
     distances = settings.draws * len(diversity) * len(leaders)
     wendel = wendel_checks(summary, config, shape)
     for norm in ("sup", "square"):

@@ -8,46 +8,34 @@ import polars as pl
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
-from experiments.guarantee import (
-    INSIDE,
-    LOSSLESS,
-    by_leaders,
-    check_function,
-    check_lists,
-    report,
-    scatter,
-    summarise,
-    verdict_sentence,
-    with_losses,
-)
+from experiments.guarantee import check_function, check_lists, checked, report, verdict_sentence
 from experiments.hull_coverage import make_family
-from experiments.runs import table_of
+from experiments.panels import by_leaders, scatter, tightest
 from jaxgame import plot
 from jaxgame.batch import DrawFunction
 from jaxgame.files import write_whole
 from jaxgame.sampling import Family, Shape
-from jaxgame.theorems import VERDICTS, bayes_optimal_learning
+from jaxgame.theorems import bayes_optimal_learning
+
+# run.rows=false is understood here.
+ROWS_OPTIONAL = True
 
 
 def run(config: DictConfig, directory: Path) -> None:
     """Compute table, summary and figure in `directory`; report the verdicts and the brackets."""
     settings = config.experiment
     _check(settings)
-    table = with_losses(
-        table_of(
-            config,
-            draw_function(make_family(config.family), settings),
-            directory,
-            coordinates={
-                "types": list(settings.types),
-                "diversity": list(settings.diversity),
-                "leaders": list(settings.leaders),
-            },
-            labels={"holds": VERDICTS},
-        )
+    table, summary = checked(
+        config,
+        draw_function(make_family(config.family), settings),
+        directory,
+        {
+            "types": list(settings.types),
+            "diversity": list(settings.diversity),
+            "leaders": list(settings.leaders),
+        },
     )
-    summary = summarise(table, "types", "diversity", "leaders")
-    report(table, "worst >= OPT - 2 eps", settings.tolerance)
+    report(summary, "worst >= OPT - 2 eps", settings.tolerance)
     write_whole(directory / "summary.csv", summary.write_csv)
     plot.save(figure(table, summary, config), directory)
 
@@ -67,25 +55,30 @@ def draw_function(family: Family, settings: DictConfig) -> DrawFunction:
     return lambda key: jax.tree.map(lambda *x: jnp.stack(x), *(check(key) for check in checks))
 
 
-def figure(table: pl.DataFrame, summary: pl.DataFrame, config: DictConfig) -> Figure:
+def figure(table: pl.DataFrame | None, summary: pl.DataFrame, config: DictConfig) -> Figure:
     """Loss against the bound for each number of types; loss and coverage against diversity for the first."""
     settings = config.experiment
     types, leaders = list(settings.types), list(settings.leaders)
-    several = table.filter(pl.col("leaders") > 1)
-    spared = several.filter(pl.col("loss") <= LOSSLESS)
-    outside = spared.filter(pl.col("state_upper") > INSIDE).height / max(spared.height, 1)
+    several = summary.filter(pl.col("leaders") > 1)
+    free, spared = (float(several[name].to_numpy().sum()) for name in ("lossless", "spared"))
+    outside = spared / free if free > 0 else 0.0
     caption = (
-        f"{verdict_sentence(table, summary, 'OPT - 2 eps (line)')} With two leaders or more, {outside:.0%} "
+        f"{verdict_sentence(summary, 'OPT - 2 eps (line)')} With two leaders or more, {outside:.0%} "
         f"of the games without loss are outside the hull: the condition is sufficient, not necessary. Family "
-        f"{config.family.name}, {table['draw'].n_unique():,} draws (S = {settings.states}, A = "
+        f"{config.family.name}, {settings.draws:,} draws (S = {settings.states}, A = "
         f"{settings.actions}); eps is the sup distance with an offset per state and weights of any sum. The "
         f"user hears all leaders, whose signals are as rich and correlated as they like, and takes a best "
         f"action. Worst over all equilibria and tie rules, certified: the widest bracket is "
         f"{summary['widest'].to_numpy().max():.0e}."
     )
     fig, axes = plot.new_figure("What does a user lose who hears all models?", caption, 3)
-    scatter(axes[0], table, "types", {t: f"T = {t}" for t in types})
-    axes[0].set(title="Every game against the bound", ylabel="OPT - worst equilibrium")
+    names = {t: f"T = {t}" for t in types}
+    if table is None:
+        tightest(axes[0], summary, "diversity", "types", names)
+        axes[0].set(title="The games nearest to the bound")
+    else:
+        scatter(axes[0], table, "types", names)
+        axes[0].set(title="Every game against the bound", ylabel="OPT - worst equilibrium")
     first = summary.filter(pl.col("types") == types[0])
     by_leaders(axes[1], first, "diversity", ("loss_mean", "mean"), ("loss_median", "median"))
     axes[1].set(
@@ -97,7 +90,7 @@ def figure(table: pl.DataFrame, summary: pl.DataFrame, config: DictConfig) -> Fi
     by_leaders(axes[2], first, "diversity", hull, lossless, name_leaders=len(leaders) < 2)
     axes[2].set(title=f"In the hull, and without loss, T = {types[0]}", ylim=(-0.03, 1.03))
     axes[2].set(ylabel="share of games")
-    for axis in axes[1:]:
+    for axis in axes[0 if table is None else 1 :]:
         axis.set(xlabel="diversity of the leaders")
     return fig
 

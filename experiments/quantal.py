@@ -14,15 +14,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
-from experiments.guarantee import report, summarise, verdict_sentence, with_losses
+from experiments.guarantee import checked, report, verdict_sentence
 from experiments.hull_coverage import make_family
-from experiments.runs import table_of
 from jaxgame import competition, plot
 from jaxgame.batch import DrawFunction
 from jaxgame.files import write_whole
 from jaxgame.game import Game, make_game
 from jaxgame.sampling import Family, Shape
-from jaxgame.theorems import VERDICTS, quantal_response
+from jaxgame.theorems import quantal_response
+
+# run.rows=false is understood here.
+ROWS_OPTIONAL = True
 
 JUDGE_RATIONALITY = np.geomspace(1.0, 1000.0, 49)
 
@@ -32,26 +34,22 @@ def run(config: DictConfig, directory: Path) -> None:
     settings = config.experiment
     _check(settings)
     rationality, leaders = [float(x) for x in settings.rationality], list(settings.leaders)
-    table = with_losses(
-        table_of(
-            config,
-            draw_function(make_family(config.family), settings),
-            directory,
-            coordinates={"rationality": rationality, "leaders": leaders},
-            labels={"holds": VERDICTS},
-        )
-    ).with_columns(
-        limited=pl.col("full_information") - pl.col("informed"),
-        withheld=pl.col("informed") - pl.col("worst_lower"),
+    _, summary = checked(
+        config,
+        draw_function(make_family(config.family), settings),
+        directory,
+        {"rationality": rationality, "leaders": leaders},
+        means=("full_information", "informed", "worst_lower", "allowed", "limit_loss"),
     )
-    by = ("rationality", "leaders")
-    means = table.group_by(*by).agg(pl.col("limited", "withheld", "allowed", "limit_loss").mean())
-    summary = summarise(table, *by).join(means, on=by, maintain_order="left")
-    report(table, "worst >= OPT - 2 eps - W((A-1)/e) / rationality", settings.tolerance)
+    summary = summary.with_columns(
+        limited=pl.col("full_information_mean") - pl.col("informed_mean"),
+        withheld=pl.col("informed_mean") - pl.col("worst_lower_mean"),
+    )
+    report(summary, "worst >= OPT - 2 eps - W((A-1)/e) / rationality", settings.tolerance)
     judge = judge_table()
     write_whole(directory / "summary.csv", summary.write_csv)
     write_whole(directory / "judge.csv", judge.write_csv)
-    plot.save(figure(table, summary, judge, config), directory)
+    plot.save(figure(summary, judge, config), directory)
 
 
 def draw_function(family: Family, settings: DictConfig) -> DrawFunction:
@@ -109,13 +107,13 @@ def judge_table() -> pl.DataFrame:
     )
 
 
-def figure(table: pl.DataFrame, summary: pl.DataFrame, judge: pl.DataFrame, config: DictConfig) -> Figure:
+def figure(summary: pl.DataFrame, judge: pl.DataFrame, config: DictConfig) -> Figure:
     """Loss against rationality with the bound; what leaders withhold; the prosecutor's value."""
     settings = config.experiment
     caption = (
-        f"{verdict_sentence(table, summary, 'OPT - 2 eps - W((A-1)/e) / rationality')} Crosses at the "
+        f"{verdict_sentence(summary, 'OPT - 2 eps - W((A-1)/e) / rationality')} Crosses at the "
         f"right: the same games when she best-responds. Family {config.family.name}, diversity "
-        f"{settings.diversity:g}, {table['draw'].n_unique():,} draws (T = {settings.types}, S = "
+        f"{settings.diversity:g}, {settings.draws:,} draws (T = {settings.types}, S = "
         f"{settings.states}, A = {settings.actions}); signals are rich and correlated. Worst over all "
         f"equilibria, certified: the widest bracket is {summary['widest'].to_numpy().max():.0e}. Right: "
         f"Kamenica and Gentzkow's prosecutor alone before a judge with prior 0.3; bracket width at most "
@@ -147,8 +145,8 @@ def _losses(axes: Axes, summary: pl.DataFrame) -> None:
         line = summary.filter(pl.col("leaders") == k).sort("rationality")
         x = line["rationality"]
         axes.plot(x, line["loss_mean"], color=colour, marker=marker, label=f"K = {k}")
-        axes.plot(x, line["allowed"], color=colour, linestyle=":", linewidth=1)
-        axes.plot([2 * last], line["limit_loss"][:1], color=colour, marker="x", linestyle="")
+        axes.plot(x, line["allowed_mean"], color=colour, linestyle=":", linewidth=1)
+        axes.plot([2 * last], line["limit_loss_mean"][:1], color=colour, marker="x", linestyle="")
     alone = summary.filter(pl.col("leaders") == leaders[0]).sort("rationality")
     axes.plot(alone["rationality"], alone["limited"], color="0.5", linestyle="--", label="full information")
     axes.plot([], [], color="0.3", linestyle=":", label="bound, mean")

@@ -8,25 +8,46 @@ import polars as pl
 from omegaconf import DictConfig
 
 from experiments.config import identity
-from jaxgame.batch import DrawFunction, run_draws
+from jaxgame.batch import DrawFunction, run_draws, run_statistics
+from jaxgame.files import write_whole
+from jaxgame.streaming import Statistics
+
+Grid = Mapping[str, Sequence[Any]]
+Labels = Mapping[str, Sequence[str]]
 
 
 def table_of(
     config: DictConfig,
     function: DrawFunction,
     directory: Path,
-    coordinates: Mapping[str, Sequence[Any]],
-    labels: Mapping[str, Sequence[str]] | None = None,
+    coordinates: Grid,
+    labels: Labels | None = None,
 ) -> pl.DataFrame:
     """`run_draws` of the experiment's draws, kept in `directory`."""
-    return run_draws(
-        function,
-        config.experiment.draws,
-        config.run.seed,
-        coordinates=coordinates,
-        labels=labels,
-        chunk=config.run.chunk,
-        directory=directory,
-        settings=identity(config),
-        progress=config.run.progress,
+    return run_draws(function, coordinates=coordinates, labels=labels, directory=directory, **_how(config))
+
+
+def statistics_of(
+    config: DictConfig,
+    function: DrawFunction,
+    directory: Path,
+    coordinates: Grid,
+    levels: Mapping[str, Sequence[float]],
+    labels: Labels | None = None,
+) -> Statistics:
+    """`run_statistics` of the experiment's draws, kept in `directory` and tabulated in statistics.csv."""
+    statistics = run_statistics(
+        function, coordinates=coordinates, levels=levels, labels=labels, directory=directory, **_how(config)
     )
+    write_whole(directory / "statistics.csv", statistics.table().write_csv)
+    return statistics
+
+
+def _how(config: DictConfig) -> dict[str, Any]:
+    return {
+        "draws": config.experiment.draws,
+        "seed": config.run.seed,
+        "chunk": config.run.chunk,
+        "settings": identity(config),
+        "progress": config.run.progress,
+    }

@@ -59,8 +59,9 @@ def run(config: DictConfig, directory: Path) -> None:
         {"end": selection.ENDS},
     )
     ends = compare(dynamics, worst.filter(pl.col("leaders") == settings.dynamics_leaders))
-    summary, ended = summarise(worst, "diversity", "leaders"), summarise_ends(ends)
-    report(worst, "worst >= OPT - 2 eps", settings.tolerance)
+    summary = summarise(worst, "diversity", "leaders", tolerance=settings.tolerance)
+    ended = summarise_ends(ends)
+    report(summary, "worst >= OPT - 2 eps", settings.tolerance)
     _report_ends(ended, settings)
     write_whole(directory / "summary.csv", summary.write_csv)
     write_whole(directory / "dynamics" / "summary.csv", ended.write_csv)

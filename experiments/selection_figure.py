@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
-from experiments.guarantee import by_leaders, scatter, verdict_sentence
+from experiments.guarantee import verdict_sentence
+from experiments.panels import by_leaders, scatter
 from jaxgame import plot
 from jaxgame.selection import STARTS, Trace
 
@@ -56,7 +57,7 @@ def _caption(worst: pl.DataFrame, summary: pl.DataFrame, ended: pl.DataFrame, co
     places = {name: int(ended[name].sum()) for name in ("above", "at", "below")}
     entries = f"T = {settings.types}, S = {settings.states}, A = {settings.actions}"
     return (
-        f"{verdict_sentence(worst, summary, 'OPT - 2 eps (lines above)')} Dynamics end above the worst "
+        f"{verdict_sentence(summary, 'OPT - 2 eps (lines above)')} Dynamics end above the worst "
         f"equilibrium {places['above']:,} times, at it {places['at']:,}, below {places['below']:,}: offers "
         f"must exceed rivals' by {settings.outbid:g}; who would gain by exceeding them by less stays put. "
         f"Family {config.family.name}, {worst['draw'].n_unique():,} draws ({entries}); eps is the sup "

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
-from experiments.guarantee import report
+from experiments.guarantee import counts, report
 from experiments.hull_coverage import make_family
 from experiments.runs import table_of
 from jaxgame import plot
@@ -56,7 +56,7 @@ def run(config: DictConfig, directory: Path) -> None:
             pl.col("ratio_lower").median().alias("ratio_median"),
             pl.col("ratio_lower").max().alias("ratio_largest"),
             pl.col("ratio_upper").max().alias("ratio_largest_upper"),
-            *[(pl.col("holds") == verdict).sum().alias(verdict) for verdict in VERDICTS],
+            *counts(settings.tolerance),
         )
         .sort("actions", "when", descending=[False, True])
     )
@@ -65,7 +65,7 @@ def run(config: DictConfig, directory: Path) -> None:
     # Computed alone an ascent may go elsewhere, by rounding: the game is checked on its own.
     own = jax.jit(lambda game: _ratio(game, best_ai_selection(game, settings.tolerance)))(game)
     attained = float(own["ratio_lower"])
-    report(table, "worst >= OPT - 2 eps", settings.tolerance)
+    report(summary, "worst >= OPT - 2 eps", settings.tolerance)
     log.info("loss / (2 eps) of the game in game.json: %.6f", attained)
     log.info(
         "largest loss / (2 eps) found: %.6f (draw %d, A = %d)",

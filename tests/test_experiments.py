@@ -283,9 +283,9 @@ def test_hull_coverage_without_rows_says_the_same(hull_run, tmp_path):
             np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-12, atol=1e-15, err_msg=name)
         else:
             assert ours[name].equals(theirs[name]), name
-    refused = application("experiment=learning", "run.rows=false", directory=tmp_path / "learning")
+    refused = application("experiment=selection", "run.rows=false", directory=tmp_path / "selection")
     assert refused.returncode == 1
-    assert "error: run.rows is false; learning needs every draw" in refused.stderr
+    assert "error: run.rows is false; selection needs every draw" in refused.stderr
 
 
 @pytest.mark.slow

@@ -54,7 +54,7 @@ done
 sinfo
 
 sweep=("$python" -m experiments --multirun run=slurm_cpu run.root="$output"
-    hydra.launcher.partition=main hydra.launcher.timeout_min=10 hydra.launcher.mem_gb=2
+    hydra.launcher.partition=main hydra.launcher.timeout_min=30 hydra.launcher.mem_gb=2
     hydra.launcher.cpus_per_task=1 hydra.launcher.array_parallelism="$cores"
     experiment.draws=4096 "experiment.leaders=[1,2,4,8]" run.chunk=256
     family=noise,goals experiment.actions=2,3 run.seed=0,1)
@@ -76,7 +76,7 @@ done
 again=$(running | tail -n 1)
 job=$(running | head -n 1)
 echo "signalling job $again"
-scancel --signal=USR2 "$again" || true # it complains where the job has queued itself already
+timeout 5 scancel --signal=USR2 "$again" || true # where the job is quick to queue itself, scancel would insist
 for _ in $(seq 60); do
     [ -n "$(states interrupted)" ] && break
     sleep 0.5
@@ -98,11 +98,12 @@ while [ -n "$(squeue -h)" ]; do
     # When the signalled job runs again, its first chunks must still be those of before.
     if [ -z "${resumed:-}" ] && grep -q '"state": "running"' "$stopped"; then
         resumed=yes
-        ls $kept >/dev/null && echo "job $again goes on from $(grep '"draws_done"' "$stopped")"
+        ls $kept >/dev/null
+        echo "job $again goes on from $(grep '"draws_done"' "$stopped")"
     fi
     sleep 0.2
 done
-grep '"state"' "$stopped"
+[ -n "${resumed:-}" ] && grep '"state": "complete"' "$stopped"
 grep -h '"state"' "$output"/hull_coverage/*/manifest.json | sort | uniq -c
 grep -rhs "draws are kept in" "$output"/.submitit || true
 "$python" -m experiments.collect "$output" || true
