@@ -66,15 +66,25 @@ sweeping=$!
 states() { grep -ls "\"state\": \"$1\"" "$output"/hull_coverage/*/manifest.json || true; }
 running() { squeue -h -t R -o %i | sort; }
 
+# begun N: wait until N runs that go on have their first chunk
+begun() {
+    local manifests dirs
+    for _ in $(seq 240); do
+        manifests=$(states running)
+        dirs=$(for manifest in $manifests; do
+            find "$(dirname "$manifest")/chunks" -name '[0-9]*.parquet' -printf '%h\n' 2>/dev/null | head -n 1 || true
+        done | wc -l)
+        [ "$dirs" -ge "$1" ] && return
+        sleep 0.2
+    done
+    echo "no $1 jobs began to compute" >&2
+    exit 1
+}
+
 # Once two jobs have their first chunks, one gets the signal that Slurm sends before a time limit or preemption.
 # It must save, ask to be queued again, and then go on from there (Slurm waits two minutes).
-for _ in $(seq 240); do
-    begun=$({ find "$output" -path '*/chunks/[0-9]*.parquet' 2>/dev/null || true; } | xargs -r -n 1 dirname | sort -u | wc -l)
-    [ "$begun" -ge 2 ] && [ "$(running | wc -l)" -ge 2 ] && break
-    sleep 0.5
-done
+begun 2
 again=$(running | tail -n 1)
-job=$(running | head -n 1)
 echo "signalling job $again"
 timeout 5 scancel --signal=USR2 "$again" || true # where the job is quick to queue itself, scancel would insist
 for _ in $(seq 60); do
@@ -86,9 +96,10 @@ kept=$(find "$(dirname "$stopped")/chunks" -name '*.parquet' | sort)
 echo "it stopped with $(grep '"draws_done"' "$stopped") and these chunks:" && basename -a $kept
 scontrol show job "$again" | grep -oE "JobState=\w+|Restarts=[0-9]+|Reason=\w+"
 
-# Another is ended for good (SIGTERM, then SIGKILL 30 s later); what is missing is told.
-echo "cancelling job $job"
-scancel "$job"
+# Those that run now are ended for good (SIGTERM, then SIGKILL 30 s later); what is missing is told.
+begun 1
+echo "cancelling jobs" $(running)
+scancel $(running)
 "$python" -m experiments.collect "$output" || true
 # Without Slurm's accounting data base the waiting sweep cannot learn that a job was cancelled: end it too. Its
 # other jobs go on without it.
