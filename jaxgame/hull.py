@@ -1,5 +1,8 @@
 """Alignment: how far the follower's utility is from the hull of the leaders' (theory, section 3)."""
 
+import dataclasses
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -70,9 +73,21 @@ def hull_distance(
     checks.check_not_empty("utilities", utilities, "[K, D]")
     checks.check_finite("target", target)
     checks.check_finite("utilities", utilities)
-    columns, groups = utilities.T, _groups(offset, target.shape[0]).astype(target.dtype)
-    simplex = scale == "simplex"
+    groups = _groups(offset, target.shape[0]).astype(target.dtype)
+    fit = _fit(target, utilities.T, groups, norm=norm, simplex=scale == "simplex")
+    return dataclasses.replace(fit, offset=fit.offset.sum()) if isinstance(offset, str) else fit
 
+
+@functools.partial(jax.jit, static_argnames=("norm", "simplex"))
+def _fit(
+    target: Float[Array, " D"],
+    columns: Float[Array, "D K"],
+    groups: Float[Array, "D G"],
+    *,
+    norm: str,
+    simplex: bool,
+) -> HullFit:
+    """The fit with an offset [G] for each group."""
     # Offsets in the data cost precision, and no answer depends on them.
     centred_target, centred = (_without_offset(x, groups) for x in (target[:, None], columns))
     centred_target = centred_target[:, 0]
@@ -92,7 +107,7 @@ def hull_distance(
     size = jnp.maximum(jnp.abs(target).max(), jnp.abs(columns).max())
     return HullFit(
         weights=weights,
-        offset=shifts.sum() if isinstance(offset, str) else shifts,
+        offset=shifts,
         measure=measure,
         distance=distance,
         converged=distance.width <= 1e-6 * size,

@@ -369,38 +369,6 @@ def test_an_empty_batch_is_an_empty_answer():
     assert best.value.lower.shape == (0,) and best.outcome.shape == (0, 1, 2, 2)
 
 
-# Compilation
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "solve",
-    [
-        lambda game: jg.leader_value(game, 0, 0.6),
-        lambda game: jg.leader_frontier(game, 0),
-        jg.selection.worst_equilibrium,
-    ],
-    ids=["leader_value", "leader_frontier", "worst_equilibrium"],
-)
-def test_a_second_call_outside_jit_compiles_nothing(solve):
-    game = jg.make_game([0.7, 0.3], np.eye(2), np.array([[[0.0, 1.0], [0.0, 1.0]]] * 2))
-    other = jax.tree.map(lambda x: x / 2 + 0.25, game)
-    compiled = []
-
-    def listen(event: str, seconds: float, **_):
-        compiled.append(event)
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    try:
-        solve(game)
-        assert any("compile" in event for event in compiled)
-        compiled.clear()
-        solve(other)
-        assert compiled == []
-    finally:
-        jax.monitoring.unregister_event_duration_listener(listen)
-
-
 # Errors
 
 

@@ -113,9 +113,13 @@ def leader_closure(
         )
     if _is_finite(rationality):
         return closure_quantal(game, leader, rationality)
-    alone = Game(game.prior, game.follower, game.leaders[leader][None])
+    return _closure_alone(Game(game.prior, game.follower, game.leaders[leader][None]))
+
+
+@jax.jit
+def _closure_alone(alone: Game) -> LeaderClosure:
     pairs, values = posteriors.pairs(alone), posteriors.values(alone)
-    marginal, _ = posteriors.conditional(game.prior)
+    marginal, _ = posteriors.conditional(alone.prior)
     gain = _at_pairs(pairs, values.gain)[0]
     _, high = _corners(alone, values)
     best = concave_closure(pairs.posterior, jnp.where(pairs.valid, gain, -jnp.inf), high[0], marginal)
@@ -138,7 +142,8 @@ def _is_finite(rationality: float | Array) -> bool:
     return not checks.is_concrete(rationality) or math.isfinite(float(rationality))
 
 
-def _best_response(game: Game, tolerance: float) -> WorstEquilibrium:
+@jax.jit
+def _best_response(game: Game, tolerance: Float[Array, ""]) -> WorstEquilibrium:
     pairs, values = posteriors.pairs(game), posteriors.values(game)
     marginal, _ = posteriors.conditional(game.prior)
     gain = _at_pairs(pairs, values.gain)  # [K,N]

@@ -15,6 +15,7 @@ exactness [own]. So
 Cells that matter to these programs, and to the closures at their solutions, are split again and again.
 """
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -67,8 +68,9 @@ class _Search(NamedTuple):
     done: Bool[Array, ""]
 
 
+@functools.partial(jax.jit, static_argnames="rounds")
 def worst_quantal(
-    game: Game, rationality: float | Float[Array, ""], tolerance: float, rounds: int
+    game: Game, rationality: Float[Array, ""], tolerance: Float[Array, ""], rounds: int
 ) -> WorstEquilibrium:
     """The follower's least equilibrium value when she responds by logit, for two states; see the module.
 
@@ -117,9 +119,8 @@ def worst_quantal(
     )
 
 
-def closure_quantal(
-    game: Game, leader: int | Int[Array, ""], rationality: float | Float[Array, ""]
-) -> LeaderClosure:
+@jax.jit
+def closure_quantal(game: Game, leader: Int[Array, ""], rationality: Float[Array, ""]) -> LeaderClosure:
     """One leader's closure at the prior when the follower responds by logit, for two states."""
     alone = Game(game.prior, game.follower, game.leaders[leader][None])
     problem = problem_of(alone, rationality)
