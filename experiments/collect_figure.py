@@ -26,7 +26,7 @@ class Headline:
     ends: dict[str, str] = field(default_factory=dict)
 
 
-_LOSS = "median loss against full information, at the largest diversity (bands: quartiles)"
+_LOSS = "mean loss against full information, at the largest diversity (bands: quartiles)"
 HEADLINES = {
     "hull_coverage": Headline(
         "leaders", "sup_median", "sup_q25", "sup_q75", "distance (utility units)",
@@ -39,20 +39,30 @@ HEADLINES = {
         "the hull's mean distance to the target on test rows (bands: quartiles)", {"method": "hull"},
     ),
     "selection": Headline(
-        "leaders", "loss_median", "loss_q25", "loss_q75", "loss (utility units)", _LOSS,
+        "leaders", "loss_mean", "loss_q25", "loss_q75", "loss (utility units)", _LOSS,
         ends={"diversity": "max"},
     ),
     "failure": Headline(
-        "leaders", "loss_median", "loss_q25", "loss_q75", "loss (utility units)", _LOSS,
+        "leaders", "loss_mean", "loss_q25", "loss_q75", "loss (utility units)", _LOSS,
         ends={"diversity": "max"},
     ),
     "learning": Headline(
-        "leaders", "loss_median", "loss_q25", "loss_q75", "loss (utility units)", _LOSS,
+        "leaders", "loss_mean", "loss_q25", "loss_q75", "loss (utility units)", _LOSS,
         ends={"diversity": "max", "types": "max"},
     ),
     "quantal": Headline(
-        "leaders", "loss_median", "loss_q25", "loss_q75", "loss (utility units)", _LOSS,
+        "leaders", "loss_mean", "loss_q25", "loss_q75", "loss (utility units)", _LOSS,
         ends={"rationality": "max"},
+    ),
+    "conversation": Headline(
+        "diversity", "loss_mean", "loss_q25", "loss_q75", "loss (utility units)",
+        "mean loss against full information where best responses end, under the last protocol and the "
+        "first competition by name (bands: quartiles)",
+        ends={"protocol": "max", "competition": "min"},
+    ),
+    "tightness": Headline(
+        "actions", "ratio_largest", "ratio_median", "ratio_largest_upper", "loss / (2 eps)",
+        "largest loss / (2 eps) that ascent found (bands: from the median)", {"when": "end"},
     ),
 }  # fmt: skip
 
@@ -88,8 +98,12 @@ def _lines(axis: Any, table: pl.DataFrame, swept: list[str], headline: Headline)
     )
     rows = rows.with_columns(label.alias("_line")).drop_nulls(headline.middle).sort(telling(rows, swept))
     plot.band(axis, rows, headline.x, headline.middle, headline.low, headline.high, "_line")
-    plot.leaders_axis(axis, sorted(rows[headline.x].unique().to_list()), headline.x)
+    if headline.x == "diversity":
+        axis.set_xlabel("diversity of the leaders")
+    else:
+        plot.leaders_axis(axis, sorted(rows[headline.x].unique().to_list()), headline.x)
     axis.set_ylabel(headline.label)
+    axis.set_ylim(bottom=0.0)  # losses, distances and their ratios
     axis.legend(frameon=False, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.14))
 
 

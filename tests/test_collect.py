@@ -96,4 +96,4 @@ def test_lines_are_told_apart_by_as_few_values_as_do():
 
 
 def test_headlines_name_experiments():
-    assert set(HEADLINES) <= {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
+    assert set(HEADLINES) == {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
