@@ -51,7 +51,7 @@ HEADLINES = {
         ends={"diversity": "max", "types": "max"},
     ),
     "quantal": Headline(
-        "leaders", "loss_mean", "loss_q25", "loss_q75", "loss (utility units)", 
+        "leaders", "loss_mean", "loss_q25", "loss_q75", "loss (utility units)",
         "mean loss against full information, at the largest rationality (bands: quartiles)",
         ends={"rationality": "max"},
     ),
