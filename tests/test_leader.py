@@ -212,6 +212,7 @@ def test_two_states_in_closed_form_agree_with_pivoting(actions, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # the largest takes minutes, and longer beside other tests
 @pytest.mark.parametrize("size", [2, 4, 8, 16])
 def test_census(size):
     """Of 10,000 games of each size at least 99.9% of brackets are below 1e-6, all below 1e-4."""

@@ -77,13 +77,22 @@ def test_the_hull_condition_is_sufficient_and_not_necessary():
 
 @pytest.mark.slow
 def test_the_bound_with_quantal_response_counts_her_regret_and_the_distance_of_laws():
+    check = jax.jit(lambda game, *terms: theorems.quantal_response(game, *terms, 1e-4, 6))
     game = jg.make_game([0.7, 0.3], JUDGE, [PROSECUTOR, PROSECUTOR])
-    check = jax.jit(lambda level, delta: theorems.quantal_response(game, level, delta, 1e-4, 6))
-    found = check(10.0, 0.1)
-    # OPT 1, distance 1/2 with an offset per state, W(1/e) / rationality = .0278465, delta times range 1.
-    assert float(found.bound.lower) == pytest.approx(1 - 2 * 0.5 - 0.0278465 - 0.1, abs=1e-6)
+    found = check(game, 10.0, 0.1)
+    regret = 0.0278465  # W(1/e) / rationality
+    # OPT 1, distance 1/2 with an offset per state and no weight on the prosecutors: delta costs nothing.
+    assert float(found.bound.lower) == pytest.approx(1 - 2 * 0.5 - regret, abs=1e-6)
     assert theorems.VERDICTS[int(found.holds)] == "yes"
-    assert float(check(0.0, 0.0).bound.lower) == pytest.approx(1 - 1 - 1, abs=1e-9)  # no more than her range
+    assert float(check(game, 0.0, 0.0).bound.lower) == pytest.approx(
+        1 - 1 - 1, abs=1e-9
+    )  # no more than her range
+    # Leaders like her have all the weight, and range 1, or 2 of which half the weight is enough.
+    for scale in (1, 2):
+        aligned = jg.make_game([0.7, 0.3], JUDGE, scale * np.array([JUDGE, JUDGE]))
+        found = check(aligned, 10.0, 0.1)
+        assert float(found.bound.lower) == pytest.approx(1 - regret - 0.1, abs=1e-6)
+        assert theorems.VERDICTS[int(found.holds)] == "yes"
 
 
 def test_bad_input_is_named():
