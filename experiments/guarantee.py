@@ -90,7 +90,7 @@ def losses_function(function: DrawFunction) -> DrawFunction:
         found: Mapping[str, Any] = function(key)
         full, worst, bound, state = (found[name] for name in ("full_information", "worst", "bound", "state"))
         loss, allowed = full - worst.lower, full - bound.lower
-        outside = state.upper > INSIDE
+        outside = ~(state.upper <= INSIDE)  # a fit that failed is outside, as in the table
         return {
             **found,
             "loss": loss,

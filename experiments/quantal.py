@@ -127,11 +127,11 @@ def figure(summary: pl.DataFrame, judge: pl.DataFrame, config: DictConfig) -> Fi
         axes[1].plot(line["rationality"], line["withheld"], color=colour, marker=marker, label=f"K = {k}")
     axes[1].set(title="What leaders withhold", ylabel="mean loss against full information (utility units)")
     axes[1].axhline(0, color="0.6", linewidth=0.8)
-    axes[1].legend(frameon=False)
+    axes[1].legend(frameon=False, fontsize=7)
     axes[2].plot(judge["rationality"], judge["lower"], color="0.1", label="logit judge")
     axes[2].axhline(0.6, color="0.5", linestyle="--", linewidth=1, label="best-responding judge: 0.6")
     axes[2].set(title="What a lone prosecutor earns", ylabel="probability of conviction")
-    axes[2].legend(frameon=False)
+    axes[2].legend(frameon=False, fontsize=7, loc="lower right")
     for axis in axes:
         axis.set_xscale("log")
         axis.set(xlabel="rationality (1 / utility units)")

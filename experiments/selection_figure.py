@@ -81,7 +81,8 @@ def _over_time(axes: Axes, game: dict[str, Any], trace: Trace) -> None:
         (game["worst_lower"], "worst equilibrium", "top"),
     ):
         axes.axhline(value, color="0.6", linewidth=0.8)
-        axes.annotate(name, (0, value), ha="left", va=side, fontsize=7, color="0.3")
+        plain = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}  # lines run here
+        axes.annotate(name, (0, value), ha="left", va=side, fontsize=7, color="0.3", bbox=plain)
     axes.set(title=f"One game: draw {game['draw']}, diversity {game['diversity']:g}")
     axes.set(xlabel="revisions", ylabel="utility")
     axes.legend(frameon=False, fontsize=7)

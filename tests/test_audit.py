@@ -316,10 +316,14 @@ def same(one, two):
 )
 def test_cells_read_as_numbers_are_what_their_text_says(tmp_path, monkeypatch, cells):
     path = tmp_path / "scores.csv"
-    path.write_text("b,a\n" + "".join(f"{i},{cell}\n" for i, cell in enumerate(cells)))
-    quick = read_scores(str(path)).values
+    lines = [f"{i},{cell}\n" for i, cell in enumerate(cells)]
+    path.write_text("\n\nb,a\n" + "".join([*lines[:3], "\n", *lines[3:]]))
+    quick = read_scores(str(path))
     monkeypatch.setattr(delimited, "_as_numbers", lambda *_: None)
-    np.testing.assert_array_equal(quick, read_scores(str(path)).values)
+    slow = read_scores(str(path))
+    assert quick.columns == slow.columns == ("b", "a") and quick.notes == slow.notes
+    assert slow.notes == ("1 empty line ignored",) and len(slow.values) == len(cells)
+    np.testing.assert_array_equal(quick.values, slow.values)
 
 
 def test_columns_of_numbers_are_read_as_numbers(tmp_path):

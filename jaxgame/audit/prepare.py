@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from jaxgame.audit.errors import InputError
+from jaxgame.audit.moments import columns
 
 MISSING = ("auto", "complete", "fill")
 SCALES = ("auto", "raw", "standard")
@@ -129,21 +130,22 @@ def prepare(
         centres, spread = centres[keep], spread[keep]
     scale = _chosen_scale(scale, spread, unit, notes)
     divisor = spread if scale == "standard" else np.full(len(names), unit)
+    centre = float(aim[train].mean())
+    rows = columns(table, aim)
     # In place: copies of a large table cost more than anything computed from it.
-    columns = np.ones((len(aim), len(names) + 2))
-    np.subtract(table, centres, out=columns[:, :-2])
-    columns[:, :-2] /= divisor
-    columns[:, -2] = (aim - aim[train].mean()) / unit
+    rows[:, :-2] -= centres
+    rows[:, :-2] /= divisor
+    rows[:, -2] = (aim - centre) / unit
     if len(aim) < FEW_ROWS:
         notes.append(f"only {len(aim)} rows: expect wide intervals")
     return Problem(
         name=target,
         names=tuple(names),
-        columns=columns,
+        columns=rows,
         train=train,
         unit=unit,
         factor=unit / divisor,
-        centre=float(aim[train].mean()),
+        centre=centre,
         centres=centres,
         scale=scale,
         members=tuple(i for i, name in enumerate(names) if name not in candidates),

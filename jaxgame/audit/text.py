@@ -72,7 +72,7 @@ def read_text(
     empty = [pl.col(pl.String).str.len_bytes() == 0, pl.col(pl.Float64).is_null()]
     blank = frame.select(pl.all_horizontal(expression.fill_null(True) for expression in empty)).to_series()
     if blank.any():
-        notes.append(f"{blank.sum()} empty lines ignored")
+        notes.append(f"{blank.sum()} empty line{'' if blank.sum() == 1 else 's'} ignored")
         frame = frame.filter(~blank)
     return frame, movielens
 
@@ -135,8 +135,8 @@ def _decoded(path: Path) -> bytes:
         ) from error
     if not data or data.isspace():
         raise InputError(f"{path}: the file is empty")
-    # Old Mac and Windows line ends.
-    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    # Old Mac and Windows line ends. Rows count from the header, whatever is empty before it.
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
 
 
 def _field(data: bytes, place: int) -> int:
