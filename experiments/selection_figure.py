@@ -76,13 +76,14 @@ def _over_time(axes: Axes, game: dict[str, Any], trace: Trace) -> None:
             steps, trace.leaders[: last + 1, i], where="post", color=colour, linewidth=1,
             linestyle=plot.DASHES[1 + i % (len(plot.DASHES) - 1)], label=f"leader {i}" if i < 4 else None,
         )  # fmt: skip
-    for value, name, side in (
-        (game["full_information"], "OPT", "bottom"),
-        (game["worst_lower"], "worst equilibrium", "top"),
-    ):
+    full, worst = game["full_information"], game["worst_lower"]
+    low, high = axes.get_ylim()
+    names = [(full, "OPT", "bottom"), (worst, "worst equilibrium", "top")]
+    if full - worst < 0.05 * (high - low):  # one label for both: two would run into each other
+        names = [(full, "OPT and worst equilibrium", "bottom"), (worst, "", "top")]
+    for value, name, side in names:
         axes.axhline(value, color="0.6", linewidth=0.8)
-        plain = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}  # lines run here
-        axes.annotate(name, (0, value), ha="left", va=side, fontsize=7, color="0.3", bbox=plain)
+        axes.annotate(name, (0, value), ha="left", va=side, fontsize=7, color="0.3")
     axes.set(title=f"One game: draw {game['draw']}, diversity {game['diversity']:g}")
     axes.set(xlabel="revisions", ylabel="utility")
     axes.legend(frameon=False, fontsize=7)
