@@ -4,7 +4,12 @@ f_j is piecewise linear, and the walk that solves its program passes all its kin
 outcomes at the kinks and their mixtures are best responses to any threshold; the multipliers at each kink are
 an affine function above the whole curve. Both hold whatever the solver did: a kink it missed
 widens the bracket between its neighbours.
+
+`Curve` is the curve in standard units (`units`), as a function of what the follower may lose; `Frontier` the
+same for a caller, in her units of value.
 """
+
+import dataclasses
 
 import jax
 import jax.numpy as jnp
@@ -12,10 +17,56 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxgame.bracket import Bracket
 from jaxgame.game import Game
-from jaxgame.leader import check_leader, outcome_of_recommendations
+from jaxgame.leader import budget_of, check_leader, outcome_of_recommendations
 from jaxgame.leader_program import solve_frontiers
 from jaxgame.record import record
-from jaxgame.solve.persuasion import FEASIBILITY
+from jaxgame.units import Standard, standard, unheard, unknown
+
+
+@record
+class Curve:
+    """What a leader earns at most if the follower loses at most l, by its kinks, all in standard units.
+
+    `outcome` [N, T, S, A] are best responses that lose `lost` [N], from 0 up, and earn `earned` [N] for
+    certain, ascending. No outcome that loses at most l earns more than `height + price l` [N], for each of
+    the N.
+    """
+
+    lost: Float[Array, " N"]
+    earned: Float[Array, " N"]
+    outcome: Float[Array, "N T S A"]
+    height: Float[Array, " N"]
+    price: Float[Array, " N"]
+    converged: Bool[Array, ""]
+
+    def value(self, budget: Float[Array, ""]) -> Bracket:
+        """What is earned at a budget that is at least 0; true in exact arithmetic."""
+        eps = 8 * jnp.finfo(budget.dtype).eps
+        first, share = self._between(budget)
+        second = jnp.minimum(first + 1, len(self.lost) - 1)
+        low, high = self.earned[first], self.earned[second]
+        run = self.lost[second] - self.lost[first]
+        slope = jnp.where(run > 0, jnp.maximum(high - low, 0.0) / jnp.where(run > 0, run, 1.0), 0.0)
+        # Rounding of the share matters where the curve is steep.
+        rounded = eps * (jnp.abs(low) + jnp.abs(high) + slope * (budget + self.lost[first]))
+        lines = self.height + self.price * budget
+        lines += eps * (jnp.abs(self.height) + self.price * budget)
+        return Bracket((1 - share) * low + share * high - rounded, lines.min())
+
+    def best(self, budget: Float[Array, ""]) -> Float[Array, "T S A"]:
+        """The outcome [T, S, A] that attains `value(budget).lower`."""
+        first, share = self._between(budget)
+        second = jnp.minimum(first + 1, len(self.lost) - 1)
+        return (1 - share) * self.outcome[first] + share * self.outcome[second]
+
+    def _between(self, budget: Float[Array, ""]) -> tuple[Int[Array, ""], Float[Array, ""]]:
+        """The last kink that loses no more than the budget, and how far it is from there to the next."""
+        last = len(self.lost) - 1
+        first = jnp.clip((self.lost <= budget).sum() - 1, 0, last)
+        here, there = self.lost[first], self.lost[jnp.minimum(first + 1, last)]
+        inside = (there > here) & (budget < there)
+        share = jnp.where(inside, (budget - here) / jnp.where(inside, there - here, 1.0), 0.0)
+        return first, jnp.clip(share, 0.0, 1.0)
 
 
 @record
@@ -24,8 +75,8 @@ class Frontier:
 
     `outcome` [N, T, S, A] are best responses, worth `worth` [N] to the follower, descending, and `earned` [N]
     to the leader, ascending. No outcome worth v earns more than `above - price * v` [N], for
-    each of the N. `converged` says that brackets at the kinks are narrower than 1e-9 of the leader's scale
-    and that no kink is missing.
+    each of the N, but for rounding, which `value` allows for. `converged` says that brackets at the kinks are
+    narrower than 1e-9 of what is at stake for the leader and that no kink is missing.
     """
 
     worth: Float[Array, " N"]
@@ -34,28 +85,23 @@ class Frontier:
     above: Float[Array, " N"]
     price: Float[Array, " N"]
     converged: Bool[Array, ""]
+    curve: Curve
+    units: Standard
 
     def value(self, threshold: Float[Array, ""]) -> Bracket:
         """f_j at one threshold; -inf above full information, as `leader_value`."""
-        first, share = self._between(threshold)
-        lower = _mixed(self.earned, first, share)
-        upper = jnp.maximum((self.above - self.price * threshold).min(), lower)
-        nothing = jnp.where(threshold <= self.worth[0] + FEASIBILITY, 0.0, -jnp.inf)
-        return Bracket(lower + nothing, upper + nothing)
+        budget, doubt = budget_of(self.units, threshold)
+        within = jnp.maximum(budget, 0.0)
+        found = Bracket(self.curve.value(within).lower, self.curve.value(within + doubt).upper)
+        value = self.units.leader(0).bracket(found)
+        nothing = jnp.where(budget >= 0, 0.0, -jnp.inf)
+        sound = self.units.sound & jnp.isfinite(threshold)
+        return unknown(sound, Bracket(value.lower + nothing, value.upper + nothing))
 
     def best(self, threshold: Float[Array, ""]) -> Float[Array, "T S A"]:
         """The outcome [T, S, A] that attains `value(threshold).lower`; full information above it."""
-        first, share = self._between(threshold)
-        return _mixed(self.outcome, first, share)
-
-    def _between(self, threshold: Float[Array, ""]) -> tuple[Int[Array, ""], Float[Array, ""]]:
-        """The last kink worth at least the threshold, and how far it is from there to the next."""
-        last = len(self.worth) - 1
-        first = jnp.clip((self.worth >= threshold).sum() - 1, 0, last)
-        high, low = self.worth[first], self.worth[jnp.minimum(first + 1, last)]
-        inside = (high > low) & (threshold > low)
-        share = jnp.where(inside, (high - threshold) / jnp.where(inside, high - low, 1.0), 0.0)
-        return first, jnp.clip(share, 0.0, 1.0)
+        budget, _ = budget_of(self.units, threshold)
+        return unheard(jnp.isfinite(threshold), self.curve.best(jnp.maximum(budget, 0.0)))
 
 
 def leader_frontier(game: Game, leader: int | Int[Array, ""]) -> Frontier:
@@ -78,25 +124,37 @@ def leader_frontier(game: Game, leader: int | Int[Array, ""]) -> Frontier:
 
 
 @jax.jit
-def _frontier(*arguments: Array) -> Frontier:
-    solved = jax.tree.map(lambda x: x[0], solve_frontiers(*(x[None] for x in arguments)))
-    prior, follower, utility = arguments
-    outcome = outcome_of_recommendations(prior, solved.scheme, follower.shape[2])
-    worth = (follower[None] * outcome).sum((1, 2, 3))
-    # By weak duality the multipliers found at one threshold bound the curve at all.
-    price = jnp.maximum(solved.price, 0.0)
-    above = solved.upper + price * solved.threshold
-    # Repaired outcomes are in order up to rounding; what is attained at less is attained at more worth too.
+def _frontier(prior: Array, follower: Array, utility: Array) -> Frontier:
+    units = standard(Game(prior, follower, utility[None]))
+    curve = curve_of(units, units.game.leaders[0])
+    curve = dataclasses.replace(unheard(units.sound, curve), converged=curve.converged & units.sound)
+    hers, theirs = units.follower, units.leader(0)
+    price = curve.price * (theirs.unit / hers.unit)
     return Frontier(
-        worth=jax.lax.cummin(worth),
-        earned=(utility[None] * outcome).sum((1, 2, 3)),
-        outcome=outcome,
-        above=above,
+        worth=hers.value(-curve.lost),
+        earned=theirs.value(curve.earned),
+        outcome=curve.outcome,
+        above=theirs.value(curve.height) + price * hers.base,
         price=price,
-        converged=solved.converged.all(),
+        converged=curve.converged,
+        curve=curve,
+        units=units,
     )
 
 
-def _mixed(values: Float[Array, "N ..."], first: Int[Array, ""], share: Float[Array, ""]) -> Array:
-    following = jnp.minimum(first + 1, len(values) - 1)
-    return (1 - share) * values[first] + share * values[following]
+def curve_of(units: Standard, utility: Float[Array, "T S A"]) -> Curve:
+    """The curve of a leader with `utility`, in standard units."""
+    game = units.game
+    solved = solve_frontiers(game.prior[None], game.follower[None], utility[None])
+    solved = jax.tree.map(lambda x: x[0], solved)
+    outcome = outcome_of_recommendations(game.prior, solved.scheme, game.follower.shape[2])
+    # Repaired outcomes are in order up to rounding; what is attained by losing less is attained anyway.
+    lost = jax.lax.cummax((units.loss[None] * outcome).sum((1, 2, 3)))
+    return Curve(
+        lost=lost,
+        earned=jax.lax.cummax(solved.lower),
+        outcome=outcome,
+        height=solved.height,
+        price=solved.price,
+        converged=solved.converged.all(),
+    )

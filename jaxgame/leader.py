@@ -4,9 +4,11 @@
 
 the most leader j can earn from an outcome that is obedient and worth at least v to the follower. It
 is concave, nonincreasing and piecewise linear in v: one linear program, solved by `solve.pivoting` or, for
-two states, in closed form. Brackets are those of theory, section 6, whatever the solver did.
+two states, in closed form. Brackets are those of theory, sections 6 and 14, whatever the solver did. It is
+solved in standard units (`units`): the answer is the same for all factors and constants of utility.
 """
 
+import dataclasses
 import functools
 
 import jax
@@ -20,6 +22,7 @@ from jaxgame.checks import Numbers
 from jaxgame.game import Game
 from jaxgame.leader_program import Solved, coefficients, recommendations, solve_programs
 from jaxgame.record import record
+from jaxgame.units import FEASIBILITY, Standard, is_sound, standard, unheard, unknown
 
 MAX_RECOMMENDATIONS = 1024
 
@@ -43,9 +46,11 @@ class LeaderBest:
     `outcome` [T, S, A] = P(t, s, a) is feasible and attains `value.lower`; `scheme` [S, M] induces it from
     a follower who obeys: the probability of each recommendation in each state. With one type,
     recommendation m is action m; with T types they are the maps type -> action in lexicographic order.
-    `multipliers` prove `value.upper`. An infeasible threshold, above full information, gives value
-    -inf. `converged` says that the bracket is narrower than 1e-9 of the leader's scale; `pivots`
-    how many steps the solver took.
+    `multipliers` prove `value.upper`, in exact arithmetic too. An infeasible threshold, above full
+    information, gives value -inf. `converged` says that the solver's bracket is narrower than 1e-9 of what is
+    at stake for the leader, `sum_ts P(t,s) (max_a U - min_a U)`, before large constants of utility round it;
+    `pivots` how many steps the solver took. Of an input that is not finite nothing is known: the value is
+    [-inf, inf], the rest is NaN.
     """
 
     outcome: Float[Array, "*N T S A"]
@@ -62,7 +67,9 @@ def leader_value(game: Game, leader: int | Int[Array, ""], threshold: ArrayLike)
 
     Exact up to the bracket. Works under jit, vmap and grad: derivatives of `value` in prior, utilities
     and threshold are those of the Lagrangian at the solution (envelope theorem), one-sided at kinks.
-    S, A from 1 to 32 and T types with A^T <= 1,024 recommendations. A threshold counts as met within 1e-12.
+    S, A from 1 to 32 and T types with A^T <= 1,024 recommendations. A threshold counts as met within 1e-12 of
+    what is at stake for the follower and the rounding of her value of full information, obedience within
+    1e-12 of the largest `prior |u_a - u_b|` of the two actions compared; `value.lower` pays for such misses.
 
     Raises ValueError for a leader that is not there, a threshold that is not a finite number, too many
     recommendations, and precision below float64.
@@ -109,19 +116,47 @@ def value_curve(game: Game, leader: int | Int[Array, ""], thresholds: Numbers) -
 @jax.jit  # a call outside jit would otherwise compile the solver's loops anew each time
 def _curve(*arguments: Array) -> LeaderBest:
     prior, follower, utility, levels = jax.lax.stop_gradient(arguments)
-    solved = solve_programs(prior[None], follower[None], utility[None], levels[None])
-    solved = jax.tree.map(lambda x: x[0], solved)
-    lower, upper = jax.vmap(functools.partial(_with_derivatives, *arguments[:3]))(arguments[3], solved)
+    units = standard(Game(prior, follower, utility[None]))
+    sound = units.sound & is_sound(levels)
+    levels = jnp.where(sound, levels, 0.0)
+    budget, doubt = budget_of(units, levels)
+    solved = best_at(units.game, units.game.leaders[0], budget)
+    # Her value of full information is known but for rounding: more may be lost than the budget says.
+    proved = Bracket(solved.lower, solved.upper + (1 + doubt) * solved.price * doubt)
+    value = units.leader(0).bracket(jax.tree.map(lambda x: jnp.where(solved.feasible, x, 0.0), proved))
+    nothing = jnp.where(solved.feasible, 0.0, -jnp.inf)
+    value = unknown(sound, Bracket(value.lower + nothing, value.upper + nothing))
     types, _, actions = follower.shape
-    return LeaderBest(
+    hers, theirs = units.follower.unit, units.leaders.unit[0]
+    obedience = _by_action(solved.obedience, types, actions) * (theirs / hers)
+    found = LeaderBest(
         outcome=outcome_of_recommendations(prior, solved.scheme, actions),
         scheme=solved.scheme,
-        value=Bracket(lower, upper),
-        multipliers=Multipliers(_by_action(solved.obedience, types, actions), solved.price),
-        feasible=solved.feasible,
-        converged=solved.converged,
+        value=value,
+        multipliers=Multipliers(obedience, solved.price * (theirs / hers)),
+        feasible=solved.feasible & sound,
+        converged=solved.converged & sound,
         pivots=solved.pivots,
     )
+    found = dataclasses.replace(unheard(sound, found), value=value)
+    slopes = functools.partial(_with_derivatives, *arguments[:3])
+    lower, upper = jax.vmap(slopes)(arguments[3], found)
+    return dataclasses.replace(found, value=Bracket(lower, upper))
+
+
+def budget_of(units: Standard, level: Float[Array, "*N"]) -> tuple[Float[Array, "*N"], Float[Array, "*N"]]:
+    """What she may lose if she is to keep `level` (in the caller's units), and how far rounding moved it.
+
+    Negative where no outcome leaves her as much; 0 where that may be due to rounding.
+    """
+    worth, doubt = units.follower.counted(level)
+    return jnp.where(worth > FEASIBILITY + doubt, -worth, jnp.maximum(-worth, 0.0)), doubt
+
+
+def best_at(game: Game, utility: Float[Array, "T S A"], budget: Float[Array, " N"]) -> Solved:
+    """Best responses of a leader with `utility` at N budgets, all in standard units."""
+    solved = solve_programs(game.prior[None], game.follower[None], utility[None], budget[None])
+    return jax.tree.map(lambda x: x[0], solved)
 
 
 def check_leader(game: Game, leader: int | Int[Array, ""]) -> None:
@@ -158,22 +193,26 @@ def _by_action(multipliers: Float[Array, "N M Q"], types: int, actions: int) -> 
 
 @jax.custom_jvp
 def _with_derivatives(
-    prior: Array, follower: Array, utility: Array, threshold: Array, solved: Solved
+    prior: Array, follower: Array, utility: Array, threshold: Array, found: LeaderBest
 ) -> tuple[Array, Array]:
     """Both ends of the bracket, with the derivative of the Lagrangian at the solution."""
-    return solved.lower, solved.upper
+    return found.value.lower, found.value.upper
 
 
 @_with_derivatives.defjvp
 def _derivatives(primals: tuple, tangents: tuple) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    *game, solved = primals
-    _, slope = jax.jvp(functools.partial(_lagrangian, solved), tuple(game), tuple(tangents[:4]))
-    slope = jnp.where(solved.feasible, slope, jnp.nan)
-    return (solved.lower, solved.upper), (slope, slope)
+    *game, found = primals
+    _, slope = jax.jvp(functools.partial(_lagrangian, found), tuple(game), tuple(tangents[:4]))
+    slope = jnp.where(found.feasible, slope, jnp.nan)
+    return (found.value.lower, found.value.upper), (slope, slope)
 
 
-def _lagrangian(solved: Solved, prior: Array, follower: Array, utility: Array, threshold: Array) -> Array:
-    """The leader's utility plus multipliers times slacks, with outcome and multipliers held fixed."""
+def _lagrangian(found: LeaderBest, prior: Array, follower: Array, utility: Array, threshold: Array) -> Array:
+    """The leader's utility plus multipliers times slacks, with scheme and multipliers held fixed."""
+    types, _, actions = follower.shape
     gain, loss, obedience, full = coefficients(prior, follower, utility)
-    weighed = gain + (solved.obedience[None] * obedience).sum(2) - solved.price * loss
-    return (weighed * solved.scheme).sum() + solved.price * (full - threshold)
+    maps, others = recommendations(types, actions)
+    rows = jnp.take_along_axis(found.multipliers.obedience, jnp.asarray(others), 2).reshape(len(maps), -1)
+    price = found.multipliers.threshold
+    weighed = gain + (rows[None] * obedience).sum(2) - price * loss
+    return (weighed * found.scheme).sum() + price * (full - threshold)

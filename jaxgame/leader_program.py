@@ -2,7 +2,8 @@
 
 With T types a recommendation is a map type -> action, M = A^T of them, and obedience holds for each
 recommendation and type. The follower's loss against full information takes the place of her value, so
-that the threshold reads `loss <= full information - threshold`.
+that the threshold reads `loss <= budget`, which is full information less the threshold. Games come in
+standard units (`units`): tolerances are relative to what is at stake.
 
 `solve_programs` takes B games. They are laid out with the games as the last axis, solved in chunks
 whose working set fits a core's cache, and those that need more pivots than most are gathered and
@@ -20,26 +21,31 @@ from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgame.solve import pivoting, two_state
-from jaxgame.solve.persuasion import FEASIBILITY, Program, Solution, bounds
+from jaxgame.solve.persuasion import Program, Solution, bounds
+from jaxgame.units import power_of_two
 
 # Two states: the closed form compares (2 A)^2 splits, fewer operations than pivoting up to here.
 TWO_STATE_ACTIONS = 8
 
 MAX_KINKS = 64
 
-# A bracket wider than this part of the leader's scale is not converged, and solved again.
+# A bracket wider than this part of what is at stake for the leader is not converged, and solved again.
 WIDTH = 1e-9
 
 
 class Solved(NamedTuple):
-    """Results at N thresholds of a game, or of B games with a leading axis B."""
+    """Results at N budgets of a game, or of B games with a leading axis B.
 
-    threshold: Float[Array, "... N"]
+    No outcome that loses at most l earns more than `height + price l`, for each of the N.
+    """
+
+    budget: Float[Array, "... N"]
     lower: Float[Array, "... N"]
     upper: Float[Array, "... N"]
+    height: Float[Array, "... N"]
     scheme: Float[Array, "... N S M"]
     obedience: Float[Array, "... N M Q"]  # multipliers
-    price: Float[Array, "... N"]  # multiplier of the threshold
+    price: Float[Array, "... N"]  # multiplier of the budget
     feasible: Bool[Array, "... N"]
     converged: Bool[Array, "... N"]
     pivots: Int[Array, "... N"]
@@ -92,17 +98,17 @@ def solve_programs(
     prior: Float[Array, "B T S"],
     follower: Float[Array, "B T S A"],
     leader: Float[Array, "B T S A"],
-    thresholds: Float[Array, "B N"],
+    budget: Float[Array, "B N"],
 ) -> Solved:
-    """Best responses of B games at N thresholds each."""
-    return _in_chunks(_solve_chunk, (prior, follower, leader, thresholds), thresholds.shape[1])
+    """Best responses of B games at N budgets each."""
+    return _in_chunks(_solve_chunk, (prior, follower, leader, budget), budget.shape[1])
 
 
 @custom_vmap
 def solve_frontiers(
     prior: Float[Array, "B T S"], follower: Float[Array, "B T S A"], leader: Float[Array, "B T S A"]
 ) -> Solved:
-    """Best responses of B games at the kinks of their value curves, from the highest threshold down."""
+    """Best responses of B games at the kinks of their value curves, from a budget of 0 up."""
     return _in_chunks(_frontier_chunk, (prior, follower, leader), _kinks(follower.shape))
 
 
@@ -153,13 +159,13 @@ def _in_chunks(solve: Callable[..., Solved], games: tuple[Array, ...], points: i
         left = unfinished.sum()
         order = jnp.argsort(~unfinished, stable=True)
         order = jnp.concatenate([order, jnp.full(lanes, count, order.dtype)])
-        width = (best.upper - best.lower).sum(1)
+        width = _width(best).sum(1)
 
         def again(state: tuple[Array, Solved]) -> tuple[Array, Solved]:
             i, best = state
             index = jax.lax.dynamic_slice_in_dim(order, i * lanes, lanes)
             new = attempt(index, long, perturbations[number])
-            narrower = (new.upper - new.lower).sum(1) < width.at[index].get(mode="clip")
+            narrower = _width(new).sum(1) < width.at[index].get(mode="clip")
             wanted = (i * lanes + within < left) & (new.converged.all(1) | narrower)
             target = jnp.where(wanted, index, count)  # count is no game: dropped
             return i + 1, jax.tree.map(lambda x, y: x.at[target].set(y, mode="drop"), best, new)
@@ -174,23 +180,23 @@ def _solve_chunk(
     prior: Float[Array, "T S W"],
     follower: Float[Array, "T S A W"],
     leader: Float[Array, "T S A W"],
-    thresholds: Float[Array, "N W"],
+    budget: Float[Array, "N W"],
     segments: tuple[int, ...],
     perturbation: Float[Array, " MQ"],
 ) -> Solved:
     """Solve W games side by side; results with the games first."""
     types, states, actions, _ = follower.shape
-    program, scale, full = _program(prior, follower, leader)
+    program, scale = _program(prior, follower, leader)
     # What is never lost need not be budgeted: thresholds far below any outcome's value are all alike.
-    budget = jnp.minimum(full[None] - thresholds, program.loss.max(1).sum(0)[None])
+    budget = jnp.minimum(budget, program.loss.max(1).sum(0)[None])
     if types == 1 and states == 2 and actions <= TWO_STATE_ACTIONS:
         solution = two_state.solve_many(program, budget)
-    elif thresholds.shape[0] == 1:
+    elif budget.shape[0] == 1:
         solution = pivoting.solve(program, budget[0], segments, perturbation)
         solution = jax.tree.map(lambda x: x[None], solution)
     else:
         solution = pivoting.solve_many(program, budget, segments, perturbation)
-    return _bounded(program, scale, full, budget, solution)
+    return _bounded(program, scale, budget, solution)
 
 
 def _frontier_chunk(
@@ -201,45 +207,52 @@ def _frontier_chunk(
     perturbation: Float[Array, " MQ"],
 ) -> Solved:
     """The same at the kinks."""
-    program, scale, full = _program(prior, follower, leader)
+    program, scale = _program(prior, follower, leader)
     points = _kinks(follower.shape[:3])
     budget, solution = pivoting.solve_frontier(program, points, segments, perturbation)
-    return _bounded(program, scale, full, budget, solution)
+    return _bounded(program, scale, budget, solution)
 
 
 def _program(
     prior: Float[Array, "T S W"], follower: Float[Array, "T S A W"], leader: Float[Array, "T S A W"]
-) -> tuple[Program, Float[Array, "M Q W"], Float[Array, " W"]]:
-    """The program with scaled obedience rows, the scales, and the follower's value of full information."""
-    gain, loss, obedience, full = coefficients(prior, follower, leader)
-    scale = jnp.abs(obedience).max(0)
-    scale = jnp.where(scale > 0, scale, 1.0)
-    return Program(gain, loss, obedience / scale[None], _full_information(follower, leader)), scale, full
+) -> tuple[Program, Float[Array, "M Q W"]]:
+    """The program with scaled obedience rows, and the scales: powers of two, which round nothing."""
+    gain, loss, obedience, _ = coefficients(prior, follower, leader)
+    scale = power_of_two(jnp.abs(obedience).max(0))
+    size = (prior * jnp.abs(leader).max(2)).sum(0)
+    start = _full_information(follower, leader)
+    return Program(gain, size, loss, obedience / scale[None], start), scale
 
 
 def _bounded(
-    program: Program,
-    scale: Float[Array, "M Q W"],
-    full: Float[Array, " W"],
-    budget: Float[Array, "N W"],
-    solution: Solution,
+    program: Program, scale: Float[Array, "M Q W"], budget: Float[Array, "N W"], solution: Solution
 ) -> Solved:
     """Certified bounds on what was proposed; the games first."""
-    found = jax.vmap(bounds, (None, 0, 0, None))(program, budget, solution, FEASIBILITY / scale)
-    size = jnp.maximum(jnp.abs(program.gain).sum(0).max(0), jnp.finfo(program.gain.dtype).tiny)[None]
-    tight = (found.upper - found.lower <= WIDTH * size) | ~found.feasible
+    found = jax.vmap(lambda budget, solution: bounds(program, budget, solution))(budget, solution)
+    stake = (program.gain.max(1) - program.gain.min(1)).sum(0)
+    size = jnp.maximum(stake, jnp.finfo(stake.dtype).tiny)[None]
+    width = found.upper - found.lower
+    tight = ((width >= 0) & (width <= WIDTH * size)) | ~found.feasible
     solved = Solved(
-        threshold=full[None] - budget,
+        budget=budget,
         lower=found.lower,
         upper=found.upper,
+        height=found.height,
         scheme=found.probability,
-        obedience=solution.obedience / scale[None],
-        price=solution.price,
+        obedience=found.multipliers / scale[None],
+        price=found.price,
         feasible=found.feasible,
         converged=tight & (solution.converged | ~found.feasible),
         pivots=solution.pivots,
     )
     return jax.tree.map(lambda x: jnp.moveaxis(x, -1, 0), solved)
+
+
+def _width(solved: Solved) -> Float[Array, "B N"]:
+    """How wide brackets are; ends that cross are as bad as none."""
+    width = solved.upper - solved.lower
+    width = jnp.where(width >= 0, width, jnp.inf)
+    return jnp.where(solved.feasible, width, 0.0)
 
 
 def _kinks(shape: tuple[int, ...]) -> int:

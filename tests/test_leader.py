@@ -138,10 +138,10 @@ def test_brackets_hold_the_values_of_highs(states, actions):
             attained = (best.outcome[i, 0] * leader[i]).sum()
             assert best.value.lower[i] == pytest.approx(attained, abs=1e-13)
             proved = reference.dual_bound(*game, leader[i], threshold[i], obedience[i], price[i])
-            # Written down twice, data differ by rounding; multipliers, 1e11 in near ties, magnify that.
+            # NumPy rounds here; tests/test_census.py compares in exact arithmetic. Moved outwards by 2 n u.
             rounding = 4 * EPS * (1 + price[i] + obedience[i].sum())
             assert best.value.upper[i] >= proved - rounding
-            assert best.value.upper[i] <= max(proved, attained) + rounding
+            assert best.value.upper[i] <= proved + (10 + states * actions) * rounding
         error = np.maximum(values - best.value.upper, best.value.lower - values)
         error -= 4 * EPS * (price + obedience.sum((1, 2)))
         solved = np.isfinite(values)

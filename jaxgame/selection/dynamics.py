@@ -6,8 +6,11 @@ most to her, of those that tie the lowest index. A leader who revises compares
 - what it has now: its utility at the selected outcome;
 - outbidding: its best outcome worth at least `outbid` more than its rivals' best offer;
 - withdrawing: its utility at the rivals' best offer, by offering no information.
+
+All is computed in standard units (`units`): an offer is judged by what it loses of full information.
 """
 
+import dataclasses
 from typing import NamedTuple
 
 import jax
@@ -16,18 +19,19 @@ from jaxtyping import Array, Float, Int
 
 from jaxgame import beliefs, checks
 from jaxgame.bracket import Bracket
-from jaxgame.frontier import Frontier, leader_frontier
-from jaxgame.game import Game, full_information_value, no_information_value
-from jaxgame.leader import leader_value
+from jaxgame.frontier import Curve, curve_of
+from jaxgame.game import Game
+from jaxgame.leader import best_at, check_leader, outcome_of_recommendations
 from jaxgame.record import record
 from jaxgame.response import best_response
 from jaxgame.revision import ENDS, ORDERS, ending
+from jaxgame.units import Standard, is_sound, standard, unheard, unknown
 
 __all__ = ["ENDS", "ORDERS", "STARTS", "Trace", "best_response_dynamics", "starting_offers"]
 
 STARTS = ("selfish", "none", "full", "random")
 
-# Revisions that gain less, in parts of the leader's range of utility, are not made.
+# Revisions that gain less, in parts of what is at stake for the leader, are not made.
 INDIFFERENT = 1e-9
 
 
@@ -64,10 +68,18 @@ def starting_offers(game: Game, start: str, key: Array | None = None) -> Float[A
     Raises ValueError for an unknown start, and for "random" without a key.
     """
     checks.check_choice("start", start, STARTS)
+    check_leader(game, 0)
+    units = standard(game)
+    return unheard(units.sound, _starting_offers(units, start, key))
+
+
+def _starting_offers(units: Standard, start: str, key: Array | None = None) -> Float[Array, "K T S A"]:
+    game = units.game
     leaders, _, states, actions = game.leaders.shape
     if start == "selfish":
-        lowest = no_information_value(game)
-        return jax.vmap(leader_value, (None, 0, None))(game, jnp.arange(leaders), lowest).outcome
+        unlimited = jnp.full(1, jnp.inf)
+        schemes = jax.vmap(best_at, (None, 0, None))(game, game.leaders, unlimited).scheme[:, 0]
+        return outcome_of_recommendations(game.prior, schemes, actions)
     if start == "random":
         if key is None:
             raise ValueError("start 'random' needs a key")
@@ -79,7 +91,7 @@ def starting_offers(game: Game, start: str, key: Array | None = None) -> Float[A
 
     def induced(scheme: Float[Array, "S M"]) -> Float[Array, "T S A"]:
         belief = beliefs.update(game.prior, scheme)
-        response = best_response(beliefs.action_values(belief.posterior, game.follower))
+        response = best_response(beliefs.action_values(belief.posterior, -units.loss))
         return beliefs.outcome(game.prior, scheme, response)
 
     return jax.vmap(induced)(schemes)
@@ -97,8 +109,9 @@ def best_response_dynamics(
 
     `order`: "in_turn" (0, ..., K - 1, 0, ...), "random" (one leader drawn at each step, with `key`) or
     "simultaneous" (all at once, each against the others' old offers). `outbid` > 0 is the smallest
-    amount, in the follower's utility units, by which an offer must exceed its rivals' to win from them;
-    where less room than that is left below full information, only full information outbids.
+    amount, in parts of what is at stake for the follower (`sum_ts P(t,s) (max_a u - min_a u)`), by which an
+    offer must exceed its rivals' to win from them; where less room than that is left below full information,
+    only full information outbids.
 
     Raises ValueError for an unknown order, fewer than two leaders, an outbid that is not positive, and
     "random" without a key.
@@ -128,74 +141,87 @@ def best_response_dynamics(
             raise ValueError("order 'random' needs a key")
         turns = jax.random.randint(key, (steps,), 0, leaders)
 
+    check_leader(game, 0)
+    units = standard(game)
+    sound = units.sound & is_sound(offers)
+    offers = jnp.where(sound, offers, 0.0)
     everyone = jnp.arange(leaders)
-    curves = jax.vmap(leader_frontier, (None, 0))(game, everyone)
+    curves = jax.vmap(curve_of, (None, 0))(units, units.game.leaders)
+    step = outbid * units.stake
 
     def advance(offers: Array, turn: Array) -> tuple[Array, _Entry]:
         if order == "simultaneous":
-            revised = jax.vmap(lambda j: _revised(game, curves, offers, j, outbid))(everyone)
+            revised = jax.vmap(lambda j: _revised(units, curves, offers, j, step))(everyone)
         else:
-            revised = offers.at[turn].set(_revised(game, curves, offers, turn, outbid))
-        return revised, _entry(game, curves, revised)
+            revised = offers.at[turn].set(_revised(units, curves, offers, turn, step))
+        return revised, _entry(units, curves, revised)
 
     last, later = jax.lax.scan(advance, offers, turns)
-    first = _entry(game, curves, offers)
+    first = _entry(units, curves, offers)
     entries = jax.tree.map(lambda x, rest: jnp.concatenate([x[None], rest]), first, later)
     end, taken = _end(entries, leaders if order != "simultaneous" else 1, periodic=order != "random")
-    return Trace(
-        follower=entries.worth.max(1),
-        offers=entries.worth,
-        leaders=entries.leaders,
+    gain = jax.tree.map(lambda x: (x * units.leaders.unit[None]).max(1), entries.gain)
+    trace = Trace(
+        follower=units.follower.value(-entries.lost.min(1)),
+        offers=units.follower.value(-entries.lost),
+        leaders=jax.vmap(units.leaders.value)(entries.earned),
         selected=entries.selected,
-        gain=entries.gain,
+        gain=gain,
         outcome=last[entries.selected[-1]],
-        end=end,
+        end=jnp.where(sound, end, ENDS.index("limit")),
         steps=taken,
     )
+    return dataclasses.replace(unheard(sound, trace), gain=jax.vmap(unknown, (None, 0))(sound, gain))
 
 
 class _Entry(NamedTuple):
-    worth: Float[Array, "*N K"]
-    leaders: Float[Array, "*N K"]
+    """What offers lose the follower, what the selected one earns the leaders and what each could gain."""
+
+    lost: Float[Array, "*N K"]
+    earned: Float[Array, "*N K"]
     selected: Int[Array, "*N"]
     gain: Bracket
 
 
-def _entry(game: Game, curves: Frontier, offers: Float[Array, "K T S A"]) -> _Entry:
-    worth = (game.follower[None] * offers).sum((1, 2, 3))
-    selected = worth.argmax()
-    theirs = (game.leaders * offers[selected][None]).sum((1, 2, 3))
-    # Full information cannot be outbid, whatever rounding says its worth is.
-    level = jnp.minimum(worth[selected], full_information_value(game))
-    best = jax.vmap(lambda curve: curve.value(level))(curves)
-    gain = Bracket((best.lower - theirs).max(), (best.upper - theirs).max())
-    return _Entry(worth, theirs, selected, gain)
+def _entry(units: Standard, curves: Curve, offers: Float[Array, "K T S A"]) -> _Entry:
+    lost = jax.vmap(units.lost)(offers)
+    selected = lost.argmin()
+    earned = units.earned(offers[selected])
+    # Sums of this many terms, none of them negative, round by less than this part of themselves.
+    rounding = (2 * units.loss.size + 8) * jnp.finfo(earned.dtype).eps
+    most = (1 + rounding) * lost[selected]
+    lower = jax.vmap(lambda curve: curve.value(lost[selected]).lower)(curves)
+    upper = jax.vmap(lambda curve: curve.value(most).upper)(curves)
+    gain = Bracket(lower - (1 + rounding) * earned, upper - (1 - rounding) * earned)
+    return _Entry(lost, earned, selected, gain)
 
 
 def _revised(
-    game: Game, curves: Frontier, offers: Float[Array, "K T S A"], leader: Int[Array, ""], outbid: float
+    units: Standard,
+    curves: Curve,
+    offers: Float[Array, "K T S A"],
+    leader: Int[Array, ""],
+    outbid: Float[Array, ""],
 ) -> Float[Array, "T S A"]:
     """The leader's offer after it has compared keeping, outbidding and withdrawing."""
-    utility = game.leaders[leader]
-    worth = (game.follower[None] * offers).sum((1, 2, 3))
-    others = jnp.arange(len(worth)) != leader
-    rival = jnp.where(others, worth, -jnp.inf).argmax()
-    now = (utility * offers[worth.argmax()]).sum()
+    utility = units.game.leaders[leader]
+    lost = jax.vmap(units.lost)(offers)
+    others = jnp.arange(len(lost)) != leader
+    rival = jnp.where(others, lost, jnp.inf).argmin()
+    now = (utility * offers[lost.argmin()]).sum()
     without = (utility * offers[rival]).sum()
-    full = full_information_value(game)
     # At the top nobody can be outbid, but the lowest index wins a tie.
-    room = worth[rival] < full - INDIFFERENT
+    room = lost[rival] > INDIFFERENT
     curve = jax.tree.map(lambda x: x[leader], curves)
-    level = jnp.minimum(worth[rival] + outbid, full)
-    outbidding = jnp.where(room, curve.value(level).lower, -jnp.inf)
+    budget = jnp.maximum(lost[rival] - outbid, 0.0)
+    outbidding = jnp.where(room, curve.value(budget).lower, -jnp.inf)
 
-    needed = INDIFFERENT * jnp.maximum(utility.max() - utility.min(), INDIFFERENT)
-    wins = (outbidding > now + needed) & (outbidding >= without)
-    withdraws = ~wins & (without > now + needed)
-    nothing = starting_offers(game, "none")[0]
-    return jnp.where(wins, curve.best(level), jnp.where(withdraws, nothing, offers[leader]))
+    wins = (outbidding > now + INDIFFERENT) & (outbidding >= without)
+    withdraws = ~wins & (without > now + INDIFFERENT)
+    nothing = _starting_offers(units, "none")[0]
+    return jnp.where(wins, curve.best(budget), jnp.where(withdraws, nothing, offers[leader]))
 
 
 def _end(entries: _Entry, period: int, *, periodic: bool) -> tuple[Int[Array, ""], Int[Array, ""]]:
     """How the process ended, and after how many steps; `period` steps give every leader a turn."""
-    return ending(jnp.concatenate([entries.worth, entries.leaders], 1), period, periodic=periodic)
+    return ending(jnp.concatenate([entries.lost, entries.earned], 1), period, periodic=periodic)

@@ -7,6 +7,7 @@ from jaxtyping import Array, Float, Int
 from jaxgame import checks
 from jaxgame.game import Game
 from jaxgame.record import record
+from jaxgame.units import standard
 
 
 @record
@@ -36,6 +37,7 @@ def evaluate(key: Array, game: Game, offers: Float[Array, "K T S A"], interactio
     seen = jnp.log(jnp.maximum(offers, 0.0)).reshape(offers.shape[0], -1)  # log 0 = -inf is never drawn
     drawn = jax.random.categorical(key, seen[:, None], axis=-1, shape=(offers.shape[0], interactions))
     means = game.follower.reshape(-1)[drawn].mean(axis=1)
-    worth = (game.follower[None] * offers).sum((1, 2, 3))
+    units = standard(game)
+    lost = jax.vmap(units.lost)(offers)
     selected = means.argmax()
-    return Evaluation(means, selected, worth.max() - worth[selected])
+    return Evaluation(means, selected, units.follower.unit * (lost[selected] - lost.min()))

@@ -12,9 +12,10 @@ from jaxtyping import Array, Float
 from jaxgame import checks
 from jaxgame.bracket import Bracket
 from jaxgame.game import Game, no_information_value
-from jaxgame.leader import LeaderBest, leader_value
+from jaxgame.leader import LeaderBest, best_at, check_leader, leader_value
+from jaxgame.units import Standard, is_sound, standard, unknown
 
-# An outcome may miss its prior or obedience by this much: rounding.
+# An outcome may miss its prior, or obedience in parts of what is at stake, by this much: rounding.
 FEASIBLE = 1e-9
 
 
@@ -22,7 +23,7 @@ def exploitability(game: Game, outcome: Float[Array, "T S A"]) -> Bracket:
     """The largest gain that a leader has by outbidding `outcome`, in the leaders' utility units.
 
     `outcome[t, s, a] = P(t, s, a)` is what the follower has now. 0 at equilibria; the bracket rests on
-    those of `leader_value`.
+    those of `leader_value`, without the rounding of large constants, which no gain depends on.
 
     Raises ValueError if the outcome is not one that an obeying follower can have: its law of types and states
     is not the prior, it is negative, or (one type) an action is taken where another is better.
@@ -38,10 +39,20 @@ def exploitability(game: Game, outcome: Float[Array, "T S A"]) -> Bracket:
     >>> round(float(gain.upper), 9)               # but none can outbid it
     0.0
     """
-    _check_outcome(game, outcome)
-    worth, theirs = (game.follower * outcome).sum(), (game.leaders * outcome[None]).sum((1, 2, 3))
-    best = best_outbids(game, worth).value
-    return Bracket((best.lower - theirs).max(), (best.upper - theirs).max())
+    check_leader(game, 0)
+    units = standard(game)
+    _check_outcome(game, units, outcome)
+    sound = units.sound & is_sound(outcome)
+    outcome = jnp.where(sound, outcome, 0.0)
+    # Sums of this many terms, none of them negative, round by less than this part of themselves.
+    rounding = (2 * outcome.size + 8) * jnp.finfo(outcome.dtype).eps
+    lost, theirs = units.lost(outcome), units.earned(outcome)
+    if len(theirs) == 1:
+        lost = jnp.maximum(lost, units.uninformed())
+    solved = jax.vmap(best_at, (None, 0, None))(units.game, units.game.leaders, lost[None])
+    lower, upper = solved.lower[:, 0], solved.upper[:, 0] + solved.price[:, 0] * rounding * lost
+    lower, upper = lower - theirs * (1 + rounding), upper - theirs * (1 - rounding)
+    return unknown(sound, Bracket(*((units.leaders.unit * x).max() for x in (lower, upper))))
 
 
 def best_outbids(game: Game, worth: Float[Array, ""]) -> LeaderBest:
@@ -54,7 +65,7 @@ def best_outbids(game: Game, worth: Float[Array, ""]) -> LeaderBest:
     return jax.vmap(leader_value, (None, 0, None))(game, jnp.arange(leaders), level)
 
 
-def _check_outcome(game: Game, outcome: Array) -> None:
+def _check_outcome(game: Game, units: Standard, outcome: Array) -> None:
     checks.check_shape("outcome", outcome, "[T, S, A]", game.follower.shape, "as follower is")
     checks.check_finite("outcome", outcome)
     if not checks.is_concrete(game.prior, game.follower, outcome):
@@ -67,12 +78,12 @@ def _check_outcome(game: Game, outcome: Array) -> None:
             "must be the prior, its entries at least 0"
         )
     if game.prior.shape[0] == 1:
-        gaps = game.follower[0][:, :, None] - game.follower[0][:, None, :]
+        gaps = units.game.follower[0][:, :, None] - units.game.follower[0][:, None, :]
         kept = jnp.einsum("sa,sab->ab", outcome[0], gaps)
         missed = -float(kept.min())
-        if missed > FEASIBLE:
+        if missed > FEASIBLE * max(float(units.stake), FEASIBLE):
             chosen, better = divmod(int(kept.argmin()), kept.shape[1])
             raise ValueError(
                 f"outcome is not obedient: where action {chosen} is taken, action {better} is better by "
-                f"{missed:.3g}; the follower would not take it"
+                f"{missed * float(units.follower.unit):.3g}; the follower would not take it"
             )

@@ -17,6 +17,9 @@ conditions is the utility of a made-up leader, whose best outcome is the next co
 bound on that leader's value is what excludes: a wrong answer of a solver widens the bracket, no more.
 
 All lanes of a batch add one column at a time, whatever interval they are at.
+
+Everything is in standard units (`units`), in which the follower's values run from 0, full information,
+downwards and no two outcomes differ by more than 1 for anybody.
 """
 
 from typing import NamedTuple
@@ -27,15 +30,16 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxgame import checks
 from jaxgame.bracket import Bracket
-from jaxgame.frontier import Frontier, leader_frontier
-from jaxgame.game import Game, full_information_value, no_information_value
-from jaxgame.leader import leader_value
+from jaxgame.frontier import Curve, curve_of
+from jaxgame.game import Game
+from jaxgame.leader import best_at, check_leader, outcome_of_recommendations
 from jaxgame.record import record
 from jaxgame.selection.dynamics import starting_offers
 from jaxgame.solve.matrix_game import solve_matrix_game
+from jaxgame.units import Standard, is_sound, standard, unheard, unknown
 
-# All three are relative to the ranges of the utilities over the game.
-MARGIN = 1e-9  # an interval is excluded if its conditions are missed by more: rounding is far below
+# All three are in standard units, in which between 1/2 and 1 is at stake for a player.
+MARGIN = 1e-9  # an interval is excluded if its conditions are missed by more
 EQUILIBRIUM = 1e-8  # an outcome is an equilibrium if no leader gains more
 GAP = 1e-10  # a game between conditions and outcomes is solved when its bounds are this near
 
@@ -55,8 +59,10 @@ class WorstEquilibrium:
     """The follower's least value over pure equilibria, and an equilibrium near it.
 
     No equilibrium is worth less than `value.lower`; `outcome` [T, S, A] is one, up to gains of 1e-8 of the
-    leaders' ranges of utility, and is worth `value.upper`. `converged` says that the bracket is no wider
-    than the tolerance. `intervals` counts the intervals and values examined, `steps` the programs.
+    leaders' units (what is at stake for them, up to a factor of 2), and is worth `value.upper`. The lower end
+    leaves 2e-9 of the follower's unit for what such outcomes may be worth less. `converged` says that
+    the bracket is no wider than the tolerance, before large constants of utility round it. `intervals` counts
+    the intervals and values examined, `steps` the programs. Of an input that is not finite nothing is known.
     """
 
     value: Bracket
@@ -71,8 +77,9 @@ def worst_equilibrium(
 ) -> WorstEquilibrium:
     """Bracket on the follower's least value over all pure equilibria of best-AI selection.
 
-    `slack` > 0 asks for all slack-equilibria, where no leader gains more than that. `tolerance` is the
-    width aimed at, in the follower's utility units. A single leader takes its best outcome, and those that
+    `slack` > 0 asks for all slack-equilibria, where no leader gains more than that, in the leaders' utility
+    units. `tolerance` is the width aimed at, in parts of what is at stake for the follower,
+    `sum_ts P(t,s) (max_a u - min_a u)`. A single leader takes its best outcome, and those that
     tie for it are its equilibria. Works under jit and vmap.
 
     Raises ValueError for a tolerance that is not positive, a negative slack, and precision below float64.
@@ -91,24 +98,31 @@ def worst_equilibrium(
         raise ValueError(f"tolerance is {tolerance}; it must be positive")
     if checks.is_concrete(slack) and not slack >= 0:
         raise ValueError(f"slack is {slack}; it must be at least 0")
+    check_leader(game, 0)
     return _worst(game, tolerance, slack)
 
 
 @jax.jit
 def _worst(game: Game, tolerance: Float[Array, ""], slack: Float[Array, ""]) -> WorstEquilibrium:
-    none, full = no_information_value(game), full_information_value(game)
-    top = full - tolerance / 2
-    informed = starting_offers(game, "full")
-    curves = _Curves.of(game, slack)
+    units = standard(game)
+    sound = units.sound & is_sound(tolerance, slack)
+    tolerance, slack = jnp.where(sound, tolerance * units.stake, 1.0), jnp.where(sound, slack, 0.0)
+    # Sums of this many terms, none of them negative, round by less than this part of themselves.
+    rounding = (2 * units.loss.size + 8) * jnp.finfo(units.loss.dtype).eps
+    none = -(1 + rounding) * units.uninformed()
+    top = -tolerance / 2
+    informed = starting_offers(units.game, "full")
+    curves = _Curves.of(units, slack / units.leaders.unit)
 
     def unfinished(search: _Search) -> Array:
         return ~search.done & (search.steps < MAX_STEPS)
 
     def step(search: _Search) -> _Search:
         interval = search.interval
-        mix = _mixed(game, interval, curves.chords(interval), search.columns)
-        best = leader_value(Game(game.prior, game.follower, mix.utility[None]), 0, none)
-        lower = mix.offset - best.value.upper
+        mix = _mixed(units, interval, curves.chords(interval), search.columns)
+        best = best_at(units.game, mix.utility, jnp.full(1, jnp.inf))
+        outcome = outcome_of_recommendations(units.game.prior, best.scheme, units.loss.shape[2])[0]
+        lower = mix.offset - best.upper[0]
         proved = lower > search.test.missed.lower
         test = _Test(
             Bracket(
@@ -119,14 +133,16 @@ def _worst(game: Game, tolerance: Float[Array, ""], slack: Float[Array, ""]) -> 
             jnp.where(mix.missed < search.test.missed.upper, mix.outcome, search.test.outcome),
             search.test.added + 1,
         )
-        more = search.columns.replaced(game, mix.columns, best.outcome)
+        more = search.columns.replaced(units, mix.columns, outcome)
         going = search._replace(test=test, columns=more, steps=search.steps + 1)
-        return _choose(test.is_open(), going, going.decided(game, curves, tolerance, top, full))
+        return _choose(test.is_open(), going, going.decided(units, curves, tolerance, top))
 
-    final = jax.lax.while_loop(unfinished, step, _Search.start(game, none, top, informed))
-    worth = (game.follower * final.outcome).sum()
-    value = Bracket(jnp.minimum(final.floor, worth), worth)
-    return WorstEquilibrium(value, final.outcome, value.width <= tolerance, final.intervals, final.steps)
+    final = jax.lax.while_loop(unfinished, step, _Search.start(units, none, top, informed))
+    value = Bracket(final.floor - 2 * MARGIN, -(1 - rounding) * units.lost(final.outcome))
+    converged = (value.width >= 0) & (value.width <= tolerance) & sound
+    value = unknown(sound, units.follower.bracket(value))
+    outcome = unheard(sound, final.outcome)
+    return WorstEquilibrium(value, outcome, converged, final.intervals, final.steps)
 
 
 class _Interval(NamedTuple):
@@ -147,20 +163,20 @@ class _Chords(NamedTuple):
 class _Curves(NamedTuple):
     """What leaders earn at most, less the slack. A single leader has nobody to outbid: a constant."""
 
-    frontier: Frontier  # every field with a leading axis K
-    slack: float | Float[Array, ""]
-    alone: Float[Array, ""] | None  # no information's value, for a single leader
+    curve: Curve  # every field with a leading axis K
+    slack: Float[Array, " K"]
+    alone: Float[Array, ""] | None  # what she loses without information, for a single leader
 
     @classmethod
-    def of(cls, game: Game, slack: float | Float[Array, ""]) -> "_Curves":
-        leaders = game.leaders.shape[0]
-        frontier = jax.vmap(leader_frontier, (None, 0))(game, jnp.arange(leaders))
-        return cls(frontier, slack, no_information_value(game) if leaders == 1 else None)
+    def of(cls, units: Standard, slack: Float[Array, " K"]) -> "_Curves":
+        leaders = units.game.leaders
+        curve = jax.vmap(curve_of, (None, 0))(units, leaders)
+        return cls(curve, slack, units.uninformed() if len(leaders) == 1 else None)
 
     def at(self, value: Float[Array, ""]) -> Bracket:
         """Brackets [K]."""
-        value = value if self.alone is None else self.alone
-        best = jax.vmap(lambda curve: curve.value(value))(self.frontier)
+        budget = jnp.maximum(-value, 0.0) if self.alone is None else self.alone
+        best = jax.vmap(lambda curve: curve.value(budget))(self.curve)
         return Bracket(best.lower - self.slack, best.upper - self.slack)
 
     def chords(self, interval: _Interval) -> _Chords:
@@ -174,14 +190,13 @@ class _Curves(NamedTuple):
         """The lowest kink of any curve above a value, at most `top`."""
         if self.alone is not None:
             return top
-        worth = self.frontier.worth
+        worth = -self.curve.lost
         return jnp.minimum(jnp.where(worth > value, worth, jnp.inf).min(), top)
 
-    def gain(self, game: Game, outcome: Float[Array, "T S A"]) -> Float[Array, ""]:
-        """What some leader may gain at most at an outcome, in its range of utility, beyond the slack."""
-        theirs = (game.leaders * outcome[None]).sum((1, 2, 3))
-        best = self.at((game.follower * outcome).sum()).upper
-        return ((best - theirs) / _ranges(game.leaders)).max()
+    def gain(self, units: Standard, outcome: Float[Array, "T S A"]) -> Float[Array, ""]:
+        """What some leader may gain at most at an outcome beyond the slack."""
+        best = self.at(-units.lost(outcome)).upper
+        return (best - units.earned(outcome)).max()
 
 
 class _Columns(NamedTuple):
@@ -193,23 +208,24 @@ class _Columns(NamedTuple):
     came: Int[Array, " C"]
 
     @classmethod
-    def of(cls, game: Game, outcomes: Float[Array, "K T S A"]) -> "_Columns":
+    def of(cls, units: Standard, outcomes: Float[Array, "K T S A"]) -> "_Columns":
         """Room for all that a basis needs, and as many again, filled with `outcomes`."""
-        leaders = game.leaders.shape[0]
+        leaders = len(outcomes)
         room = 2 * (leaders + 2) + 8
         filled = outcomes[jnp.arange(room) % leaders]
-        worth = jax.vmap(lambda x: (game.follower * x).sum())(filled)
-        theirs = jax.vmap(lambda x: (game.leaders * x[None]).sum((1, 2, 3)))(filled)
+        worth, theirs = -jax.vmap(units.lost)(filled), jax.vmap(units.earned)(filled)
         return cls(filled, theirs, worth, -jnp.arange(room, dtype=jnp.int32))
 
-    def replaced(self, game: Game, mixture: Float[Array, " C"], outcome: Float[Array, "T S A"]) -> "_Columns":
+    def replaced(
+        self, units: Standard, mixture: Float[Array, " C"], outcome: Float[Array, "T S A"]
+    ) -> "_Columns":
         """Of the older half the column with the least weight in the mixture makes room for a new one."""
         old = self.came <= self.came.max() - len(self.came) // 2
         place = jnp.where(old, mixture, jnp.inf).argmin()
         return _Columns(
             self.outcomes.at[place].set(outcome),
-            self.leaders.at[place].set((game.leaders * outcome[None]).sum((1, 2, 3))),
-            self.follower.at[place].set((game.follower * outcome).sum()),
+            self.leaders.at[place].set(units.earned(outcome)),
+            self.follower.at[place].set(-units.lost(outcome)),
             self.came.at[place].set(self.came.max() + 1),
         )
 
@@ -225,25 +241,27 @@ class _Mix(NamedTuple):
     weight_of_high: Float[Array, ""]  # how fast that falls as `high` rises
 
 
-def _mixed(game: Game, interval: _Interval, chords: _Chords, columns: _Columns) -> _Mix:
-    own, hers = _ranges(game.leaders), _ranges(game.follower[None])
-    units = jnp.concatenate([own + jnp.abs(chords.slope) * hers, hers, hers])
+def _mixed(units: Standard, interval: _Interval, chords: _Chords, columns: _Columns) -> _Mix:
+    one = jnp.ones(2, chords.slope.dtype)
+    sizes = jnp.concatenate([1 + jnp.abs(chords.slope), one])
     ends = jnp.stack([interval.low, -interval.high])
-    bounds = jnp.concatenate([chords.base - chords.slope * interval.low, ends]) / units
+    bounds = jnp.concatenate([chords.base - chords.slope * interval.low, ends]) / sizes
     worth = columns.follower[:, None]
     leaders = columns.leaders - worth * chords.slope[None]
-    payoff = bounds[None] - jnp.concatenate([leaders, worth, -worth], 1) / units[None]  # [C,R]
+    payoff = bounds[None] - jnp.concatenate([leaders, worth, -worth], 1) / sizes[None]  # [C,R]
 
     conditions, mixture = solve_matrix_game(payoff.T)
-    weights = conditions / units
-    utility = (weights[:-2, None, None, None] * game.leaders).sum(0)
-    utility += (weights[-2] - weights[-1] - weights[:-2] @ chords.slope) * game.follower
+    weights = conditions / sizes
+    utility = (weights[:-2, None, None, None] * units.game.leaders).sum(0)
+    utility -= (weights[-2] - weights[-1] - weights[:-2] @ chords.slope) * units.loss
+    # Weighed by prior and conditions, no term of the offset or of the made-up utility exceeds 2.
+    rounding = 8 * (len(sizes) + 4) * jnp.finfo(utility.dtype).eps
     return _Mix(
         columns=mixture,
         outcome=(mixture[:, None, None, None] * columns.outcomes).sum(0),
         missed=(mixture @ payoff).max(),
         utility=utility,
-        offset=conditions @ bounds,
+        offset=conditions @ bounds - rounding,
         weight_of_high=weights[-1],
     )
 
@@ -282,7 +300,7 @@ class _Search(NamedTuple):
 
     @classmethod
     def start(
-        cls, game: Game, none: Float[Array, ""], top: Float[Array, ""], informed: Float[Array, "K T S A"]
+        cls, units: Standard, none: Float[Array, ""], top: Float[Array, ""], informed: Float[Array, "K T S A"]
     ) -> "_Search":
         """Trying to exclude everything; with rivals full information is an equilibrium."""
         return cls(
@@ -291,7 +309,7 @@ class _Search(NamedTuple):
             rung=jnp.zeros_like(none),
             interval=_Interval(none, top, top),
             test=_Test.fresh(informed[0]),
-            columns=_Columns.of(game, informed),
+            columns=_Columns.of(units, informed),
             outcome=informed[0],
             done=top <= none,
             intervals=jnp.int32(0),
@@ -299,12 +317,7 @@ class _Search(NamedTuple):
         )
 
     def decided(
-        self,
-        game: Game,
-        curves: _Curves,
-        tolerance: Float[Array, ""],
-        top: Float[Array, ""],
-        full: Float[Array, ""],
+        self, units: Standard, curves: _Curves, tolerance: Float[Array, ""], top: Float[Array, ""]
     ) -> "_Search":
         """What follows from a finished test: the next interval, or the end."""
         narrow = NARROW * tolerance
@@ -323,7 +336,9 @@ class _Search(NamedTuple):
         rest = excluded & (floor < self.interval.end)
         climbing = self.stage == CLIMB
         over = climbing & (~excluded | (rest & (floor - self.interval.high <= NO_STEP * narrow)))
-        found = (over | looking) & (curves.gain(game, self.test.outcome) <= EQUILIBRIUM)
+        # Up to MARGIN what is missed counts as met, also the value of the interval.
+        found = (over | looking) & (curves.gain(units, self.test.outcome) <= EQUILIBRIUM)
+        found &= -units.lost(self.test.outcome) >= self.floor - MARGIN
 
         # An excluded interval is followed by the rest of its piece or by the next; one that was not, by its
         # lower end; and that by higher values.
@@ -343,16 +358,10 @@ class _Search(NamedTuple):
             interval=jax.tree.map(lambda x, y: jnp.where(stage == LOOK, x, y), look, interval),
             test=_Test.fresh(self.test.outcome),
             outcome=jnp.where(found, self.test.outcome, self.outcome),
-            done=found | arrived | (value > full),
+            done=found | arrived | (value > 0),
             intervals=self.intervals + 1,
         )
 
 
 def _choose(condition: Bool[Array, ""], yes: _Search, no: _Search) -> _Search:
     return jax.tree.map(lambda x, y: jnp.where(condition, x, y), yes, no)
-
-
-def _ranges(utilities: Float[Array, "P T S A"]) -> Float[Array, " P"]:
-    """Ranges of utilities; 1 where constant."""
-    ranges = utilities.max((1, 2, 3)) - utilities.min((1, 2, 3))
-    return jnp.where(ranges > 0, ranges, 1.0)
