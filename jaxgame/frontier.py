@@ -126,7 +126,7 @@ def leader_frontier(game: Game, leader: int | Int[Array, ""]) -> Frontier:
 @jax.jit
 def _frontier(prior: Array, follower: Array, utility: Array) -> Frontier:
     units = standard(Game(prior, follower, utility[None]))
-    curve = curve_of(units, units.game.leaders[0])
+    curve = curve_of(units.game, units.game.leaders[0])
     curve = dataclasses.replace(unheard(units.sound, curve), converged=curve.converged & units.sound)
     hers, theirs = units.follower, units.leader(0)
     price = curve.price * (theirs.unit / hers.unit)
@@ -142,14 +142,14 @@ def _frontier(prior: Array, follower: Array, utility: Array) -> Frontier:
     )
 
 
-def curve_of(units: Standard, utility: Float[Array, "T S A"]) -> Curve:
-    """The curve of a leader with `utility`, in standard units."""
-    game = units.game
+def curve_of(game: Game, utility: Float[Array, "T S A"]) -> Curve:
+    """The curve of a leader with `utility`, all in standard units."""
     solved = solve_frontiers(game.prior[None], game.follower[None], utility[None])
     solved = jax.tree.map(lambda x: x[0], solved)
     outcome = outcome_of_recommendations(game.prior, solved.scheme, game.follower.shape[2])
     # Repaired outcomes are in order up to rounding; what is attained by losing less is attained anyway.
-    lost = jax.lax.cummax((units.loss[None] * outcome).sum((1, 2, 3)))
+    loss = game.follower.max(2, keepdims=True) - game.follower
+    lost = jax.lax.cummax((loss[None] * outcome).sum((1, 2, 3)))
     return Curve(
         lost=lost,
         earned=jax.lax.cummax(solved.lower),

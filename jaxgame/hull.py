@@ -1,4 +1,9 @@
-"""Alignment: how far the follower's utility is from the hull of the leaders' (theory, section 3)."""
+"""Alignment: how far the follower's utility is from the hull of the leaders' (theory, section 3).
+
+Data are centred and scaled on entry: neither constants nor factors matter to the fit, and its tolerances are
+relative. Both ends of a distance are evaluated from the definition and moved outwards by what that rounds
+(theory, section 14).
+"""
 
 import dataclasses
 import functools
@@ -14,6 +19,7 @@ from jaxgame.checks import Numbers
 from jaxgame.game import Game
 from jaxgame.record import record
 from jaxgame.solve import chebyshev, least_squares
+from jaxgame.units import is_sound, power_of_two, unheard
 
 NORMS = ("sup", "square")
 OFFSETS = ("none", "constant")
@@ -27,8 +33,10 @@ class HullFit:
 
     `weights` [K] attain `distance.upper` together with `offset` (a number, or one per group in the
     order of the labels). `measure` [D] is a signed measure that proves `distance.lower`: it tells
-    in which entries, and in which direction, the target lies beyond every leader. `converged` says
-    that the two ends meet within 1e-6 of the data's size.
+    in which entries, and in which direction, the target lies beyond every leader; weights count after
+    division by their sum (simplex), the measure after subtracting its mean in each group. `converged` says
+    that the two ends meet within 1e-6 of the data's size, up to offsets (on the cone: the target's). Of
+    data that are not finite nothing is known: the distance is [0, inf], the rest NaN.
     """
 
     weights: Float[Array, " K"]
@@ -54,7 +62,8 @@ def hull_distance(
     - `norm`: "sup" (largest entry) or "square" (root mean square of the entries).
 
     On the cone a lower end that rests on a measure excluding some leader only up to rounding holds
-    against weights with `sum_i w_i |U_i| <= 1e4 |u|` (see `solve.chebyshev.separation`).
+    against weights with `sum_i w_i |U_i| <= 1e4 |u|` (see `solve.chebyshev.separation`), and a leader whose
+    utility is constant but for rounding counts as constant.
 
     Raises ValueError for unknown options, shapes that disagree, no leaders, numbers not finite.
 
@@ -88,30 +97,42 @@ def _fit(
     simplex: bool,
 ) -> HullFit:
     """The fit with an offset [G] for each group."""
-    # Offsets in the data cost precision, and no answer depends on them.
-    centred_target, centred = (_without_offset(x, groups) for x in (target[:, None], columns))
-    centred_target = centred_target[:, 0]
+    sound = is_sound(target, columns)
+    target, columns = (jnp.where(sound, x, 0.0) for x in (target, columns))
+    largest = jnp.abs(columns).max(0)
+    (hers, target), (theirs, columns) = (_centred(x, groups) for x in (target[:, None], columns))
+    if not simplex:  # a huge weight would make something of what is only rounding
+        noise = 8 * jnp.finfo(columns.dtype).eps * largest
+        columns = jnp.where((jnp.abs(columns).max(0) > noise)[None], columns, 0.0)
+    # Powers of two: scaling rounds nothing. On the cone leaders' factors are free.
+    size, sizes = power_of_two(jnp.abs(target).max()), power_of_two(jnp.abs(columns).max(0))
+    if simplex:
+        size = jnp.maximum(size, sizes.max())
+        sizes = jnp.broadcast_to(size, sizes.shape)
+    target, columns = target[:, 0] / size, columns / sizes[None]
     if norm == "sup":
-        fit = chebyshev.chebyshev_fit(centred_target, centred, groups, simplex=simplex)
+        fit = chebyshev.chebyshev_fit(target, columns, groups, simplex=simplex)
         weights, proposal = fit.weights, fit.measure
     else:
-        weights = _square_weights(centred_target, centred, simplex=simplex)
-        proposal = centred_target - centred @ weights
+        weights = _square_weights(target, columns, simplex=simplex)
+        proposal = target - columns @ weights
     if simplex:
         weights = weights / weights.sum()  # exactly, whatever rounding did
-    distance, measure = _certificate(
-        weights, proposal, centred_target, centred, groups, norm=norm, simplex=simplex
-    )
+    distance, measure = certificate(weights, proposal, target, columns, groups, norm=norm, simplex=simplex)
     residual = target - columns @ weights
     shifts = chebyshev.half_range(residual, groups)[1] if norm == "sup" else _means(residual, groups)
-    size = jnp.maximum(jnp.abs(target).max(), jnp.abs(columns).max())
-    return HullFit(
+    converged = (distance.width >= 0) & (distance.width <= 1e-6) & sound
+    weights = weights * (size / sizes)
+    fit = HullFit(
         weights=weights,
-        offset=shifts,
+        offset=size * shifts + (hers[:, 0] - theirs @ weights),
         measure=measure,
-        distance=distance,
-        converged=distance.width <= 1e-6 * size,
+        distance=Bracket(size * distance.lower, size * distance.upper),
+        converged=converged,
     )
+    nothing = Bracket(jnp.zeros_like(size), jnp.full_like(size, jnp.inf))
+    known = jax.tree.map(lambda x, y: jnp.where(sound, x, y), fit.distance, nothing)
+    return dataclasses.replace(unheard(sound, fit), distance=known)
 
 
 def game_hull_distance(
@@ -139,7 +160,9 @@ def leader_distances(game: Game, offset: str = "constant", norm: str = "sup") ->
     checks.check_choice("norm", norm, NORMS)
     target, labels = game.follower.reshape(-1), _game_labels(game, offset)
     groups = _groups(labels, target.shape[0]).astype(target.dtype)
-    residuals = target[None, :] - game.leaders.reshape(game.leaders.shape[0], -1)
+    leaders = game.leaders.reshape(game.leaders.shape[0], -1)
+    (_, target), (_, columns) = (_centred(x, groups) for x in (target[:, None], leaders.T))
+    residuals = (target - columns).T
     if norm == "square":
         return jax.vmap(lambda residual: _root_mean_square(chebyshev.centre(residual, groups)))(residuals)
     return jax.vmap(lambda residual: chebyshev.half_range(residual, groups)[0])(residuals)
@@ -157,17 +180,29 @@ def _square_weights(target: Array, columns: Array, *, simplex: bool) -> Array:
     return least_squares.nonnegative_least_squares(columns.T @ columns, columns.T @ target).weights
 
 
-def _certificate(
-    weights: Array,
-    proposal: Array,
-    target: Array,
-    columns: Array,
-    groups: Array,
+def certificate(
+    weights: Float[Array, " K"],
+    proposal: Float[Array, " D"],
+    target: Float[Array, " D"],
+    columns: Float[Array, "D K"],
+    groups: Float[Array, "D G"],
     *,
     norm: str,
     simplex: bool,
-) -> tuple[Bracket, Array]:
-    """Both ends of the bracket from the definition, given any weights and any proposed measure."""
+) -> tuple[Bracket, Float[Array, " D"]]:
+    """Both ends of the distance from any weights and any proposed measure, and the measure as it counts.
+
+    Weights must be at least 0 (and have sum 1 on the simplex, but for rounding); others bound nothing, nor
+    do numbers that are none. `target` and `columns` are centred in the groups up to a few roundings of
+    their largest entries; the ends are true for what they were before.
+    """
+    rows, leaders = columns.shape
+    usable = (weights >= 0).all() & jnp.isfinite(weights).all()
+    if simplex:
+        usable &= jnp.abs(weights.sum() - 1) <= 1e-9
+    weights = jnp.where(usable, weights, 0.0)
+    proposal = jnp.where(jnp.isfinite(proposal).all(), proposal, 0.0)
+
     residual = target - columns @ weights
     if norm == "sup":
         upper, _ = chebyshev.half_range(residual, groups)
@@ -176,19 +211,37 @@ def _certificate(
         upper = _root_mean_square(chebyshev.centre(residual, groups))
         direction = chebyshev.centre(proposal, groups)
         length = _root_mean_square(direction)
-        measure = jnp.where(length > 0, direction / jnp.where(length > 0, length, 1.0), 0.0) / target.shape[0]
+        measure = jnp.where(length > 0, direction / jnp.where(length > 0, length, 1.0), 0.0) / rows
+    size, sizes = jnp.abs(target).max(), jnp.abs(columns).max(0)
+    # The residual's sums, dividing by the sum of the weights, and a root mean square's sum.
+    summed = _rounding(2 * leaders + (rows if norm == "square" else 0), target.dtype)
+    upper = upper + summed * (size + weights @ sizes)
+    upper = jnp.where(usable, upper, jnp.inf)
+
+    # The products' sums, centring the measure, and dividing by its norm.
+    summed = _rounding(3 * rows, target.dtype)
+    apart = 0.0
     if simplex:  # sum w = 1: measuring from the target loses nothing and costs no precision
         columns, target = columns - target[:, None], jnp.zeros_like(target)
-    lower = chebyshev.separation(measure, target, columns, simplex=simplex)
-    # The ends may cross by the rounding of their two evaluations.
-    return Bracket(lower=jnp.minimum(lower, upper), upper=upper), measure
+        apart = 4 * float(jnp.finfo(columns.dtype).eps) * (size + sizes.max())  # but the data's own rounding
+    lower = chebyshev.separation(measure, target, columns, simplex=simplex, rounding=summed)
+    lower = jnp.maximum(lower - apart, 0.0)
+    return Bracket(lower=lower, upper=upper), measure
 
 
-def _without_offset(vectors: Array, groups: Array) -> Array:
-    """Columns centred within groups; one that is constant there but for rounding becomes 0."""
-    centred = chebyshev.centre(vectors, groups)
-    noise = 8 * jnp.finfo(vectors.dtype).eps * jnp.abs(vectors).max(axis=0)
-    return jnp.where((jnp.abs(centred).max(axis=0) > noise)[None, :], centred, 0.0)
+def _rounding(operations: int, dtype: jnp.dtype) -> float:
+    """What sums of so many products round at most, in parts of the sum of their sizes; data a few times."""
+    return 0.51 * (operations + 12) * float(jnp.finfo(dtype).eps)
+
+
+def _centred(
+    vectors: Float[Array, "D N"], groups: Float[Array, "D G"]
+) -> tuple[Float[Array, "G N"], Float[Array, "D N"]]:
+    """What is taken from the columns in each group, and what it leaves: of mean 0, exactly 0 if constant."""
+    anchor = vectors[groups.argmax(0)] if groups.shape[1] else jnp.zeros((0, vectors.shape[1]), groups.dtype)
+    rest = vectors - groups @ anchor
+    mean = groups.T @ rest / groups.sum(axis=0)[:, None]
+    return anchor + mean, rest - groups @ mean
 
 
 def _means(vector: Array, groups: Array) -> Array:

@@ -68,8 +68,8 @@ def leader_value(game: Game, leader: int | Int[Array, ""], threshold: ArrayLike)
     Exact up to the bracket. Works under jit, vmap and grad: derivatives of `value` in prior, utilities
     and threshold are those of the Lagrangian at the solution (envelope theorem), one-sided at kinks.
     S, A from 1 to 32 and T types with A^T <= 1,024 recommendations. A threshold counts as met within 1e-12 of
-    what is at stake for the follower and the rounding of her value of full information, obedience within
-    1e-12 of the largest `prior |u_a - u_b|` of the two actions compared; `value.lower` pays for such misses.
+    what is at stake for the follower and the rounding of her value of full information; obedience holds, up
+    to rounding where it can hold only with equality.
 
     Raises ValueError for a leader that is not there, a threshold that is not a finite number, too many
     recommendations, and precision below float64.
@@ -147,10 +147,11 @@ def _curve(*arguments: Array) -> LeaderBest:
 def budget_of(units: Standard, level: Float[Array, "*N"]) -> tuple[Float[Array, "*N"], Float[Array, "*N"]]:
     """What she may lose if she is to keep `level` (in the caller's units), and how far rounding moved it.
 
-    Negative where no outcome leaves her as much; 0 where that may be due to rounding.
+    Negative where no outcome leaves her as much; 0 where that may be due to rounding, or is within 1e-12.
     """
     worth, doubt = units.follower.counted(level)
-    return jnp.where(worth > FEASIBILITY + doubt, -worth, jnp.maximum(-worth, 0.0)), doubt
+    above = worth > FEASIBILITY * units.stake + doubt
+    return jnp.where(above, -worth, jnp.maximum(-worth, 0.0)), doubt
 
 
 def best_at(game: Game, utility: Float[Array, "T S A"], budget: Float[Array, " N"]) -> Solved:

@@ -21,6 +21,7 @@ from jaxgame.record import record
 from jaxgame.response import quantal_regret_bound
 from jaxgame.sampling import Shape
 from jaxgame.summary import wilson_interval
+from jaxgame.units import standard
 
 
 def wendel_probability(points: int, dimension: int) -> float:
@@ -93,7 +94,8 @@ class Guarantee:
     `constant`, `state` and `cone` are the hull distances eps with one offset, with one per state, and
     with one per state and weights of any sum. The bound, OPT - 2 eps less what the theorem adds, holds for
     each, and `bound` takes the least. `worst` is the follower's least equilibrium value, `slack` = worst -
-    bound. `holds` is the place in VERDICTS of the claim `worst >= bound` up to the tolerance of the search.
+    bound, which large constants of utility do not round. `holds` is the place in VERDICTS of the claim
+    `worst >= bound` up to the tolerance of the search, in parts of what is at stake for her.
 
     With a protocol the claim is about one profile of rules: `worst` is its value, OPT becomes `teachable`,
     what an aligned leader can teach (without a protocol: `full_information`), and the bound is lowered by
@@ -134,7 +136,7 @@ def best_ai_selection(
         raise ValueError("game has 1 leader; the guarantee is about at least two who compete")
     if protocol is not None:
         return _conversation(game, "selection", tolerance, protocol, rules, views, steps)
-    return _guarantee(game, selection.worst_equilibrium(game, tolerance).value, tolerance)
+    return _guarantee(game, selection.worst_equilibrium(game, tolerance).loss, tolerance)
 
 
 def bayes_optimal_learning(
@@ -155,7 +157,7 @@ def bayes_optimal_learning(
     """
     if protocol is not None:
         return _conversation(game, "all", tolerance, protocol, rules, views, steps)
-    return _guarantee(game, competition.worst_equilibrium(game, tolerance=tolerance).value, tolerance)
+    return _guarantee(game, competition.worst_equilibrium(game, tolerance=tolerance).loss, tolerance)
 
 
 def quantal_response(
@@ -174,17 +176,17 @@ def quantal_response(
     `delta` is the total variation distance between the laws that different leaders' deviations to the
     aligned scheme induce, `competition.law_distance`; 0 for full information, which rich signals allow. It
     costs sum_i w_i range(U_i), at most 1 for utilities in [0, 1]. The last term, the regret of quantal
-    response over A actions, is never more than the range of the follower's utility. Two states; `rounds`
+    response over A actions, is never more than what is at stake for the follower. Two states; `rounds`
     and errors are those of `competition.worst_equilibrium`. With a `protocol`: any number of states,
     `delta` is measured, and the profile `rules` is checked, as in `bayes_optimal_learning`.
     """
     unit = quantal_regret_bound(game.follower.shape[-1], 1.0)
     rational = jnp.maximum(jnp.asarray(rationality, game.follower.dtype), jnp.finfo(float).tiny)
-    regret = jnp.minimum(unit / rational, game.follower.max() - game.follower.min())
+    regret = jnp.minimum(unit / rational, _stake(game))
     if protocol is not None:
         return _conversation(game, "all", tolerance, protocol, rules, views, steps, rationality, regret)
-    worst = competition.worst_equilibrium(game, rationality, tolerance, rounds).value
-    return _guarantee(game, worst, tolerance, regret, delta)
+    loss = competition.worst_equilibrium(game, rationality, tolerance, rounds).loss
+    return _guarantee(game, loss, tolerance, regret, delta)
 
 
 def _conversation(
@@ -205,6 +207,7 @@ def _conversation(
     weights gives the bound.
     """
     leaders = game.leaders.shape[0]
+    given, game = game, _centred(game)
     taught = conversation.taught(game, protocol, leaders, views)
     setting = (kind, views, rationality)
     if rules is None:
@@ -214,7 +217,7 @@ def _conversation(
     else:
         outcome = conversation.outcome_of(game, protocol, rules, *setting)
         gain = conversation.exploitability(game, protocol, rules, *setting, aligned=taught.rule)
-    worst = (game.follower * outcome).sum()
+    lost = -(game.follower * outcome).sum()
 
     def deviated(i: Int[Array, ""]) -> Float[Array, "T S A"]:
         """What follows if leader i teaches; in selection, if its offer is kept."""
@@ -226,23 +229,41 @@ def _conversation(
 
     laws = jax.lax.map(deviated, jnp.arange(leaders))
     delta = jnp.abs(laws[:, None] - laws[None]).sum((2, 3, 4)).max() / 2
-    teachable = Bracket(taught.value.lower.min(), taught.value.upper.min())
-    return _guarantee(game, Bracket(worst, worst), tolerance, regret, delta, teachable, gain)
+    untaught = Bracket(-taught.value.upper.min(), -taught.value.lower.min())
+    return _guarantee(given, Bracket(lost, lost), tolerance, regret, delta, untaught, gain)
+
+
+def _centred(game: Game) -> Game:
+    """The game counted from what large constants of utility add: full information is worth 0."""
+    return Game(
+        game.prior,
+        game.follower - game.follower.max(2, keepdims=True),
+        game.leaders - game.leaders.min(3, keepdims=True),
+    )
+
+
+def _stake(game: Game) -> Float[Array, ""]:
+    """What is at stake for the follower: how far two outcomes can be apart."""
+    return (game.prior * (game.follower.max(2) - game.follower.min(2))).sum()
 
 
 def _guarantee(
     game: Game,
-    worst: Bracket,
+    loss: Bracket,
     tolerance: float,
     regret: float | Float[Array, ""] = 0.0,
     delta: float | Float[Array, ""] = 0.0,
-    teachable: Bracket | None = None,
+    untaught: Bracket | None = None,
     gain: Bracket | None = None,
 ) -> Guarantee:
-    """Whether `worst` is at least `teachable` - 2 eps - regret - gain, less the cost of delta."""
+    """Whether `loss` is at most `untaught` + 2 eps + regret + gain and the cost of delta.
+
+    Both are counted from full information downwards: `loss` is what the worst equilibrium costs her,
+    `untaught` what she misses if an aligned leader teaches her.
+    """
     full = full_information_value(game)
     nothing = jnp.zeros_like(full)
-    teachable = Bracket(full, full) if teachable is None else teachable
+    untaught = Bracket(nothing, nothing) if untaught is None else untaught
     gain = Bracket(nothing, nothing) if gain is None else gain
     delta = nothing + delta
     spans = (game.leaders.max(3) - game.leaders.min(3)).max((1, 2))
@@ -258,10 +279,19 @@ def _guarantee(
         ).min()
         for end in ("lower", "upper")
     )
-    bound = Bracket(
-        teachable.lower - upper - regret - gain.upper, teachable.upper - lower - regret - gain.lower
+    allowed = Bracket(
+        untaught.lower + lower + regret + gain.lower, untaught.upper + upper + regret + gain.upper
     )
-    slack = Bracket(worst.lower - bound.upper, worst.upper - bound.lower)
-    holds = jnp.where(slack.lower >= -tolerance, 2, jnp.where(slack.upper < -tolerance, 0, 1))
+    slack = Bracket(allowed.lower - loss.upper, allowed.upper - loss.lower)
+    back = standard(game).follower
+    teachable, bound, worst = (
+        back.bracket(Bracket(-x.upper / back.unit, -x.lower / back.unit)) for x in (untaught, allowed, loss)
+    )
     constant, state, cone = (fit.distance for fit in fits)
+    holds = verdict(slack, tolerance * _stake(game))
     return Guarantee(constant, state, cone, full, teachable, delta, gain, bound, worst, slack, holds)
+
+
+def verdict(slack: Bracket, tolerance: float | Float[Array, ""]) -> Int[Array, ""]:
+    """The place in VERDICTS of the claim that a number in the bracket is at least -`tolerance`."""
+    return jnp.where(slack.lower >= -tolerance, 2, jnp.where(slack.upper < -tolerance, 0, 1))

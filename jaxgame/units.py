@@ -12,12 +12,15 @@ All tolerances of the library are in these units. On the way back brackets move 
 of large constants rounds: a constant of 1e9 times the range costs some 1e-7 of it, and the brackets say so.
 """
 
+import functools
+import math
 from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from jaxgame import checks
 from jaxgame.bracket import Bracket
 from jaxgame.game import Game
 from jaxgame.record import record
@@ -95,6 +98,16 @@ class Standard:
         """What she loses without information."""
         return (self.game.prior[:, :, None] * self.loss).sum(1).min(1).sum()
 
+    def centred(self) -> Game:
+        """The game with the follower's utility counted from her best action: for what needs her values."""
+        return Game(self.game.prior, -self.loss, self.game.leaders)
+
+    def scaled(self, rationality: float | Float[Array, ""]) -> float | Float[Array, ""]:
+        """A rationality, which is per unit of her utility; the float infinity, best responses, stays."""
+        if checks.is_concrete(rationality) and float(rationality) == math.inf:
+            return rationality
+        return jnp.asarray(rationality, self.loss.dtype) * self.follower.unit
+
     def leader(self, leader: int | Array) -> Units:
         """One leader's units."""
         return jax.tree.map(lambda x: x[leader], self.leaders)
@@ -134,7 +147,14 @@ def standard(game: Game) -> Standard:
 
 def is_sound(*trees: object) -> Bool[Array, ""]:
     """Whether every number of the given arrays is finite."""
-    return jnp.stack([jnp.isfinite(x).all() for x in jax.tree.leaves(trees)]).all()
+    return functools.reduce(
+        jnp.logical_and, [jnp.isfinite(x).all() for x in jax.tree.leaves(trees)], jnp.asarray(True)
+    )
+
+
+def limited(rationality: float | Float[Array, ""]) -> Float[Array, ""]:
+    """A rationality, for `is_sound`: unlike other numbers it may be infinite."""
+    return jnp.where(jnp.isposinf(rationality), 0.0, rationality)
 
 
 def power_of_two(size: Float[Array, "*N"]) -> Float[Array, "*N"]:

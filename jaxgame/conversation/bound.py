@@ -8,8 +8,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxgame.frontier import Frontier, leader_frontier
+from jaxgame.bracket import Bracket
+from jaxgame.frontier import Curve, curve_of
 from jaxgame.game import Game
+from jaxgame.leader import budget_of
+from jaxgame.units import is_sound, standard
 
 
 def unlimited_bound(game: Game, leader: int | Int[Array, ""], level: Float[Array, ""]) -> Float[Array, ""]:
@@ -20,23 +23,34 @@ def unlimited_bound(game: Game, leader: int | Int[Array, ""], level: Float[Array
         sum_t max { U(x_t) + rho V(x_t) : x_t obedient } - rho level
 
     Every price gives a bound by weak duality, each maximum is bounded by the certified lines above the type's
-    curve. With one type it is `leader_value(game, leader, level).value.upper`.
+    curve. With one type it is `leader_value(game, leader, level).value.upper`. Infinite for an input that is
+    not finite.
     """
+    units = standard(game)
+    sound = units.sound & is_sound(level)
+    budget, doubt = budget_of(units, jnp.where(sound, level, 0.0))
+    bound = bound_within(units.game, units.game.leaders[leader], jnp.maximum(budget, 0.0) + doubt)
+    return jnp.where(sound, units.leader(leader).bracket(Bracket(bound, bound)).upper, jnp.inf)
+
+
+def bound_within(game: Game, utility: Float[Array, "T S A"], budget: Float[Array, ""]) -> Float[Array, ""]:
+    """The same for a leader with `utility` if the follower loses at most `budget`, all in standard units."""
 
     def alone(
         prior: Float[Array, " S"], follower: Float[Array, "S A"], utility: Float[Array, "S A"]
-    ) -> Frontier:
-        return leader_frontier(Game(prior[None], follower[None], utility[None, None]), 0)
+    ) -> Curve:
+        single = Game(prior[None], follower[None], utility[None, None])
+        return curve_of(single, utility[None])
 
-    curves = jax.vmap(alone)(game.prior, game.follower, game.leaders[leader])  # [T,N]
-    highest = (game.prior * game.follower.max(2)).sum(1)
-    lowest = (game.prior[:, :, None] * game.follower).sum(1).max(1)
-    level = jnp.minimum(level, highest.sum())
+    curves = jax.vmap(alone)(game.prior, game.follower, utility)  # [T,N]
+    loss = game.follower.max(2, keepdims=True) - game.follower
+    most = (game.prior[:, :, None] * loss).sum(1).min(1)  # without information
+    rounding = (2 * loss.size + 16) * jnp.finfo(loss.dtype).eps
 
     def bound(price: Float[Array, ""]) -> Float[Array, ""]:
-        rest = price - curves.price
-        lines = curves.above + jnp.maximum(rest * highest[:, None], rest * lowest[:, None])
-        return lines.min(1).sum() - price * level
+        dearer = jnp.maximum(curves.price - price, 0.0) * most[:, None]
+        lines = curves.height + dearer + rounding * (jnp.abs(curves.height) + curves.price * most[:, None])
+        return lines.min(1).sum() + (1 + rounding) * price * budget
 
     prices = jnp.concatenate([jnp.zeros(1), curves.price.reshape(-1)])
     return jax.vmap(bound)(prices).min()

@@ -5,6 +5,7 @@ decision tree: act best on each transcript, then reply best to each history, las
 over the transcripts does it, for one leader as for several heard together; no search over rules is needed.
 """
 
+import dataclasses
 import math
 
 import jax.numpy as jnp
@@ -24,6 +25,7 @@ from jaxgame.conversation.transcripts import (
 from jaxgame.game import Game
 from jaxgame.record import record
 from jaxgame.response import best_response, quantal_response
+from jaxgame.units import Standard, is_sound, limited, standard, unheard
 
 
 @record
@@ -76,6 +78,22 @@ def best_reply(
     """
     leaders = leaders if leaders.ndim == 4 else leaders[None]
     _check(game, protocol, leaders, views, rationality, tie, favoured)
+    units = standard(game)
+    sharp = units.scaled(rationality)
+    found = replied(units.centred(), protocol, leaders, views, sharp, tie, favoured)
+    return _back(units, found, leaders, views, limited(rationality))
+
+
+def replied(
+    game: Game,
+    protocol: Protocol,
+    leaders: Float[Array, "K V H M"],
+    views: Views = None,
+    rationality: float | Float[Array, ""] = math.inf,
+    tie: str = "lowest",
+    favoured: int | Int[Array, ""] | None = None,
+) -> Conversed:
+    """`best_reply` in a standard game whose follower's utilities are centred; nothing is checked."""
     shared = protocol.together(leaders.shape[0])
     said = heard(protocol, leaders, views)
     response = _acts(game, said, rationality, tie, favoured)
@@ -101,9 +119,12 @@ def conversed(
     _check(game, protocol, leaders, views, rationality, tie, favoured)
     shared = protocol.together(leaders.shape[0])
     check_follower(shared, replies)
+    units = standard(game)
+    centred = units.centred()
     said = heard(protocol, leaders, views)
-    response = _acts(game, said, rationality, tie, favoured)
-    return _conversed(game, shared, said, replies, response)
+    response = _acts(centred, said, units.scaled(rationality), tie, favoured)
+    found = _conversed(centred, shared, said, replies, response)
+    return _back(units, found, leaders, views, limited(rationality), replies)
 
 
 def losses(game: Game, said: Float[Array, "S L"], response: Float[Array, "T L A"]) -> Float[Array, "T L"]:
@@ -150,6 +171,12 @@ def soft_replies(
         lost, mass = (block * following).sum(2), weight.mean(2)  # the same for every reply
     empty = jnp.zeros((types, 0, shared.follower_messages), lost.dtype)
     return jnp.concatenate([empty, *reversed(blocks)], 1)
+
+
+def _back(units: Standard, found: Conversed, *given: object) -> Conversed:
+    """The same in the caller's units; what rests on a number that is none, is none."""
+    value = units.follower.value(found.value)
+    return unheard(units.sound & is_sound(given), dataclasses.replace(found, value=value))
 
 
 def _conversed(

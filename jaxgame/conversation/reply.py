@@ -5,6 +5,9 @@ leaders heard: the exact methods of `competition` on the game in the leader's vi
 candidates are what it can spell out without listening, an aligned leader's rule, what it says now, and
 where gradient ascent on its logits ends against a follower whose replies are smooth and grow sharp. Every
 candidate is judged against her exact best reply. What no conversation can exceed is known from `bound`.
+
+`best_response` is for callers; `reply_in` and all below it work in standard units (`units`), the follower's
+utility centred.
 """
 
 import math
@@ -17,11 +20,11 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxgame import checks
 from jaxgame.bracket import Bracket
 from jaxgame.competition.ascent import informed_bound
-from jaxgame.competition.private import Private, check_rationality, is_best, respond
+from jaxgame.competition.private import TIED, Private, check_rationality, is_best, respond
 from jaxgame.competition.reply import reply_to
 from jaxgame.competition.restricted import most_likely
-from jaxgame.conversation.bound import unlimited_bound
-from jaxgame.conversation.follower import best_reply, losses, outcome_of, soft_replies
+from jaxgame.conversation.bound import bound_within
+from jaxgame.conversation.follower import losses, outcome_of, replied, soft_replies
 from jaxgame.conversation.protocol import Protocol
 from jaxgame.conversation.transcripts import (
     Rules,
@@ -33,20 +36,24 @@ from jaxgame.conversation.transcripts import (
 )
 from jaxgame.conversation.view import one_round_problem, viewed
 from jaxgame.game import Game
-from jaxgame.leader import leader_value
+from jaxgame.leader import best_at
 from jaxgame.record import record
+from jaxgame.units import is_sound, limited, standard, unheard, unknown
 
 COMPETITIONS = ("all", "selection")
 
 STARTS = 4
 STEPS = 150
 RATE = 0.15
-WARMING = (3.0, 300.0)  # sharpness at the first and the last step, times the follower's range of utility
+WARMING = (3.0, 300.0)  # sharpness at the first and the last step, per unit of the follower's utility
 
-# A rule whose worth misses the level by less, in parts of the follower's range, reaches it: rounding.
+# A rule whose worth misses the level by less, in the follower's unit, reaches it: rounding.
 REACHES = 1e-9
 
-# A bracket narrower than this part of the leader's range of utility counts as exact.
+# What ties of hers, which are within 1e-11 of what is at stake, may add to a leader's utility, in its unit.
+TIES_ADD = 1e-9
+
+# A bracket narrower than this, in the leader's unit, counts as exact.
 EXACT = 1e-5
 
 
@@ -56,7 +63,8 @@ class Reply:
 
     `rule` [V, H, M] is worth `value.lower` to the leader; no rule of any protocol is worth more than
     `value.upper` (one round, all heard: of any alphabet). `converged` says that the bracket is narrower
-    than 1e-5 of the leader's range of utility.
+    than 1e-5 of what is at stake for the leader, up to a factor of 2, before large constants of utility
+    round it. Of an input that is not finite nothing is known.
     """
 
     rule: Float[Array, "V H M"]
@@ -88,6 +96,30 @@ def best_response(
     cannot take, and rules or views that do not fit.
     """
     check(game, protocol, leaders, competition, views, rationality)
+    units = standard(game)
+    sound = units.sound & is_sound(leaders, views, limited(rationality), aligned, level)
+    worth = None if level is None else jnp.minimum(units.follower.counted(jnp.asarray(level))[0], 0.0)
+    sharp = units.scaled(rationality)
+    found = reply_in(
+        units.centred(), protocol, leaders, leader, competition, views, sharp, aligned, worth, key
+    )
+    value = unknown(sound, units.leader(leader).bracket(found.value))
+    return Reply(unheard(sound, found.rule), value, found.converged & sound)
+
+
+def reply_in(
+    game: Game,
+    protocol: Protocol,
+    leaders: Float[Array, "K V H M"],
+    leader: int | Int[Array, ""],
+    competition: str,
+    views: Views,
+    rationality: float | Float[Array, ""],
+    aligned: Float[Array, "V H M"] | None = None,
+    level: Float[Array, ""] | None = None,
+    key: Array | None = None,
+) -> Reply:
+    """`best_response` in a standard game that is centred; nothing is checked."""
     key = jax.random.key(0) if key is None else key
     known = [leaders[leader][None]] if aligned is None else [jnp.stack([leaders[leader], aligned])]
     if competition == "selection":
@@ -104,18 +136,17 @@ def best_response(
     def earned(rule: Float[Array, "V H M"]) -> Float[Array, ""]:
         utility = game.leaders[leader]
         if competition == "all":
-            played = best_reply(game, protocol, leaders.at[leader].set(rule), views, rationality)
+            played = replied(game, protocol, leaders.at[leader].set(rule), views, rationality)
             return (utility * played.outcome).sum()
         assert level is not None
         outcome = offer(game, protocol, rule, leader, view)
-        reached = (game.follower * outcome).sum() >= level - REACHES * _range(game.follower)
+        reached = (game.follower * outcome).sum() >= level - REACHES
         return jnp.where(reached, (utility * outcome).sum(), -jnp.inf)
 
     values = jax.lax.map(earned, rules)
     chosen = values.argmax()
-    upper = jnp.maximum(upper, values[chosen])
-    narrow = upper - values[chosen] <= EXACT * _range(game.leaders[leader])
-    return Reply(rules[chosen], Bracket(values[chosen], upper), narrow)
+    value = Bracket(values[chosen] * (1 - 1e-13), upper + TIES_ADD)  # sums of positive terms
+    return Reply(rules[chosen], value, (value.width >= 0) & (value.width <= EXACT))
 
 
 def offer(
@@ -127,7 +158,7 @@ def offer(
 ) -> Float[Array, "T S A"]:
     """The outcome the follower has with one leader alone, ties of actions in its favour."""
     views = None if view is None else view[None]
-    return best_reply(game, protocol, rule, views, math.inf, "favoured", leader).outcome
+    return replied(game, protocol, rule[None], views, math.inf, "favoured", leader).outcome
 
 
 def silent(protocol: Protocol, seen: int, dtype: jnp.dtype) -> Float[Array, "V H M"]:
@@ -170,12 +201,12 @@ def _alone(
 ) -> tuple[Float[Array, "N V H M"], Float[Array, ""]]:
     """Candidates for selection, what can be told without listening among them, and a bound."""
     seen = viewed(game, None if views is None else views[leader])
-    told = leader_value(seen, leader, level).scheme
+    told = best_at(seen, seen.leaders[leader], jnp.maximum(-level, 0.0)[None]).scheme[0]
     problem = Private(seen.prior, seen.follower, seen.leaders[leader])
     told = most_likely(problem, told, min(protocol.statements, told.shape[1]))
     ascended = _ascend(game, protocol, leaders, leader, "selection", views, math.inf, level, key)
     found = jnp.concatenate([spell(protocol, told)[None], ascended])
-    return found, unlimited_bound(seen, leader, level)
+    return found, bound_within(seen, seen.leaders[leader], jnp.maximum(-level, 0.0) + REACHES)
 
 
 def _one_round(
@@ -215,16 +246,15 @@ def _ascend(
     if competition == "selection":
         game = viewed(game, None if views is None else views[leader])
         views = None
-    hers, theirs = _range(game.follower), _range(game.leaders[leader])
 
     def loss(logits: Array, sharpness: Float[Array, ""]) -> Float[Array, ""]:
         rule = jax.nn.softmax(logits, -1)
         rules = rule[None] if competition == "selection" else leaders.at[leader].set(rule)
         outcome = _smooth_outcome(game, protocol, rules, views, rationality, sharpness)
-        earned = (game.leaders[leader] * outcome).sum() / theirs
+        earned = (game.leaders[leader] * outcome).sum()
         if level is None:
             return -earned
-        missed = jnp.maximum(level - (game.follower * outcome).sum(), 0.0) / hers
+        missed = jnp.maximum(level - (game.follower * outcome).sum(), 0.0)
         return -earned + 10.0 * missed
 
     adam = optax.adam(RATE)
@@ -237,7 +267,7 @@ def _ascend(
         return (logits + change, memory), None
 
     share = jnp.linspace(0.0, 1.0, STEPS)
-    path = WARMING[0] * (WARMING[1] / WARMING[0]) ** share / hers
+    path = WARMING[0] * (WARMING[1] / WARMING[0]) ** share
     logits = 2 * jax.random.normal(key, (STARTS, *leaders.shape[1:]), game.prior.dtype)
     (logits, _), _ = jax.lax.scan(step, (logits, adam.init(logits)), path)
     return jax.nn.softmax(logits, -1)
@@ -272,8 +302,8 @@ def _upper(
     if not is_best(rationality):
         return informed_bound(Private(game.prior, game.follower, game.leaders[leader]), rationality)
     mute = silent(protocol, leaders.shape[1], leaders.dtype)
-    without = best_reply(game, protocol, leaders.at[leader].set(mute), views).value
-    return unlimited_bound(game, leader, without)
+    without = replied(game, protocol, leaders.at[leader].set(mute), views).value
+    return bound_within(game, game.leaders[leader], jnp.maximum(-without, 0.0) + TIED)
 
 
 def _rival(
@@ -288,10 +318,5 @@ def _rival(
 def offers_worth(game: Game, protocol: Protocol, leaders: Rules, views: Views) -> Float[Array, " K"]:
     """What each leader's conversation alone is worth to the follower."""
     return jax.vmap(
-        lambda rule, view: best_reply(game, protocol, rule, None if view is None else view[None]).value
+        lambda rule, view: replied(game, protocol, rule[None], None if view is None else view[None]).value
     )(leaders, views)
-
-
-def _range(utility: Array) -> Float[Array, ""]:
-    span = utility.max() - utility.min()
-    return jnp.where(span > 0, span, 1.0)

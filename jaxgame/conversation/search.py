@@ -1,5 +1,6 @@
 """Leaders who revise their rules by best responses: where that ends, and how far from an equilibrium."""
 
+import dataclasses
 import math
 
 import jax
@@ -8,18 +9,20 @@ from jaxtyping import Array, Float, Int
 
 from jaxgame import checks
 from jaxgame.bracket import Bracket
-from jaxgame.conversation.follower import best_reply
+from jaxgame.conversation.follower import replied
 from jaxgame.conversation.protocol import Protocol
-from jaxgame.conversation.reply import Reply, best_response, check, offer, silent
-from jaxgame.conversation.teaching import Teaching, teaching
+from jaxgame.conversation.reply import Reply, check, offer, reply_in, silent
+from jaxgame.conversation.teaching import Teaching, taught_in, teaching
 from jaxgame.conversation.transcripts import Rules, Views
-from jaxgame.game import Game, no_information_value
+from jaxgame.conversation.view import viewed
+from jaxgame.game import Game
 from jaxgame.record import record
-from jaxgame.revision import ending
+from jaxgame.revision import ENDS, ending
+from jaxgame.units import Standard, is_sound, limited, standard, unheard, unknown
 
 STARTS = ("none", "aligned", "random")
 
-# Revisions that gain less, in parts of the leader's range of utility, are not made.
+# Revisions that gain less, in the leader's unit, are not made.
 INDIFFERENT = 1e-5
 
 
@@ -54,8 +57,23 @@ def outcome_of(
     Arguments and errors are those of `best_response`.
     """
     check(game, protocol, leaders, competition, views, rationality)
+    units = standard(game)
+    sharp = units.scaled(rationality)
+    outcome = _outcome(units.centred(), protocol, leaders, competition, views, sharp)
+    return unheard(units.sound & is_sound(leaders, views, limited(sharp)), outcome)
+
+
+def _outcome(
+    game: Game,
+    protocol: Protocol,
+    leaders: Rules,
+    competition: str,
+    views: Views,
+    rationality: float | Float[Array, ""],
+) -> Float[Array, "T S A"]:
+    """The same in a standard game that is centred, as all below."""
     if competition == "all":
-        return best_reply(game, protocol, leaders, views, rationality).outcome
+        return replied(game, protocol, leaders, views, rationality).outcome
     offers = _offers(game, protocol, leaders, views)
     return offers[(game.follower[None] * offers).sum((1, 2, 3)).argmax()]
 
@@ -78,19 +96,24 @@ def exploitability(
     """
     check(game, protocol, leaders, competition, views, rationality)
     key = jax.random.key(0) if key is None else key
-    aligned = taught(game, protocol, leaders.shape[0], views).rule if aligned is None else aligned
-    outcome = outcome_of(game, protocol, leaders, competition, views, rationality)
-    now = (game.leaders * outcome[None]).sum((1, 2, 3))
+    units, sharp = standard(game), standard(game).scaled(rationality)
+    game = units.centred()
+    if aligned is None:
+        aligned = _taught_rules(game, protocol, leaders.shape[0], views)
+    outcome = _outcome(game, protocol, leaders, competition, views, sharp)
+    now = units.earned(outcome)
     level = (game.follower * outcome).sum() if competition == "selection" else None
 
     def gain(i: Int[Array, ""]) -> Bracket:
-        reply = best_response(
-            game, protocol, leaders, i, competition, views, rationality, aligned[i], level,
+        reply = reply_in(
+            game, protocol, leaders, i, competition, views, sharp, aligned[i], level,
             jax.random.fold_in(key, i),
         )  # fmt: skip
         return Bracket(reply.value.lower - now[i], reply.value.upper - now[i])
 
-    return _largest(jax.lax.map(gain, jnp.arange(leaders.shape[0])))
+    gains = jax.lax.map(gain, jnp.arange(leaders.shape[0]))
+    sound = units.sound & is_sound(leaders, views, limited(sharp), aligned)
+    return unknown(sound, _largest(units, gains))
 
 
 def best_response_dynamics(
@@ -106,9 +129,10 @@ def best_response_dynamics(
 ) -> Trace:
     """Let leaders revise the rules `leaders` [K, V, H, M] in turn, `steps` times, by `best_response`.
 
-    In selection an offer must exceed its rivals' by `outbid` > 0 (follower's utility units) to win, and a
-    leader whom a rival's offer serves better withdraws. Revisions that gain less than 1e-5 of the leader's
-    range are not made. Works under jit and vmap; errors are those of `best_response`.
+    In selection an offer must exceed its rivals' by `outbid` > 0 to win, in parts of what is at stake for the
+    follower (`sum_ts P(t,s) (max_a u - min_a u)`), and a leader whom a rival's offer serves better withdraws.
+    Revisions that gain less than 1e-5 of what is at stake for the leader, up to a factor of 2, are not made.
+    Works under jit and vmap; errors are those of `best_response`.
 
     >>> import jax
     >>> jax.config.update("jax_enable_x64", True)
@@ -129,21 +153,20 @@ def best_response_dynamics(
         raise ValueError(f"outbid is {outbid}; it must be positive")
     key = jax.random.key(0) if key is None else key
     count = leaders.shape[0]
-    aligned = taught(game, protocol, count, views).rule
-    spans = game.leaders.max((1, 2, 3)) - game.leaders.min((1, 2, 3))
-    needed = INDIFFERENT * jnp.where(spans > 0, spans, 1.0)
+    units, sharp = standard(game), standard(game).scaled(rationality)
+    sound = units.sound & is_sound(leaders, views, limited(sharp))
+    game, outbid = units.centred(), outbid * units.stake
+    aligned = _taught_rules(game, protocol, count, views)
     mute = silent(protocol, leaders.shape[1], leaders.dtype)
 
     def reply(rules: Rules, i: Int[Array, ""], level: Array | None, key: Array) -> Reply:
-        return best_response(
-            game, protocol, rules, i, competition, views, rationality, aligned[i], level, key
-        )
+        return reply_in(game, protocol, rules, i, competition, views, sharp, aligned[i], level, key)
 
     def hear_all(rules: Rules, i: Int[Array, ""], key: Array, last: Array) -> tuple[Array, Bracket]:
-        now = (game.leaders[i] * outcome_of(game, protocol, rules, "all", views, rationality)).sum()
+        now = (game.leaders[i] * _outcome(game, protocol, rules, "all", views, sharp)).sum()
         best = reply(rules, i, None, key)
         gain = Bracket(best.value.lower - now, best.value.upper - now)
-        return jnp.where(gain.lower > needed[i], best.rule, rules[i]), gain
+        return jnp.where(gain.lower > INDIFFERENT, best.rule, rules[i]), gain
 
     def keep_best(rules: Rules, i: Int[Array, ""], key: Array, last: Array) -> tuple[Array, Bracket]:
         offers = _offers(game, protocol, rules, views)
@@ -154,12 +177,12 @@ def best_response_dynamics(
         top = (
             game.follower * offer(game, protocol, aligned[i], i, None if views is None else views[i])
         ).sum()
-        level = jnp.minimum(rivals.max() + outbid, top) if count > 1 else no_information_value(game)
+        level = jnp.minimum(rivals.max() + outbid, top) if count > 1 else -units.uninformed()
         best = reply(rules, i, jnp.where(last, worth.max(), level), key)
         # At the top nobody can be outbid: the lowest index wins a tie.
-        room = rivals.max() < top - INDIFFERENT * (game.follower.max() - game.follower.min())
-        wins = room & (best.value.lower > now + needed[i]) & (best.value.lower >= without)
-        withdraws = ~wins & (without > now + needed[i])
+        room = rivals.max() < top - INDIFFERENT
+        wins = room & (best.value.lower > now + INDIFFERENT) & (best.value.lower >= without)
+        withdraws = ~wins & (without > now + INDIFFERENT)
         rule = jnp.where(wins, best.rule, jnp.where(withdraws, mute, rules[i]))
         return rule, Bracket(best.value.lower - now, best.value.upper - now)
 
@@ -176,20 +199,22 @@ def best_response_dynamics(
     profiles = jnp.concatenate([leaders[None], later[:steps]])
 
     def worth(rules: Rules) -> tuple[Array, Array]:
-        outcome = outcome_of(game, protocol, rules, competition, views, rationality)
-        return (game.follower * outcome).sum(), (game.leaders * outcome[None]).sum((1, 2, 3))
+        outcome = _outcome(game, protocol, rules, competition, views, sharp)
+        return units.follower.value(-units.lost(outcome)), units.leaders.value(units.earned(outcome))
 
     follower, theirs = jax.lax.map(worth, profiles)
     end, taken = ending(profiles.reshape(steps + 1, -1), count, periodic=True)
-    return Trace(
+    gain = _largest(units, Bracket(gains.lower[steps:], gains.upper[steps:]))
+    trace = Trace(
         follower=follower,
         leaders=theirs,
         rules=last,
-        outcome=outcome_of(game, protocol, last, competition, views, rationality),
-        gain=_largest(Bracket(gains.lower[steps:], gains.upper[steps:])),
-        end=end,
+        outcome=_outcome(game, protocol, last, competition, views, sharp),
+        gain=gain,
+        end=jnp.where(sound, end, ENDS.index("limit")),
         steps=taken,
     )
+    return dataclasses.replace(unheard(sound, trace), gain=unknown(sound, gain))
 
 
 def starting_rules(
@@ -226,12 +251,21 @@ def taught(game: Game, protocol: Protocol, count: int, views: Views) -> Teaching
     return jax.vmap(lambda view: teaching(game, protocol, view))(views)
 
 
+def _taught_rules(game: Game, protocol: Protocol, count: int, views: Views) -> Rules:
+    """What an aligned leader would say in each of `count` leaders' places; in a standard game."""
+    if views is None:
+        rule = taught_in(standard(game).centred(), protocol).rule
+        return jnp.broadcast_to(rule, (count, *rule.shape))
+    return jax.vmap(lambda view: taught_in(standard(viewed(game, view)).centred(), protocol).rule)(views)
+
+
 def _offers(game: Game, protocol: Protocol, leaders: Rules, views: Views) -> Float[Array, "K T S A"]:
     return jax.vmap(lambda rule, i, view: offer(game, protocol, rule, i, view))(
         leaders, jnp.arange(leaders.shape[0]), views
     )
 
 
-def _largest(gains: Bracket) -> Bracket:
-    """The largest of the leaders' gains; to stay is a rule, too."""
-    return Bracket(jnp.maximum(gains.lower.max(), 0.0), jnp.maximum(gains.upper.max(), 0.0))
+def _largest(units: Standard, gains: Bracket) -> Bracket:
+    """The largest of the leaders' gains, in the caller's units; to stay is a rule, too."""
+    lower, upper = (jnp.maximum((units.leaders.unit * x).max(), 0.0) for x in (gains.lower, gains.upper))
+    return Bracket(lower, upper)

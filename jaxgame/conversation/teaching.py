@@ -16,13 +16,14 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxgame import checks
 from jaxgame.bracket import Bracket
 from jaxgame.competition.private import TIED
-from jaxgame.conversation.follower import at_stake, best_reply
+from jaxgame.conversation.follower import at_stake, replied
 from jaxgame.conversation.protocol import Protocol
 from jaxgame.conversation.transcripts import reply_probability, spell
 from jaxgame.conversation.view import viewed
-from jaxgame.game import Game, full_information_value
+from jaxgame.game import Game
 from jaxgame.record import record
 from jaxgame.response import best_response
+from jaxgame.units import is_sound, standard, unheard, unknown
 
 METHODS = ("auto", "exact", "search")
 
@@ -35,7 +36,8 @@ TURNS = 16
 class Teaching:
     """A rule [V, H, M] of an aligned leader, worth `value.lower`; no rule is worth more than `value.upper`.
 
-    `exact` says that the rule is the best there is, up to rounding.
+    `exact` says that the rule is the best there is, up to 1e-11 of what is at stake for the follower. Of an
+    input that is not finite nothing is known.
     """
 
     rule: Float[Array, "V H M"]
@@ -70,11 +72,19 @@ def teaching(
     """
     checks.check_choice("method", method, METHODS)
     protocol.check_size()
-    game = viewed(game, view)
+    units = standard(game)
+    seen = standard(viewed(units.centred(), view))
+    found = taught_in(seen.centred(), protocol, method, key)
+    sound = units.sound & is_sound(view)
+    value = unknown(sound, units.follower.bracket(seen.follower.bracket(found.value)))
+    return Teaching(unheard(sound, found.rule), value, found.exact & sound)
+
+
+def taught_in(game: Game, protocol: Protocol, method: str = "auto", key: Array | None = None) -> Teaching:
+    """`teaching` in a standard game, centred and as the leader sees it: full information is worth 0."""
     seen = game.prior.shape[1]
-    upper = full_information_value(game)
     if protocol.statements >= seen:
-        return _taught(game, protocol, spell(protocol, jnp.eye(seen, dtype=upper.dtype)), upper, exact=True)
+        return _taught(game, protocol, spell(protocol, jnp.eye(seen, dtype=game.prior.dtype)), exact=True)
     answers = sum(protocol.follower_messages**r for r in range(protocol.rounds))
     few = seen * answers * math.log(protocol.leader_messages) <= math.log(MAX_RULES) + 1e-9
     if method == "exact" and not few:
@@ -82,16 +92,18 @@ def teaching(
             f"method 'exact' tries {protocol.leader_messages}^{seen * answers} rules; at most {MAX_RULES:,}"
         )
     if few and method != "search":
-        return _taught(game, protocol, _best_of_all(game, protocol, answers), upper, exact=True)
+        return _taught(game, protocol, _best_of_all(game, protocol, answers), exact=True)
     rule = _best_of_turns(game, protocol, jax.random.key(0) if key is None else key)
-    return _taught(game, protocol, rule, upper, exact=False)
+    return _taught(game, protocol, rule, exact=False)
 
 
-def _taught(game: Game, protocol: Protocol, rule: Array, upper: Array, exact: bool) -> Teaching:
-    value = best_reply(game, protocol, rule).value
-    upper = jnp.maximum(upper, value)
-    done = exact | (upper - value <= TIED * at_stake(game))
-    return Teaching(rule, Bracket(value, value if exact else upper), done)
+def _taught(game: Game, protocol: Protocol, rule: Array, exact: bool) -> Teaching:
+    value = replied(game, protocol, rule[None]).value
+    # Which rule is best is judged by values that are off by ties and rounding. Nothing is worth more than 0.
+    doubt = TIED * at_stake(game)
+    upper = jnp.minimum(value + doubt, 0.0) if exact else jnp.zeros_like(value)
+    lower = value * (1 + 1e-13)  # a sum of terms that are all at most 0
+    return Teaching(rule, Bracket(lower, upper), exact | (upper - lower <= doubt))
 
 
 def _best_of_all(game: Game, protocol: Protocol, answers: int) -> Float[Array, "V H M"]:
@@ -105,7 +117,7 @@ def _best_of_all(game: Game, protocol: Protocol, answers: int) -> Float[Array, "
         return jax.nn.one_hot(said[:, asked], messages, dtype=game.prior.dtype)
 
     def value(number: Array) -> Array:
-        return best_reply(game, protocol, rule(number)).value
+        return replied(game, protocol, rule(number)[None]).value
 
     values = jax.lax.map(value, jnp.arange(messages ** (seen * answers)), batch_size=256)
     return rule(values.argmax())
@@ -130,14 +142,14 @@ def _best_of_turns(game: Game, protocol: Protocol, key: Array) -> Float[Array, "
     stake = at_stake(game)
 
     def turn(_: Int[Array, ""], rule: Float[Array, "V H M"]) -> Float[Array, "V H M"]:
-        reply = best_reply(game, protocol, rule)
+        reply = replied(game, protocol, rule[None])
         acted = reply_probability(protocol, reply.replies)[:, :, None] * reply.response  # [T,L,A]
         return best_statements(protocol, jnp.einsum("tva,tla->vl", lost, acted), stake)
 
     def play(key: Array) -> tuple[Array, Array]:
         said = jax.random.randint(key, (seen, protocol.leader_histories), 0, messages)
         rule = jax.lax.fori_loop(0, TURNS, turn, jax.nn.one_hot(said, messages, dtype=stake.dtype))
-        return rule, best_reply(game, protocol, rule).value
+        return rule, replied(game, protocol, rule[None]).value
 
     rules, values = jax.vmap(play)(jax.random.split(key, STARTS))
     return rules[values.argmax()]

@@ -146,7 +146,7 @@ def best_response_dynamics(
     sound = units.sound & is_sound(offers)
     offers = jnp.where(sound, offers, 0.0)
     everyone = jnp.arange(leaders)
-    curves = jax.vmap(curve_of, (None, 0))(units, units.game.leaders)
+    curves = jax.vmap(curve_of, (None, 0))(units.game, units.game.leaders)
     step = outbid * units.stake
 
     def advance(offers: Array, turn: Array) -> tuple[Array, _Entry]:

@@ -60,12 +60,14 @@ class WorstEquilibrium:
 
     No equilibrium is worth less than `value.lower`; `outcome` [T, S, A] is one, up to gains of 1e-8 of the
     leaders' units (what is at stake for them, up to a factor of 2), and is worth `value.upper`. The lower end
-    leaves 2e-9 of the follower's unit for what such outcomes may be worth less. `converged` says that
-    the bracket is no wider than the tolerance, before large constants of utility round it. `intervals` counts
-    the intervals and values examined, `steps` the programs. Of an input that is not finite nothing is known.
+    leaves 2e-9 of the follower's unit for what such outcomes may be worth less. `loss` is the same counted
+    from full information downwards, which large constants of utility do not round. `converged` says that
+    it is no wider than the tolerance. `intervals` counts the intervals and values examined, `steps` the
+    programs. Of an input that is not finite nothing is known.
     """
 
     value: Bracket
+    loss: Bracket
     outcome: Float[Array, "T S A"]
     converged: Bool[Array, ""]
     intervals: Int[Array, ""]
@@ -138,11 +140,15 @@ def _worst(game: Game, tolerance: Float[Array, ""], slack: Float[Array, ""]) -> 
         return _choose(test.is_open(), going, going.decided(units, curves, tolerance, top))
 
     final = jax.lax.while_loop(unfinished, step, _Search.start(units, none, top, informed))
-    value = Bracket(final.floor - 2 * MARGIN, -(1 - rounding) * units.lost(final.outcome))
-    converged = (value.width >= 0) & (value.width <= tolerance) & sound
-    value = unknown(sound, units.follower.bracket(value))
-    outcome = unheard(sound, final.outcome)
-    return WorstEquilibrium(value, outcome, converged, final.intervals, final.steps)
+    loss = Bracket((1 - rounding) * units.lost(final.outcome), 2 * MARGIN - final.floor)
+    return WorstEquilibrium(
+        value=unknown(sound, units.follower.bracket(Bracket(-loss.upper, -loss.lower))),
+        loss=unknown(sound, units.follower.difference(loss)),
+        outcome=unheard(sound, final.outcome),
+        converged=(loss.width >= 0) & (loss.width <= tolerance) & sound,
+        intervals=final.intervals,
+        steps=final.steps,
+    )
 
 
 class _Interval(NamedTuple):
@@ -170,7 +176,7 @@ class _Curves(NamedTuple):
     @classmethod
     def of(cls, units: Standard, slack: Float[Array, " K"]) -> "_Curves":
         leaders = units.game.leaders
-        curve = jax.vmap(curve_of, (None, 0))(units, leaders)
+        curve = jax.vmap(curve_of, (None, 0))(units.game, leaders)
         return cls(curve, slack, units.uninformed() if len(leaders) == 1 else None)
 
     def at(self, value: Float[Array, ""]) -> Bracket:

@@ -56,6 +56,7 @@ def separation(
     columns: Float[Array, "D K"],
     *,
     simplex: bool,
+    rounding: float = 0.0,
 ) -> Float[Array, ""]:
     """How far `measure` m puts the target beyond every combination: a lower bound on the distance.
 
@@ -63,14 +64,15 @@ def separation(
     `<m, target> - max_i <m, column_i>` on the simplex. On the cone `<m, target>`, less a charge of
     `CONE_REACH` for the part of `<m, column_i> <= 0` that fails: the bound then holds against all
     w with `sum w_i |column_i|_inf <= CONE_REACH |target|_inf`, and against all w if nothing fails.
+    `rounding` is how far each product may be off, in parts of the vector's largest entry.
     """
-    value = measure @ target
-    scores = measure @ columns
+    size, sizes = jnp.abs(target).max(), jnp.abs(columns).max(axis=0)
+    value = measure @ target - rounding * size
+    scores = measure @ columns + rounding * sizes
     if simplex:
         return jnp.maximum(value - scores.max(), 0.0)
-    size = jnp.abs(columns).max(axis=0)
-    excess = jnp.where(scores > 0, scores / jnp.where(size > 0, size, 1.0), 0.0).max()
-    return jnp.maximum(value - CONE_REACH * jnp.abs(target).max() * excess, 0.0)
+    excess = jnp.where(scores > 0, scores / jnp.where(sizes > 0, sizes, 1.0), 0.0).max()
+    return jnp.maximum(value - CONE_REACH * size * excess, 0.0)
 
 
 def unit_measure(measure: Float[Array, " D"], groups: Float[Array, "D G"]) -> Float[Array, " D"]:

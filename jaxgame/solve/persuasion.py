@@ -15,8 +15,10 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-# Obedience (of a largest entry of 1) and budget may be missed by this much: rounding of the outcome.
+# A budget may be negative by this much: rounding.
 FEASIBILITY = 1e-12
+
+REPAIRS = 3  # rounds of `_obedient`
 
 
 class Program(NamedTuple):
@@ -65,35 +67,34 @@ def bounds(program: Program, budget: Float[Array, " W"], solution: Solution) -> 
 
         gain(p) + lam obey(p) + rho (budget - loss(p)) <= sum_s max_m weighed[s, m] + rho budget
 
-    The right side is `upper`. An outcome may miss obedience and budget by FEASIBILITY; `lower` is what it
-    gains less what these misses are worth at the prices lam and rho. Both sides are evaluated a second time
-    with absolute values and moved outwards by the rounding of sums that long, so that they cross only if
-    something is wrong.
+    The right side is `upper`. An outcome may miss obedience by rounding, where it can hold only with
+    equality; `lower` is what it gains less what that is worth at the prices lam. Both sides are evaluated a
+    second time with absolute values and moved outwards by the rounding of sums that long, so that they cross
+    only if something is wrong.
     """
     feasible = budget >= -FEASIBILITY
     budget = jnp.maximum(budget, 0.0)
-    multipliers, price = _usable(solution.obedience), _usable(solution.price)
-    probability, obeyed = _repaired(program, budget, solution.probability)
     rounding = _rounding(program)
+    dual = _dual(program, budget, solution)
+    probability = _repaired(program, budget, solution.probability)
 
-    weighed = program.gain + (multipliers[None] * program.obedience).sum(2) - price[None, None] * program.loss
-    sizes = (multipliers[None] * jnp.abs(program.obedience)).sum(2) + price[None, None] * program.loss
-    height = (weighed + rounding * (program.size[:, None] + sizes)).max(1).sum(0)
-    spent = price * budget
-    upper = height + spent + rounding * (jnp.abs(height) + spent)
-
+    obeyed = _Obeyed.of(program, probability)
+    missed = jnp.maximum(rounding * (obeyed.kept + obeyed.broken) - (obeyed.kept - obeyed.broken), 0.0)
+    missed = jnp.where(obeyed.broken > 0, missed, 0.0)
+    over = jnp.maximum((1 + rounding) * (program.loss * probability).sum((0, 1)) - budget, 0.0)
+    unpaid = (1 + rounding) * ((dual.multipliers * missed).sum((0, 1)) + dual.price * over)
     attained = (program.gain * probability).sum((0, 1)) - rounding * program.size.sum(0)
-    missed = jnp.maximum(obeyed.rounded - obeyed.slack, 0.0)
-    lost = (program.loss * probability).sum((0, 1))
-    over = jnp.maximum((1 + rounding) * lost - budget, 0.0)
-    lower = attained - (1 + rounding) * ((multipliers * missed).sum((0, 1)) + price * over)
 
     nothing = jnp.where(feasible, 0.0, -jnp.inf)
-    return Bounds(probability, lower + nothing, upper + nothing, height, multipliers, price, feasible)
-
-
-def _usable(multipliers: Array) -> Array:
-    return jnp.where(jnp.isfinite(multipliers), jnp.maximum(multipliers, 0.0), 0.0)
+    return Bounds(
+        probability,
+        attained - unpaid + nothing,
+        dual.upper + nothing,
+        dual.height,
+        dual.multipliers,
+        dual.price,
+        feasible,
+    )
 
 
 def _rounding(program: Program) -> float:
@@ -106,27 +107,71 @@ def _rounding(program: Program) -> float:
     return longest * float(jnp.finfo(program.gain.dtype).eps)
 
 
-class _Obeyed(NamedTuple):
-    """Slacks of an outcome's obedience rows, and what computing them may have rounded."""
+class _Dual(NamedTuple):
+    upper: Float[Array, " W"]
+    height: Float[Array, " W"]
+    multipliers: Float[Array, "M Q W"]
+    price: Float[Array, " W"]
 
-    slack: Float[Array, "M Q W"]
-    rounded: Float[Array, "M Q W"]
+
+def _dual(program: Program, budget: Float[Array, " W"], solution: Solution) -> _Dual:
+    """Weak duality with the multipliers proposed, or with those of two plain proofs where they are better.
+
+    Nobody gains more than everything (multipliers of 0), nor more than full information and the budget at the
+    price of the steepest exchange of one action for another (obedience multipliers of 0).
+    """
+    rounding = _rounding(program)
+    multipliers, price = (
+        jnp.where(jnp.isfinite(x), jnp.maximum(x, 0.0), 0.0) for x in (solution.obedience, solution.price)
+    )
+
+    def proved(weighed: Array, sizes: Array, price: Float[Array, " W"]) -> tuple[Array, Array]:
+        height = (weighed + rounding * (program.size[:, None] + sizes)).max(1).sum(0)
+        spent = price * budget
+        return height + spent + rounding * (jnp.abs(height) + spent), height
+
+    rows = (multipliers[None] * program.obedience).sum(2)
+    paid = price[None, None] * program.loss
+    sizes = (multipliers[None] * jnp.abs(program.obedience)).sum(2) + paid
+    upper, height = proved(program.gain + rows - paid, sizes, price)
+
+    known = jnp.where(is_start(program), program.gain, 0.0).sum(1, keepdims=True)
+    rise = program.gain - known
+    exchange = (rise > 0) & (program.loss > 0)
+    steepest = jnp.where(exchange, rise / jnp.where(exchange, program.loss, 1.0), 0.0).max((0, 1))
+    best = _Dual(upper, height, multipliers, price)
+    for other in (jnp.zeros_like(price), steepest):
+        paid = other[None, None] * program.loss
+        upper, height = proved(program.gain - paid, paid, other)
+        better = upper < best.upper
+        best = _Dual(
+            jnp.where(better, upper, best.upper),
+            jnp.where(better, height, best.height),
+            jnp.where(better[None, None], 0.0, best.multipliers),
+            jnp.where(better, other, best.price),
+        )
+    return best
+
+
+class _Obeyed(NamedTuple):
+    """What speaks for each recommendation against each other action, and what speaks against it."""
+
+    kept: Float[Array, "M Q W"]
+    broken: Float[Array, "M Q W"]
 
     @classmethod
     def of(cls, program: Program, probability: Float[Array, "S M W"]) -> "_Obeyed":
-        slack = (program.obedience * probability[:, :, None]).sum(0)
-        size = (jnp.abs(program.obedience) * probability[:, :, None]).sum(0)
-        return cls(slack, _rounding(program) * size)
+        parts = program.obedience * probability[:, :, None]
+        return cls(jnp.maximum(parts, 0.0).sum(0), jnp.maximum(-parts, 0.0).sum(0))
 
 
 def _repaired(
     program: Program, budget: Float[Array, " W"], probability: Float[Array, "S M W"]
-) -> tuple[Float[Array, "S M W"], _Obeyed]:
-    """A feasible outcome near any given one, and how it obeys.
+) -> Float[Array, "S M W"]:
+    """A feasible outcome near any given one.
 
-    Rescaling restores the totals. A recommendation that misses obedience hands back to the start part of
-    the states where it is not the start: as much as obedience asks. Then the start
-    replaces part of everything, as much as the budget asks, and everything if a check still fails.
+    Rescaling restores the totals, `_obedient` obedience. Then the start replaces part of everything, as much
+    as the budget asks, and everything if a check still fails.
     """
     at = is_start(program)
     start = at.astype(probability.dtype)
@@ -134,27 +179,49 @@ def _repaired(
     total = p.sum(1, keepdims=True)
     usable = (total > 0) & jnp.isfinite(total)
     p = jnp.where(usable, p / jnp.where(usable, total, 1.0), start)
-    slack = (program.obedience * p[:, :, None]).sum(0)
-    held = (program.obedience * jnp.where(at, p, 0.0)[:, :, None]).sum(0)
-    missed = slack < -FEASIBILITY
-    # held - slack is what speaks against the recommendation, and exceeds held where obedience is missed.
-    back = jnp.where(missed, 1.0 - held / jnp.where(missed, held - slack, 1.0), 0.0).max(1)
-    p = jnp.where(at, p, p * (1.0 - back)[None])
-    p = jnp.where(at, p + (1.0 - p.sum(1, keepdims=True)), p)
+    p = _obedient(program, at, p)
 
     lost = (program.loss * p).sum((0, 1))
     over = lost > budget
     reveal = jnp.where(over, 1.0 - budget / jnp.where(over, lost, 1.0), 0.0)[None, None]
     p = p * (1.0 - reveal) + start * reveal
-    obeyed = _Obeyed.of(program, p)
-    checked = (obeyed.slack >= -FEASIBILITY).all((0, 1))
-    checked &= (program.loss * p).sum((0, 1)) <= budget + FEASIBILITY
+    rounding = _rounding(program)
+    kept, broken = _Obeyed.of(program, p)
+    checked = (broken <= kept + 4 * rounding * broken).all((0, 1))
+    checked &= (program.loss * p).sum((0, 1)) <= (1 + rounding) * budget
     attained = (program.gain * p).sum((0, 1))
     full = jnp.where(at, program.gain, 0.0).sum((0, 1))
     better = checked & (attained >= full)
-    # Full information misses nothing.
-    kept = _Obeyed(*(jnp.where(better[None, None], x, 0.0) for x in obeyed))
-    return jnp.where(better[None, None], p, start), kept
+    return jnp.where(better[None, None], p, start)
+
+
+def _obedient(program: Program, at: Bool[Array, "S M W"], p: Float[Array, "S M W"]) -> Float[Array, "S M W"]:
+    """An obedient outcome near any given one, where obedience can hold strictly; else but for rounding.
+
+    A recommendation that another action beats is made less often in the states that speak against it, as
+    much as that action asks, and the start more often, where nothing speaks against it. That may leave other
+    actions better, thus REPAIRS rounds. What still is not obeyed hands all back to the start but what full
+    information keeps.
+    """
+    rounding = _rounding(program)
+
+    def refill(p: Array) -> Array:
+        return jnp.where(at, p + (1.0 - p.sum(1, keepdims=True)), p)
+
+    for _ in range(REPAIRS):
+        kept, broken = _Obeyed.of(program, p)
+        enough = (1.0 - 2 * rounding) * kept
+        share = jnp.where(broken > enough, enough / jnp.where(broken > 0, broken, 1.0), 1.0)
+        less = jnp.where(program.obedience < 0, share[None], 1.0).min(2)
+        p = refill(jnp.where(at, p, p * less))
+
+    kept, broken = _Obeyed.of(program, p)
+    held = (program.obedience * jnp.where(at, p, 0.0)[:, :, None]).sum(0)
+    missed = broken > kept + 2 * rounding * broken
+    # What full information keeps is part of `kept`, and less than `broken` where obedience is missed.
+    rest = jnp.where(missed, broken - kept + held, 1.0)
+    back = jnp.where(missed, 1.0 - held / rest, 0.0).max(1)
+    return refill(jnp.where(at, p, p * (1.0 - back)[None]))
 
 
 def is_start(program: Program) -> Bool[Array, "S M W"]:
