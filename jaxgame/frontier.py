@@ -146,15 +146,22 @@ def curve_of(game: Game, utility: Float[Array, "T S A"]) -> Curve:
     """The curve of a leader with `utility`, all in standard units."""
     solved = solve_frontiers(game.prior[None], game.follower[None], utility[None])
     solved = jax.tree.map(lambda x: x[0], solved)
-    outcome = outcome_of_recommendations(game.prior, solved.scheme, game.follower.shape[2])
-    # Repaired outcomes are in order up to rounding; what is attained by losing less is attained anyway.
+    actions = game.follower.shape[2]
+    outcome = outcome_of_recommendations(game.prior, solved.scheme, actions)
     loss = game.follower.max(2, keepdims=True) - game.follower
-    lost = jax.lax.cummax((loss[None] * outcome).sum((1, 2, 3)))
+    # The first kink is full information itself, ties in the leader's favour; the walk's may lose a little.
+    known = jax.nn.one_hot(jnp.where(loss == 0, utility, -jnp.inf).argmax(2), actions, dtype=loss.dtype)
+    known = game.prior[:, :, None] * known
+    outcome = jnp.concatenate([known[None], outcome])
+    size = (game.prior * jnp.abs(utility).max(2)).sum()
+    told = (known * utility).sum() - (known.size + 4) * jnp.finfo(loss.dtype).eps * size
+    most = (game.prior * utility.max(2)).sum() + (known.size + 4) * jnp.finfo(loss.dtype).eps * size
+    # Repaired outcomes are in order up to rounding; what is attained by losing less is attained anyway.
     return Curve(
-        lost=lost,
-        earned=jax.lax.cummax(solved.lower),
+        lost=jax.lax.cummax((loss[None] * outcome).sum((1, 2, 3))),
+        earned=jax.lax.cummax(jnp.concatenate([told[None], solved.lower])),
         outcome=outcome,
-        height=solved.height,
-        price=solved.price,
+        height=jnp.concatenate([most[None], solved.height]),  # nothing earns more than everything
+        price=jnp.concatenate([jnp.zeros(1), solved.price]),
         converged=solved.converged.all(),
     )

@@ -18,7 +18,14 @@ from jaxtyping import Array, Bool, Float, Int
 # A budget may be negative by this much: rounding.
 FEASIBILITY = 1e-12
 
+# Where obedience can hold only with equality, what speaks against a recommendation may exceed what speaks for
+# it by this part of itself.
+OBEYED = 1e-12
+
 REPAIRS = 3  # rounds of `_obedient`
+
+# A plain proof replaces the one proposed if it is better by more than this part of the gains.
+PLAIN = 1e-10
 
 
 class Program(NamedTuple):
@@ -67,10 +74,10 @@ def bounds(program: Program, budget: Float[Array, " W"], solution: Solution) -> 
 
         gain(p) + lam obey(p) + rho (budget - loss(p)) <= sum_s max_m weighed[s, m] + rho budget
 
-    The right side is `upper`. An outcome may miss obedience by rounding, where it can hold only with
-    equality; `lower` is what it gains less what that is worth at the prices lam. Both sides are evaluated a
-    second time with absolute values and moved outwards by the rounding of sums that long, so that they cross
-    only if something is wrong.
+    The right side is `upper`. An outcome may miss obedience by OBEYED, where it can hold only with equality;
+    `lower` is what it gains less what that is worth at the prices lam. Both sides are evaluated a second time
+    with absolute values and moved outwards by the rounding of sums that long, so that they cross only if
+    something is wrong.
     """
     feasible = budget >= -FEASIBILITY
     budget = jnp.maximum(budget, 0.0)
@@ -118,7 +125,8 @@ def _dual(program: Program, budget: Float[Array, " W"], solution: Solution) -> _
     """Weak duality with the multipliers proposed, or with those of two plain proofs where they are better.
 
     Nobody gains more than everything (multipliers of 0), nor more than full information and the budget at the
-    price of the steepest exchange of one action for another (obedience multipliers of 0).
+    price of the steepest exchange of one action for another (obedience multipliers of 0). Where they are no
+    better but for rounding, those proposed are kept: they say more about other budgets.
     """
     rounding = _rounding(program)
     multipliers, price = (
@@ -143,7 +151,7 @@ def _dual(program: Program, budget: Float[Array, " W"], solution: Solution) -> _
     for other in (jnp.zeros_like(price), steepest):
         paid = other[None, None] * program.loss
         upper, height = proved(program.gain - paid, paid, other)
-        better = upper < best.upper
+        better = upper < best.upper - PLAIN * program.size.sum(0)
         best = _Dual(
             jnp.where(better, upper, best.upper),
             jnp.where(better, height, best.height),
@@ -187,7 +195,7 @@ def _repaired(
     p = p * (1.0 - reveal) + start * reveal
     rounding = _rounding(program)
     kept, broken = _Obeyed.of(program, p)
-    checked = (broken <= kept + 4 * rounding * broken).all((0, 1))
+    checked = (broken <= kept + 2 * OBEYED * broken).all((0, 1))
     checked &= (program.loss * p).sum((0, 1)) <= (1 + rounding) * budget
     attained = (program.gain * p).sum((0, 1))
     full = jnp.where(at, program.gain, 0.0).sum((0, 1))
@@ -196,7 +204,7 @@ def _repaired(
 
 
 def _obedient(program: Program, at: Bool[Array, "S M W"], p: Float[Array, "S M W"]) -> Float[Array, "S M W"]:
-    """An obedient outcome near any given one, where obedience can hold strictly; else but for rounding.
+    """An obedient outcome near any given one: exactly where obedience can hold strictly, else within OBEYED.
 
     A recommendation that another action beats is made less often in the states that speak against it, as
     much as that action asks, and the start more often, where nothing speaks against it. That may leave other
@@ -217,7 +225,7 @@ def _obedient(program: Program, at: Bool[Array, "S M W"], p: Float[Array, "S M W
 
     kept, broken = _Obeyed.of(program, p)
     held = (program.obedience * jnp.where(at, p, 0.0)[:, :, None]).sum(0)
-    missed = broken > kept + 2 * rounding * broken
+    missed = broken > kept + OBEYED * broken
     # What full information keeps is part of `kept`, and less than `broken` where obedience is missed.
     rest = jnp.where(missed, broken - kept + held, 1.0)
     back = jnp.where(missed, 1.0 - held / rest, 0.0).max(1)
