@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-# A bracket may miss the bound by this much, in utility units, before that counts: the width aimed at.
+from jaxgame.summary import ZERO
+
+# A bracket may miss the bound by this much of what is at stake before that counts: the width aimed at.
 TOLERANCE = 1e-6
 QUANTAL_TOLERANCE = 1e-4
 
@@ -73,13 +75,14 @@ def guarantee(directory: Path, factor: float = 2.0, tolerance: float = TOLERANCE
     # `bound` holds 2 eps.
     table = table.with_columns(
         eps=eps["upper"],
-        least=pl.col("worst_lower") - (pl.col("bound_upper") + (2 - factor) * eps["lower"]),
-        most=pl.col("worst_upper") - (pl.col("bound_lower") + (2 - factor) * eps["upper"]),
+        least=pl.col("slack_lower") - (2 - factor) * eps["lower"],
+        most=pl.col("slack_upper") - (2 - factor) * eps["upper"],
     )
-    violated = table.filter(pl.col("most") < -tolerance).sort("most")
-    undecided = table.filter((pl.col("least") < -tolerance) & (pl.col("most") >= -tolerance)).height
+    allowed = -tolerance * pl.col("stake")
+    violated = table.filter(pl.col("most") < allowed).sort("most")
+    undecided = table.filter((pl.col("least") < allowed) & (pl.col("most") >= allowed)).height
     names = ["draw", *(name for name in COORDINATES if name in table.columns)]
-    covered = float((table["state_upper"] <= 1e-8).to_numpy().mean())
+    covered = float((table["state_upper"] <= ZERO * table["stake"]).to_numpy().mean())
     eps_values = table["eps"].to_numpy()
     return Finding(
         premise=(

@@ -26,14 +26,15 @@ from jaxgame.conversation import Protocol
 from jaxgame.files import write_whole
 from jaxgame.game import full_information_value, no_information_value
 from jaxgame.sampling import Family, Shape
-from jaxgame.theorems import VERDICTS, Guarantee, bayes_optimal_learning, best_ai_selection
+from jaxgame.theorems import VERDICTS, bayes_optimal_learning, best_ai_selection
+from jaxgame.units import at_stake
 
 log = logging.getLogger("experiments")
 
-# An equilibrium is certified if nobody can gain more than this, in utility units.
+# An equilibrium is certified if nobody can gain more than this part of what is at stake for the models.
 CERTIFIED = 1e-5
 
-# A lesson is worth everything there is to know if it misses less.
+# A lesson is worth everything there is to know if it misses less, in parts of what is at stake for the user.
 COMPLETE = 1e-9
 
 
@@ -61,7 +62,7 @@ def run(config: DictConfig, directory: Path) -> None:
             },
             {"holds": VERDICTS},
         )
-    ).with_columns(certified=pl.col("gain_upper") <= CERTIFIED)
+    ).with_columns(certified=pl.col("gain_upper") <= CERTIFIED * pl.col("models_stake"))
     summary = summarise(table, "protocol", "competition", "diversity", tolerance=settings.tolerance)
     means = table.group_by("protocol", "competition", "diversity").agg(
         unteachable=(pl.col("full_information") - pl.col("teachable_lower")).mean(),
@@ -96,6 +97,7 @@ def lesson_function(family: Family, settings: DictConfig) -> DrawFunction:
             "exact": stacked[1],
             "none": no_information_value(game),
             "full": full_information_value(game),
+            "stake": at_stake(game.prior, game.follower),
         }
 
     return draw
@@ -106,9 +108,11 @@ def competition_function(family: Family, settings: DictConfig) -> DrawFunction:
     shape = Shape(settings.leaders, settings.types, settings.states, settings.actions)
     checks = {"selection": best_ai_selection, "all": bayes_optimal_learning}
 
-    def one(protocol: Protocol, kind: str, key: Array, diversity: Array) -> Guarantee:
+    def one(protocol: Protocol, kind: str, key: Array, diversity: Array) -> dict[str, Any]:
         game = family.sample(key, shape, diversity)
-        return checks[kind](game, settings.tolerance, protocol, steps=settings.steps)
+        models = jax.vmap(at_stake, (None, 0))(game.prior, game.leaders)
+        found = checks[kind](game, settings.tolerance, protocol, steps=settings.steps)
+        return {**vars(found), "models_stake": models.max()}
 
     def draw(key: Array) -> Mapping[str, Any]:
         diversity = jnp.asarray(list(settings.diversity))
@@ -120,7 +124,7 @@ def competition_function(family: Family, settings: DictConfig) -> DrawFunction:
             for protocol in settings.protocols
         ]
         rows = [jax.tree.map(lambda *x: jnp.stack(x), *row) for row in found]
-        return vars(jax.tree.map(lambda *x: jnp.stack(x), *rows))
+        return jax.tree.map(lambda *x: jnp.stack(x), *rows)
 
     return draw
 
@@ -128,12 +132,13 @@ def competition_function(family: Family, settings: DictConfig) -> DrawFunction:
 def summarise_lessons(lessons: pl.DataFrame) -> pl.DataFrame:
     """One row for each protocol: the share of what there is to know that was taught, and how surely."""
     gap = pl.col("full") - pl.col("none")
+    least = COMPLETE * pl.col("stake")
     by = ("rounds", "messages", "replies")
     return (
-        lessons.filter(gap > COMPLETE)
+        lessons.filter(gap > least)
         .with_columns(
             share=(pl.col("taught_lower") - pl.col("none")) / gap,
-            complete=pl.col("full") - pl.col("taught_lower") <= COMPLETE,
+            complete=pl.col("full") - pl.col("taught_lower") <= least,
         )
         .group_by(*by, maintain_order=True)
         .agg(
@@ -164,8 +169,8 @@ def figure(table: pl.DataFrame, summary: pl.DataFrame, taught: pl.DataFrame, con
         f"lessons are proven best, the others attained, thus lower bounds. Centre: {settings.leaders} leaders"
         f"  compete (S = {settings.states}, T = {settings.types}, A = {settings.actions}); where best "
         f"responses from silence end, {ends:,} of {table.height:,} ends certified as equilibria (no gain "
-        f"above {CERTIFIED:g}). The line is what the theorem allows: OPT - OPT(protocol) + 2 eps + delta + "
-        f"gain, the largest gain of a leader. "
+        f"above {CERTIFIED:g} of what is at stake for them). The line is what the theorem allows: "
+        f"OPT - OPT(protocol) + 2 eps + delta + gain, the largest gain of a leader. "
         f"{verdict_sentence(summary, bound, 'where they end')} Right: what she loses "
         f"(solid) and what even an aligned leader could not tell her (dotted), mean by protocol."
     )

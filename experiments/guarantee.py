@@ -18,17 +18,18 @@ from jaxgame.batch import DrawFunction
 from jaxgame.game import Game
 from jaxgame.sampling import Family, Shape
 from jaxgame.streaming import Statistics
+from jaxgame.summary import ZERO
 from jaxgame.theorems import VERDICTS, Guarantee
 
 log = logging.getLogger("experiments")
 
-# A loss up to this is none; brackets are that wide.
+# All are parts of what is at stake for the user. A loss up to this is none; brackets are that wide.
 LOSSLESS = 2e-6
 
-# And a distance to the hull up to this.
-INSIDE = 1e-8
+# A user no farther from the hull than this is in it.
+INSIDE = ZERO
 
-# Of less than this, what share is lost is a matter of rounding.
+# Where the bound allows less than this, what share of it is lost is a matter of rounding.
 LEAST_ALLOWED = 1e-4
 
 QUARTILES = {"q25": "q25", "q50": "median", "q75": "q75"}
@@ -69,36 +70,40 @@ def checked(
     if config.run.rows:
         table = with_losses(table_of(config, function, directory, coordinates, labels))
         return table, summarise(table, *coordinates, tolerance=tolerance, means=means)
-    levels = {"loss": [LOSSLESS], "state": [INSIDE], "width": [tolerance]}
-    statistics = statistics_of(config, losses_function(function), directory, coordinates, levels, labels)
+    function = losses_function(function, tolerance)
+    statistics = statistics_of(config, function, directory, coordinates, {}, labels)
     return None, summarise_statistics(statistics, means)
 
 
 def with_losses(table: pl.DataFrame) -> pl.DataFrame:
     """The table with the follower's largest possible loss, what the bound allows, and the bracket's width."""
     return table.with_columns(
-        loss=pl.col("full_information") - pl.col("worst_lower"),
-        allowed=pl.col("full_information") - pl.col("bound_lower"),
-        width=pl.col("worst_upper") - pl.col("worst_lower"),
+        loss=pl.col("loss_upper"),
+        allowed=pl.col("slack_upper") + pl.col("loss_lower"),
+        width=pl.col("loss_upper") - pl.col("loss_lower"),
     )
 
 
-def losses_function(function: DrawFunction) -> DrawFunction:
+def losses_function(function: DrawFunction, tolerance: float) -> DrawFunction:
     """The draws of a check with what `summarise` makes of their rows, for runs that keep none."""
 
     def draw(key: Array) -> Mapping[str, Any]:
         found: Mapping[str, Any] = function(key)
-        full, worst, bound, state = (found[name] for name in ("full_information", "worst", "bound", "state"))
-        loss, allowed = full - worst.lower, full - bound.lower
-        outside = ~(state.upper <= INSIDE)  # a fit that failed is outside, as in the table
+        loss, state, stake = (found[name] for name in ("loss", "state", "stake"))
+        most, allowed, width = loss.upper, found["slack"].upper + loss.lower, loss.upper - loss.lower
+        lossless = most <= LOSSLESS * stake
+        outside = ~(state.upper <= INSIDE * stake)  # a fit that failed is outside, as in the table
         return {
-            **found,
-            "loss": loss,
+            **{name: value for name, value in found.items() if name != "loss"},
+            "loss": most,
             "allowed": allowed,
-            "width": worst.upper - worst.lower,
-            "tightness": jnp.where(allowed > LEAST_ALLOWED, loss / allowed, jnp.nan),
-            "spared": outside & (loss <= LOSSLESS),
-            "loss_outside": jnp.where(outside, loss, jnp.nan),
+            "width": width,
+            "wide": ~(width <= tolerance * stake),
+            "lossless": lossless,
+            "outside": outside,
+            "tightness": jnp.where(allowed > LEAST_ALLOWED * stake, most / allowed, jnp.nan),
+            "spared": outside & lossless,
+            "loss_outside": jnp.where(outside, most, jnp.nan),
         }
 
     return draw
@@ -110,7 +115,9 @@ def summarise(table: pl.DataFrame, *by: str, tolerance: float, means: Sequence[s
     `outside` counts games with the user outside the hull, `spared` those of them without loss, and
     `loss_outside` is the mean loss of the former.
     """
-    loss, outside = pl.col("loss"), pl.col("state_upper") > INSIDE
+    loss, stake = pl.col("loss"), pl.col("stake")
+    outside, lossless = ~(pl.col("state_upper") <= INSIDE * stake), loss <= LOSSLESS * stake
+    matters = pl.col("allowed") > LEAST_ALLOWED * stake
     return (
         table.group_by(*by, maintain_order=True)
         .agg(
@@ -120,12 +127,12 @@ def summarise(table: pl.DataFrame, *by: str, tolerance: float, means: Sequence[s
             loss.quantile(0.75, "linear").alias("loss_q75"),
             loss.mean().alias("loss_mean"),
             loss.max().alias("loss_largest"),
-            (loss <= LOSSLESS).mean().alias("lossless"),
-            (pl.col("state_upper") <= INSIDE).mean().alias("covered"),
+            lossless.mean().alias("lossless"),
+            (~outside).mean().alias("covered"),
             outside.mean().alias("outside"),
-            (outside & (loss <= LOSSLESS)).mean().alias("spared"),
+            (outside & lossless).mean().alias("spared"),
             loss.filter(outside).mean().alias("loss_outside"),
-            (loss / pl.col("allowed")).filter(pl.col("allowed") > LEAST_ALLOWED).max().alias("tightest"),
+            (loss / pl.col("allowed")).filter(matters).max().alias("tightest"),
             *counts(tolerance),
             *[pl.col(name).mean().alias(f"{name}_mean") for name in means],
         )
@@ -134,11 +141,11 @@ def summarise(table: pl.DataFrame, *by: str, tolerance: float, means: Sequence[s
 
 
 def counts(tolerance: float) -> list[pl.Expr]:
-    """How many rows have each verdict, the widest bracket, and how many are wider than `tolerance`."""
+    """How many rows have each verdict, the widest bracket, and how many are wider than `tolerance` stakes."""
     return [
         *[(pl.col("holds") == verdict).sum().alias(verdict) for verdict in VERDICTS],
         pl.col("width").max().alias("widest"),
-        (~(pl.col("width") <= tolerance)).sum().alias("wide"),
+        (~(pl.col("width") <= tolerance * pl.col("stake"))).sum().alias("wide"),
     ]
 
 
@@ -152,6 +159,9 @@ def summarise_statistics(statistics: Statistics, means: Sequence[str] = ()) -> p
             "loss_mean": pl.col("mean"),
             "loss_largest": pl.col("largest"),
         },
+        "lossless": {"lossless": pl.col("mean")},
+        "outside": {"covered": 1 - pl.col("mean"), "outside": pl.col("mean")},
+        "wide": {"wide": (pl.col("mean") * pl.col("draws")).round().cast(pl.Int64)},
         "spared": {"spared": pl.col("mean")},
         "loss_outside": {"loss_outside": pl.col("mean").fill_nan(None)},
         "tightness": {"tightest": pl.col("largest").fill_nan(None)},
@@ -162,13 +172,7 @@ def summarise_statistics(statistics: Statistics, means: Sequence[str] = ()) -> p
         },
         **{name: {f"{name}_mean": pl.col("mean")} for name in means},
     }
-    shares = {
-        "loss": {"lossless": pl.col("coverage")},
-        "state": {"covered": pl.col("coverage"), "outside": 1 - pl.col("coverage")},
-        "width": {"wide": pl.col("draws") - pl.col("inside")},
-    }
     found = [table.filter(name=name).select(*by, **columns) for name, columns in parts.items()]
-    found += [statistics.coverage(name).select(*by, **columns) for name, columns in shares.items()]
     for part in found:
         first = first.join(part, on=by, maintain_order="left")
     return first.sort(*by)
@@ -182,7 +186,9 @@ def report(summary: pl.DataFrame, claim: str, tolerance: float) -> None:
     """Log verdicts and brackets."""
     log.info("%s: %s", claim, ", ".join(f"{name} {count}" for name, count in verdicts(summary).items()))
     widest, wide, games = summary["widest"].to_numpy().max(), summary["wide"].sum(), summary["draws"].sum()
-    log.info("widest bracket %.1e; %d of %d wider than %g", widest, wide, games, tolerance)
+    log.info(
+        "widest bracket %.1e; %d of %d wider than %g of what is at stake", widest, wide, games, tolerance
+    )
 
 
 def verdicts(summary: pl.DataFrame) -> dict[str, int]:

@@ -108,9 +108,12 @@ def all_starts(game: Game, key: Array) -> Array:
 
 def compare(dynamics: pl.DataFrame, worst: pl.DataFrame) -> pl.DataFrame:
     """Ends of the dynamics beside the certified worst equilibrium of the same game."""
-    known = worst.select("draw", "diversity", "full_information", "allowed", "worst_lower", "worst_upper")
-    above = pl.col("follower") > pl.col("worst_upper") + LOSSLESS
-    below = pl.col("follower") < pl.col("worst_lower") - LOSSLESS
+    known = worst.select(
+        "draw", "diversity", "full_information", "allowed", "worst_lower", "worst_upper", "stake"
+    )
+    same = LOSSLESS * pl.col("stake")
+    above = pl.col("follower") > pl.col("worst_upper") + same
+    below = pl.col("follower") < pl.col("worst_lower") - same
     return dynamics.join(known, on=["draw", "diversity"], maintain_order="left").with_columns(
         loss=pl.col("full_information") - pl.col("follower"),
         place=pl.when(above).then(pl.lit("above")).when(below).then(pl.lit("below")).otherwise(pl.lit("at")),

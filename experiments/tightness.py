@@ -33,7 +33,7 @@ log = logging.getLogger("experiments")
 # What leaves the constraints costs this many times as much as it could gain.
 PENALTY = 10.0
 
-# Distances below this, in parts of the range of the follower's utility, make no ratio: rounding.
+# Distances below this, in parts of what is at stake for the follower, make no ratio: rounding.
 LEAST = 1e-6
 
 
@@ -48,7 +48,7 @@ def run(config: DictConfig, directory: Path) -> None:
         directory,
         coordinates={"actions": actions, "when": ["start", "end"]},
         labels={"holds": VERDICTS},
-    ).with_columns(width=pl.col("worst_upper") - pl.col("worst_lower"))
+    ).with_columns(width=pl.col("loss_upper") - pl.col("loss_lower"))
     summary = (
         table.group_by("actions", "when", maintain_order=True)
         .agg(
@@ -168,11 +168,10 @@ def _ratio(game: Game, found: Guarantee) -> dict[str, Array]:
     """Both ends of loss / (2 eps); 0 to 0 where a distance is nothing but rounding."""
     upper = jnp.minimum(jnp.minimum(found.constant.upper, found.state.upper), found.cone.upper)
     lower = jnp.minimum(jnp.minimum(found.constant.lower, found.state.lower), found.cone.lower)
-    some = lower > LEAST * (game.follower.max() - game.follower.min())
-    full = found.full_information
+    some = lower > LEAST * found.stake
     return {
-        "ratio_lower": jnp.where(some, (full - found.worst.upper) / (2 * jnp.where(some, upper, 1.0)), 0.0),
-        "ratio_upper": jnp.where(some, (full - found.worst.lower) / (2 * jnp.where(some, lower, 1.0)), 0.0),
+        "ratio_lower": jnp.where(some, found.loss.lower / (2 * jnp.where(some, upper, 1.0)), 0.0),
+        "ratio_upper": jnp.where(some, found.loss.upper / (2 * jnp.where(some, lower, 1.0)), 0.0),
     }
 
 

@@ -111,8 +111,8 @@ def _fit(
         sizes = jnp.broadcast_to(size, sizes.shape)
     target, columns = target[:, 0] / size, columns / sizes[None]
     if norm == "sup":
-        fit = chebyshev.chebyshev_fit(target, columns, groups, simplex=simplex)
-        weights, proposal = fit.weights, fit.measure
+        found = chebyshev.chebyshev_fit(target, columns, groups, simplex=simplex)
+        weights, proposal = found.weights, found.measure
     else:
         weights = _square_weights(target, columns, simplex=simplex)
         proposal = target - columns @ weights
@@ -220,7 +220,7 @@ def certificate(
 
     # The products' sums, centring the measure, and dividing by its norm.
     summed = _rounding(3 * rows, target.dtype)
-    apart = 0.0
+    apart = jnp.zeros_like(size)
     if simplex:  # sum w = 1: measuring from the target loses nothing and costs no precision
         columns, target = columns - target[:, None], jnp.zeros_like(target)
         apart = 4 * float(jnp.finfo(columns.dtype).eps) * (size + sizes.max())  # but the data's own rounding

@@ -4,7 +4,7 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from jaxgame import checks
 
@@ -21,7 +21,8 @@ def best_response(
 
     `tie`: "lowest" takes the lowest index among the best, "uniform" mixes them equally, "favoured"
     takes the one with the largest `favour` [..., A] (a leader's expected utilities; then the lowest
-    index). Actions within `tolerance` of the best count as tied.
+    index). Actions within `tolerance` of the best count as tied. Where a value or a favour is not finite
+    nothing is known: NaN.
 
     Raises ValueError for an unknown `tie`, and for `favour` missing or given without need.
     """
@@ -30,14 +31,17 @@ def best_response(
         need = "needs" if tie == "favoured" else "takes no"
         raise ValueError(f"tie {tie!r} {need} favour, the values [..., A] of whoever breaks the tie")
     best = values >= values.max(axis=-1, keepdims=True) - tolerance
+    finite = jnp.isfinite(values)
     if tie == "uniform":
         shares = best.astype(values.dtype)
-        return shares / shares.sum(axis=-1, keepdims=True)
+        return _where_all(finite, shares / jnp.maximum(shares.sum(axis=-1, keepdims=True), 1.0))
     if favour is not None:
         if favour.shape != values.shape:
             raise ValueError(f"favour has shape {favour.shape}; it must be that of values, {values.shape}")
         best &= favour >= jnp.where(best, favour, -jnp.inf).max(axis=-1, keepdims=True)
-    return jax.nn.one_hot(best.argmax(axis=-1), values.shape[-1], dtype=values.dtype)
+        finite &= jnp.isfinite(favour)
+    chosen = jax.nn.one_hot(best.argmax(axis=-1), values.shape[-1], dtype=values.dtype)
+    return _where_all(finite, chosen)
 
 
 def quantal_response(
@@ -46,7 +50,8 @@ def quantal_response(
     """Logit response P(a) = softmax(rationality * values) over the last axis (theory, section 2).
 
     `rationality` >= 0 has the unit 1 / utility: 0 is uniform play, infinity is allowed and is the
-    limit, uniform over the best actions. No size of rationality overflows.
+    limit, uniform over the best actions. No size of rationality overflows. Where a value is not finite, or a
+    traced rationality not a number or negative, nothing is known: NaN.
 
     Raises ValueError for a negative or NaN rationality.
     """
@@ -57,11 +62,14 @@ def quantal_response(
     # 0 * inf is NaN: a best action keeps exponent 0 at any rationality, and so does every action at 0.
     still = (shortfall == 0) | (rationality == 0)
     exponent = jnp.where(still, 0.0, rationality * jnp.where(still, -1.0, shortfall))
-    return jax.nn.softmax(exponent, axis=-1)
+    return _where_all(jnp.isfinite(values) & (rationality >= 0), jax.nn.softmax(exponent, axis=-1))
 
 
 def regret(values: Float[Array, "*batch A"], response: Float[Array, "*batch A"]) -> Float[Array, "*batch"]:
-    """What `response` loses against the best action: max_a values[a] - sum_a response[a] values[a]."""
+    """What `response` loses against the best action: max_a values[a] - sum_a response[a] values[a].
+
+    Where a value is not finite neither is what is lost.
+    """
     return values.max(axis=-1) - (values * response).sum(axis=-1)
 
 
@@ -87,3 +95,9 @@ def quantal_regret_bound(actions: int, rationality: float) -> float:
     for _ in range(50):
         root -= (root - level * math.exp(-root)) / (1 + root)
     return root / rationality if rationality > 0 else math.inf
+
+
+def _where_all(
+    finite: Bool[Array, "*batch A"], response: Float[Array, "*batch A"]
+) -> Float[Array, "*batch A"]:
+    return jnp.where(finite.all(axis=-1, keepdims=True), response, jnp.nan)

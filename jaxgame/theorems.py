@@ -21,7 +21,7 @@ from jaxgame.record import record
 from jaxgame.response import quantal_regret_bound
 from jaxgame.sampling import Shape
 from jaxgame.summary import wilson_interval
-from jaxgame.units import standard
+from jaxgame.units import at_stake, standard
 
 
 def wendel_probability(points: int, dimension: int) -> float:
@@ -93,9 +93,10 @@ class Guarantee:
 
     `constant`, `state` and `cone` are the hull distances eps with one offset, with one per state, and
     with one per state and weights of any sum. The bound, OPT - 2 eps less what the theorem adds, holds for
-    each, and `bound` takes the least. `worst` is the follower's least equilibrium value, `slack` = worst -
-    bound, which large constants of utility do not round. `holds` is the place in VERDICTS of the claim
-    `worst >= bound` up to the tolerance of the search, in parts of what is at stake for her.
+    each, and `bound` takes the least. `worst` is the follower's least equilibrium value and `loss` what it
+    costs her against full information, `slack` = worst - bound; the last two are not rounded by large
+    constants of utility. `stake` is what is at stake for her, `sum_ts P(t,s) (max_a u - min_a u)`, and
+    `holds` the place in VERDICTS of the claim `worst >= bound` up to the search's tolerance times `stake`.
 
     With a protocol the claim is about one profile of rules: `worst` is its value, OPT becomes `teachable`,
     what an aligned leader can teach (without a protocol: `full_information`), and the bound is lowered by
@@ -112,7 +113,9 @@ class Guarantee:
     gain: Bracket
     bound: Bracket
     worst: Bracket
+    loss: Bracket
     slack: Bracket
+    stake: Float[Array, ""]
     holds: Int[Array, ""]
 
 
@@ -182,7 +185,7 @@ def quantal_response(
     """
     unit = quantal_regret_bound(game.follower.shape[-1], 1.0)
     rational = jnp.maximum(jnp.asarray(rationality, game.follower.dtype), jnp.finfo(float).tiny)
-    regret = jnp.minimum(unit / rational, _stake(game))
+    regret = jnp.minimum(unit / rational, at_stake(game.prior, game.follower))
     if protocol is not None:
         return _conversation(game, "all", tolerance, protocol, rules, views, steps, rationality, regret)
     loss = competition.worst_equilibrium(game, rationality, tolerance, rounds).loss
@@ -242,11 +245,6 @@ def _centred(game: Game) -> Game:
     )
 
 
-def _stake(game: Game) -> Float[Array, ""]:
-    """What is at stake for the follower: how far two outcomes can be apart."""
-    return (game.prior * (game.follower.max(2) - game.follower.min(2))).sum()
-
-
 def _guarantee(
     game: Game,
     loss: Bracket,
@@ -288,8 +286,22 @@ def _guarantee(
         back.bracket(Bracket(-x.upper / back.unit, -x.lower / back.unit)) for x in (untaught, allowed, loss)
     )
     constant, state, cone = (fit.distance for fit in fits)
-    holds = verdict(slack, tolerance * _stake(game))
-    return Guarantee(constant, state, cone, full, teachable, delta, gain, bound, worst, slack, holds)
+    stake = at_stake(game.prior, game.follower)
+    return Guarantee(
+        constant=constant,
+        state=state,
+        cone=cone,
+        full_information=full,
+        teachable=teachable,
+        delta=delta,
+        gain=gain,
+        bound=bound,
+        worst=worst,
+        loss=loss,
+        slack=slack,
+        stake=stake,
+        holds=verdict(slack, tolerance * stake),
+    )
 
 
 def verdict(slack: Bracket, tolerance: float | Float[Array, ""]) -> Int[Array, ""]:

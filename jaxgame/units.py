@@ -145,6 +145,11 @@ def standard(game: Game) -> Standard:
     )
 
 
+def at_stake(prior: Float[Array, "T S"], utility: Float[Array, "T S A"]) -> Float[Array, ""]:
+    """What is at stake for a player, in the caller's units: no two outcomes differ by more."""
+    return (prior * (utility.max(2) - utility.min(2))).sum()
+
+
 def is_sound(*trees: object) -> Bool[Array, ""]:
     """Whether every number of the given arrays is finite."""
     return functools.reduce(

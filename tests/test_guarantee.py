@@ -12,6 +12,7 @@ from jaxgame.bracket import Bracket
 
 GRID = {"diversity": [0.0, 1.0], "leaders": [2, 3, 5]}
 MEANS = ("full_information", "allowed")
+STAKE = 0.5  # what is at stake, in which tolerances are measured
 
 
 def config(rows):
@@ -32,12 +33,12 @@ def draw(key):
     eps = jnp.where(eps < 0.4, 0.0, eps) * jnp.asarray([[1.0], [0.0]])  # the second row is in the hull
     loss = jnp.where(lost < 0.5, 0.0, lost * eps)
     wide = jnp.where(width < 0.1, 1e-3, 1e-9)
-    worst = full - loss
     return {
         "full_information": full,
         "state": Bracket(eps, eps),
-        "bound": Bracket(full - 2 * eps, full - 2 * eps),
-        "worst": Bracket(worst, worst + wide),
+        "loss": Bracket(loss - wide, loss),
+        "slack": Bracket(2 * eps - loss, 2 * eps - loss + wide),
+        "stake": jnp.full((2, 3), STAKE),
         "holds": jax.random.randint(keys[4], (2, 3), 0, 3),
     }
 
@@ -67,12 +68,12 @@ def test_summaries_count_what_rows_hold(both):
     table, summary, _ = both
     for row in summary.iter_rows(named=True):
         cell = table.filter(diversity=row["diversity"], leaders=row["leaders"])
-        outside = (cell["state_upper"] > INSIDE).to_numpy()
-        free = (cell["loss"] <= LOSSLESS).to_numpy()
+        outside = (cell["state_upper"] > INSIDE * STAKE).to_numpy()
+        free = (cell["loss"] <= LOSSLESS * STAKE).to_numpy()
         assert row["draws"] == cell.height == 301
         assert row["outside"] == pytest.approx(outside.mean()) == pytest.approx(1 - row["covered"])
         assert row["spared"] == pytest.approx((outside & free).mean())
-        assert row["wide"] == (cell["width"] > 1e-6).sum() > 0
+        assert row["wide"] == (cell["width"] > 1e-6 * STAKE).sum() > 0
         assert row["yes"] + row["no"] + row["undecided"] == 301
         if row["diversity"] == 1.0:  # nobody is outside
             assert row["loss_outside"] is None and row["tightest"] is None

@@ -11,7 +11,7 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxgame import checks
+from jaxgame import checks, units
 from jaxgame.competition.private import TIED, TIES, check_rationality, expected, respond
 from jaxgame.conversation.protocol import Protocol
 from jaxgame.conversation.transcripts import (
@@ -78,10 +78,10 @@ def best_reply(
     """
     leaders = leaders if leaders.ndim == 4 else leaders[None]
     _check(game, protocol, leaders, views, rationality, tie, favoured)
-    units = standard(game)
-    sharp = units.scaled(rationality)
-    found = replied(units.centred(), protocol, leaders, views, sharp, tie, favoured)
-    return _back(units, found, leaders, views, limited(rationality))
+    given = standard(game)
+    sharp = given.scaled(rationality)
+    found = replied(given.centred(), protocol, leaders, views, sharp, tie, favoured)
+    return _back(given, found, leaders, views, limited(rationality))
 
 
 def replied(
@@ -119,12 +119,12 @@ def conversed(
     _check(game, protocol, leaders, views, rationality, tie, favoured)
     shared = protocol.together(leaders.shape[0])
     check_follower(shared, replies)
-    units = standard(game)
-    centred = units.centred()
+    given = standard(game)
+    centred = given.centred()
     said = heard(protocol, leaders, views)
-    response = _acts(centred, said, units.scaled(rationality), tie, favoured)
+    response = _acts(centred, said, given.scaled(rationality), tie, favoured)
     found = _conversed(centred, shared, said, replies, response)
-    return _back(units, found, leaders, views, limited(rationality), replies)
+    return _back(given, found, leaders, views, limited(rationality), replies)
 
 
 def losses(game: Game, said: Float[Array, "S L"], response: Float[Array, "T L A"]) -> Float[Array, "T L"]:
@@ -136,7 +136,7 @@ def losses(game: Game, said: Float[Array, "S L"], response: Float[Array, "T L A"
 
 def at_stake(game: Game) -> Float[Array, ""]:
     """The most the follower could lose, in which ties of replies are measured; 1 if it is nothing."""
-    most = (game.prior * (game.follower.max(2) - game.follower.min(2))).sum()
+    most = units.at_stake(game.prior, game.follower)
     return jnp.where(most > 0, most, 1.0)
 
 
@@ -173,10 +173,10 @@ def soft_replies(
     return jnp.concatenate([empty, *reversed(blocks)], 1)
 
 
-def _back(units: Standard, found: Conversed, *given: object) -> Conversed:
+def _back(given: Standard, found: Conversed, *rest: object) -> Conversed:
     """The same in the caller's units; what rests on a number that is none, is none."""
-    value = units.follower.value(found.value)
-    return unheard(units.sound & is_sound(given), dataclasses.replace(found, value=value))
+    value = given.follower.value(found.value)
+    return unheard(given.sound & is_sound(rest), dataclasses.replace(found, value=value))
 
 
 def _conversed(

@@ -155,7 +155,7 @@ def best_response_dynamics(
     count = leaders.shape[0]
     units, sharp = standard(game), standard(game).scaled(rationality)
     sound = units.sound & is_sound(leaders, views, limited(sharp))
-    game, outbid = units.centred(), outbid * units.stake
+    game, least = units.centred(), outbid * units.stake
     aligned = _taught_rules(game, protocol, count, views)
     mute = silent(protocol, leaders.shape[1], leaders.dtype)
 
@@ -177,7 +177,7 @@ def best_response_dynamics(
         top = (
             game.follower * offer(game, protocol, aligned[i], i, None if views is None else views[i])
         ).sum()
-        level = jnp.minimum(rivals.max() + outbid, top) if count > 1 else -units.uninformed()
+        level = jnp.minimum(rivals.max() + least, top) if count > 1 else -units.uninformed()
         best = reply(rules, i, jnp.where(last, worth.max(), level), key)
         # At the top nobody can be outbid: the lowest index wins a tie.
         room = rivals.max() < top - INDIFFERENT
