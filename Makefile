@@ -1,8 +1,8 @@
-# make reproduce | make test | make lint | make docs | make bench   (needs Python >= 3.11, make and git)
+# make reproduce | make test | make lint | make mutants | make docs | make bench   (needs Python >= 3.11, make and git)
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test test-slow reproduce docs lint bench clean
+.PHONY: test test-slow mutants reproduce docs lint bench clean
 
 # Tests that take more than a few seconds run with `make test-slow`.
 # A file's tests go to one worker: they share compiled programs and runs of the application.
@@ -11,6 +11,10 @@ test: .venv/installed
 
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m slow
+
+# Plants faults of the mathematics one at a time: which do the fast tests overlook? Half an hour or more.
+mutants: .venv/installed
+	$(BIN)/python -m tests.mutants
 
 reproduce: .venv/installed
 	$(BIN)/python -m experiments.reproduce

@@ -9,8 +9,9 @@ from jaxgame.record import record
 class Bracket:
     """Interval [lower, upper] that holds the true value whatever the solver that proposed it did.
 
-    Both ends are recomputed from the definition of the quantity (theory, section 6), so they are
-    exact up to the rounding of that one evaluation. Fields share one shape.
+    Both ends are recomputed from the definition of the quantity (theory, section 6) and moved outwards by
+    what that evaluation rounds. Where they cross one of them is wrong: they are kept as they
+    are, so that it shows. Fields share one shape.
     """
 
     lower: Float[Array, "*batch"]

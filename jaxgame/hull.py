@@ -2,7 +2,7 @@
 
 Data are centred and scaled on entry: neither constants nor factors matter to the fit, and its tolerances are
 relative. Both ends of a distance are evaluated from the definition and moved outwards by what that rounds
-(theory, section 14).
+(theory, section 6).
 """
 
 import dataclasses

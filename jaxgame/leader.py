@@ -4,7 +4,7 @@
 
 the most leader j can earn from an outcome that is obedient and worth at least v to the follower. It
 is concave, nonincreasing and piecewise linear in v: one linear program, solved by `solve.pivoting` or, for
-two states, in closed form. Brackets are those of theory, sections 6 and 14, whatever the solver did. It is
+two states, in closed form. Brackets are those of theory, section 6, whatever the solver did. It is
 solved in standard units (`units`): the answer is the same for all factors and constants of utility.
 """
 

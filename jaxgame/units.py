@@ -152,9 +152,8 @@ def at_stake(prior: Float[Array, "T S"], utility: Float[Array, "T S A"]) -> Floa
 
 def is_sound(*trees: object) -> Bool[Array, ""]:
     """Whether every number of the given arrays is finite."""
-    return functools.reduce(
-        jnp.logical_and, [jnp.isfinite(x).all() for x in jax.tree.leaves(trees)], jnp.asarray(True)
-    )
+    found = [jnp.isfinite(x).all() for x in jax.tree.leaves(trees)]
+    return functools.reduce(jnp.logical_and, found, jnp.asarray(True))
 
 
 def limited(rationality: float | Float[Array, ""]) -> Float[Array, ""]:

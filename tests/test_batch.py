@@ -14,6 +14,7 @@ import pytest
 
 import jaxgame as jg
 from jaxgame.batch import run_draws
+from jaxgame.chunk_files import ChunkFiles
 from jaxgame.run_directory import RunDirectoryError
 from jaxgame.sampling import Noise, Shape
 
@@ -105,18 +106,20 @@ def test_a_run_leaves_a_manifest_and_is_found_again(tmp_path):
 def test_an_interrupted_run_resumes(tmp_path):
     whole = run_draws(toy, 20, 0, coordinates=GRID, chunk=4)
     run_draws(toy, 20, 0, coordinates=GRID, chunk=4, directory=tmp_path)
-    # As if killed: only the second and the fourth chunk had been written.
+    # As if killed: only the second and the fourth chunk had been written, and marked, to be known again.
     table = pl.read_parquet(tmp_path / "results.parquet")
     (tmp_path / "results.parquet").unlink()
     (tmp_path / "chunks").mkdir()
+    kept = [*range(4, 8), *range(12, 16)]
     for start in (4, 12):
         rows = table.filter(pl.col("draw").is_between(start, start + 3))
-        rows.write_parquet(tmp_path / "chunks" / f"{start:010d}-{start + 4:010d}.parquet")
+        ChunkFiles(tmp_path / "chunks").save(start, start + 4, rows.with_columns(pl.col("once") + 1000))
     (tmp_path / "chunks" / ".0000000016-0000000020.parquet.999").write_bytes(b"half a file")
     resumed = run_draws(toy, 20, 0, coordinates=GRID, chunk=6, directory=tmp_path)
     assert resumed.columns == whole.columns and resumed.height == whole.height
+    marked = whole.with_columns(once=pl.col("once") + 1000 * pl.col("draw").is_in(kept).cast(pl.Float64))
     for name in whole.columns:
-        np.testing.assert_allclose(resumed[name], whole[name], rtol=1e-12)
+        np.testing.assert_allclose(resumed[name], marked[name], rtol=1e-12)
 
 
 @pytest.mark.parametrize("signals", [(signal.SIGKILL,), (signal.SIGTERM, signal.SIGKILL)])

@@ -48,10 +48,10 @@ RATE = 0.15
 WARMING = (3.0, 300.0)  # sharpness at the first and the last step, per unit of the follower's utility
 
 # A rule whose worth misses the level by less, in the follower's unit, reaches it: rounding.
-REACHES = 1e-9
+REACHES = 1e-10
 
 # What ties of hers, which are within 1e-11 of what is at stake, may add to a leader's utility, in its unit.
-TIES_ADD = 1e-9
+TIES_ADD = 1e-10
 
 # A bracket narrower than this, in the leader's unit, counts as exact.
 EXACT = 1e-5

@@ -11,6 +11,7 @@ All is computed in standard units (`units`): an offer is judged by what it loses
 """
 
 import dataclasses
+import functools
 from typing import NamedTuple
 
 import jax
@@ -69,6 +70,13 @@ def starting_offers(game: Game, start: str, key: Array | None = None) -> Float[A
     """
     checks.check_choice("start", start, STARTS)
     check_leader(game, 0)
+    if start == "random" and key is None:
+        raise ValueError("start 'random' needs a key")
+    return _sound_offers(game, start, key)
+
+
+@functools.partial(jax.jit, static_argnames="start")  # else the solver's loops are compiled anew each time
+def _sound_offers(game: Game, start: str, key: Array | None) -> Float[Array, "K T S A"]:
     units = standard(game)
     return unheard(units.sound, _starting_offers(units, start, key))
 
@@ -81,8 +89,7 @@ def _starting_offers(units: Standard, start: str, key: Array | None = None) -> F
         schemes = jax.vmap(best_at, (None, 0, None))(game, game.leaders, unlimited).scheme[:, 0]
         return outcome_of_recommendations(game.prior, schemes, actions)
     if start == "random":
-        if key is None:
-            raise ValueError("start 'random' needs a key")
+        assert key is not None
         exponential = jax.random.exponential(key, (leaders, states, actions), game.prior.dtype)
         schemes = exponential / exponential.sum(2, keepdims=True)
     else:

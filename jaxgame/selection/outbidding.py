@@ -13,7 +13,7 @@ from jaxgame import checks
 from jaxgame.bracket import Bracket
 from jaxgame.game import Game, no_information_value
 from jaxgame.leader import LeaderBest, best_at, check_leader, leader_value
-from jaxgame.units import Standard, is_sound, standard, unknown
+from jaxgame.units import is_sound, standard, unknown
 
 # An outcome may miss its prior, or obedience in parts of what is at stake, by this much: rounding.
 FEASIBLE = 1e-9
@@ -40,8 +40,13 @@ def exploitability(game: Game, outcome: Float[Array, "T S A"]) -> Bracket:
     0.0
     """
     check_leader(game, 0)
+    _check_outcome(game, outcome)
+    return _largest_gain(game, outcome)
+
+
+@jax.jit  # a call outside jit would otherwise compile the solver's loops anew each time
+def _largest_gain(game: Game, outcome: Float[Array, "T S A"]) -> Bracket:
     units = standard(game)
-    _check_outcome(game, units, outcome)
     sound = units.sound & is_sound(outcome)
     outcome = jnp.where(sound, outcome, 0.0)
     # Sums of this many terms, none of them negative, round by less than this part of themselves.
@@ -65,7 +70,7 @@ def best_outbids(game: Game, worth: Float[Array, ""]) -> LeaderBest:
     return jax.vmap(leader_value, (None, 0, None))(game, jnp.arange(leaders), level)
 
 
-def _check_outcome(game: Game, units: Standard, outcome: Array) -> None:
+def _check_outcome(game: Game, outcome: Array) -> None:
     checks.check_shape("outcome", outcome, "[T, S, A]", game.follower.shape, "as follower is")
     checks.check_finite("outcome", outcome)
     if not checks.is_concrete(game.prior, game.follower, outcome):
@@ -78,6 +83,7 @@ def _check_outcome(game: Game, units: Standard, outcome: Array) -> None:
             "must be the prior, its entries at least 0"
         )
     if game.prior.shape[0] == 1:
+        units = standard(game)
         gaps = units.game.follower[0][:, :, None] - units.game.follower[0][:, None, :]
         kept = jnp.einsum("sa,sab->ab", outcome[0], gaps)
         missed = -float(kept.min())

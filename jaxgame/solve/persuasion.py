@@ -68,7 +68,7 @@ class Bounds(NamedTuple):
 
 
 def bounds(program: Program, budget: Float[Array, " W"], solution: Solution) -> Bounds:
-    """Both bounds from any outcome and any multipliers, true in exact arithmetic (theory, section 14).
+    """Both bounds from any outcome and any multipliers, true in exact arithmetic (theory, section 6).
 
     Weak duality, for any multipliers lam, rho >= 0 and any outcome p with slacks `obey` and budget - loss:
 

@@ -1,0 +1,404 @@
+"""Faults of the mathematics, each to be planted alone (`tests/mutants.py`): no test suite may overlook one.
+
+To add one: a name that says what would be wrong, the file, a piece of its text that occurs once, what
+replaces it, and the tests that are most likely to notice.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One fault: `old` in `file` becomes `new`; `tests` are met by it first."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+    def plant(self, checkout: Path) -> None:
+        """Change the file; ValueError unless `old` is there exactly once."""
+        path = checkout / self.file
+        text = path.read_text()
+        if text.count(self.old) != 1:
+            raise ValueError(
+                f"{self.name}: {self.file} holds {self.old!r} {text.count(self.old)} times, not once"
+            )
+        path.write_text(text.replace(self.old, self.new))
+
+
+def _in(file: str, tests: tuple[str, ...], **changes: tuple[str, str]) -> list[Mutation]:
+    """Mutations of one file, named FILE: WHAT."""
+    stem = file.removeprefix("jaxgame/").removesuffix(".py")
+    return [
+        Mutation(f"{stem}: {name.replace('_', ' ')}", file, old, new, tuple(f"tests/{t}.py" for t in tests))
+        for name, (old, new) in changes.items()
+    ]
+
+
+MUTATIONS = (
+    *_in(
+        "jaxgame/units.py",
+        ("test_units", "test_census"),
+        base_of_another_action=(
+            "best, least = follower.max(2, keepdims=True), ",
+            "best, least = follower.min(2, keepdims=True), ",
+        ),
+        rounding_of_the_base_forgotten=("(parts.size + 2) * eps * jnp.abs(parts).sum()", "0.0 * parts.sum()"),
+        ends_moved_inwards=(
+            "            lower + self.base - self._rounded(lower),\n            upper + self.base + self._rounded(upper),",
+            "            lower + self.base + self._rounded(lower),\n            upper + self.base - self._rounded(upper),",
+        ),
+        unit_not_weighed=("stake = (prior * loss.max(2)).sum()", "stake = loss.max(2).max()"),
+        rationality_in_the_wrong_unit=(
+            "return jnp.asarray(rationality, self.loss.dtype) * self.follower.unit",
+            "return jnp.asarray(rationality, self.loss.dtype) / self.follower.unit",
+        ),
+        what_is_no_number_is_sound=(
+            "return functools.reduce(jnp.logical_and, found, jnp.asarray(True))",
+            "return jnp.asarray(True)",
+        ),
+    ),
+    *_in(
+        "jaxgame/solve/persuasion.py",
+        ("test_census", "test_certificates", "test_leader"),
+        bound_without_price_times_budget=(
+            "        spent = price * budget\n",
+            "        spent = 0.0 * price * budget\n",
+        ),
+        bound_without_the_price_of_losses=(
+            "upper, height = proved(program.gain + rows - paid, sizes, price)",
+            "upper, height = proved(program.gain + rows, sizes, price)",
+        ),
+        bound_with_obedience_reversed=(
+            "upper, height = proved(program.gain + rows - paid, sizes, price)",
+            "upper, height = proved(program.gain - rows - paid, sizes, price)",
+        ),
+        bound_without_rounding=(
+            "height = (weighed + rounding * (program.size[:, None] + sizes)).max(1).sum(0)",
+            "height = weighed.max(1).sum(0)",
+        ),
+        steepest_exchange_becomes_the_flattest=(
+            "jnp.where(exchange, program.loss, 1.0), 0.0).max((0, 1))",
+            "jnp.where(exchange, program.loss, 1.0), jnp.inf).min((0, 1))",
+        ),
+        negative_multipliers_count=(
+            "jnp.where(jnp.isfinite(x), jnp.maximum(x, 0.0), 0.0)",
+            "jnp.where(jnp.isfinite(x), x, 0.0)",
+        ),
+        multipliers_that_are_no_numbers_count=(
+            "jnp.where(jnp.isfinite(x), jnp.maximum(x, 0.0), 0.0)",
+            "jnp.maximum(x, 0.0)",
+        ),
+        lower_end_without_rounding=(
+            "    attained = (program.gain * probability).sum((0, 1)) - rounding * program.size.sum(0)\n",
+            "    attained = (program.gain * probability).sum((0, 1))\n",
+        ),
+        disobedience_is_free=(
+            "checked = (broken <= kept + 2 * OBEYED * broken).all((0, 1))",
+            "checked = jnp.ones_like(budget) > 0",
+        ),
+        obedience_is_not_repaired=("    p = _obedient(program, at, p)\n", ""),
+        the_budget_is_not_kept=("    over = lost > budget\n", "    over = lost > budget + 0.1\n"),
+        hopeless_thresholds_are_feasible=(
+            "    feasible = budget >= -FEASIBILITY\n",
+            "    feasible = budget >= -1.0\n",
+        ),
+    ),
+    *_in(
+        "jaxgame/leader_program.py",
+        ("test_census", "test_leader"),
+        obedience_against_the_recommended=(
+            "gap = follower[t][:, maps[:, t], None] - follower[t][:, others[:, t]]",
+            "gap = follower[t][:, others[:, t]] - follower[t][:, maps[:, t], None]",
+        ),
+        obedience_without_the_prior=(
+            "obedience.append(mass[:, None] * gap)",
+            "obedience.append(gap + 0.0 * mass[:, None])",
+        ),
+        losses_without_the_prior=(
+            "losses.append(mass * (best[t]",
+            "losses.append((0.0 * mass + 1.0) * (best[t]",
+        ),
+        ties_against_the_leader=(
+            "jnp.where(tied, leader, -jnp.inf), 2)",
+            "jnp.where(tied, -leader, -jnp.inf), 2)",
+        ),
+        wide_brackets_are_converged=("WIDTH = 1e-9", "WIDTH = 1e-2"),
+        crossed_brackets_are_narrow=("    width = jnp.where(width >= 0, width, jnp.inf)\n", ""),
+    ),
+    *_in(
+        "jaxgame/leader.py",
+        ("test_census", "test_leader", "test_units"),
+        thresholds_above_all_are_met=(
+            "above = worth > FEASIBILITY * units.stake + doubt",
+            "above = worth > 1e-3 * units.stake + doubt",
+        ),
+        rounding_of_the_threshold_forgotten=(
+            "solved.upper + (1 + doubt) * solved.price * doubt",
+            "solved.upper",
+        ),
+        multipliers_in_the_wrong_unit=("solved.price * (theirs / hers)", "solved.price * (hers / theirs)"),
+        threshold_ignored=(
+            "    return jnp.where(above, -worth, jnp.maximum(-worth, 0.0)), doubt",
+            "    return jnp.where(above, -worth, jnp.maximum(-worth, 0.0) + 0.01), doubt",
+        ),
+        slope_of_the_wrong_sign=("+ price * (full - threshold)", "- price * (full - threshold)"),
+    ),
+    *_in(
+        "jaxgame/frontier.py",
+        ("test_frontier", "test_census", "test_selection"),
+        upper_end_of_the_highest_line=("- rounded, lines.min())", "- rounded, lines.max())"),
+        share_of_the_wrong_kink=(
+            "return Bracket((1 - share) * low + share * high - rounded",
+            "return Bracket(share * low + (1 - share) * high - rounded",
+        ),
+        ties_of_full_information_against_the_leader=(
+            "jnp.where(loss == 0, utility, -jnp.inf).argmax(2)",
+            "jnp.where(loss == 0, -utility, -jnp.inf).argmax(2)",
+        ),
+        everything_is_nothing=(
+            "most = (game.prior * utility.max(2)).sum()",
+            "most = (game.prior * utility.min(2)).sum()",
+        ),
+    ),
+    *_in(
+        "jaxgame/hull.py",
+        ("test_hull", "test_certificates", "test_census"),
+        weights_are_trusted=("    weights = jnp.where(usable, weights, 0.0)\n", ""),
+        upper_end_of_unusable_weights=("    upper = jnp.where(usable, upper, jnp.inf)\n", ""),
+        upper_end_without_rounding=("    upper = upper + summed * (size + weights @ sizes)\n", ""),
+        lower_end_without_rounding=("simplex=simplex, rounding=summed)", "simplex=simplex, rounding=0.0)"),
+        weights_in_the_wrong_unit=("    weights = weights * (size / sizes)\n", ""),
+        offset_forgotten=("offset=size * shifts + (hers[:, 0] - theirs @ weights)", "offset=size * shifts"),
+        distances_in_the_wrong_unit=(
+            "Bracket(size * distance.lower, size * distance.upper)",
+            "Bracket(distance.lower, distance.upper)",
+        ),
+    ),
+    *_in(
+        "jaxgame/solve/chebyshev.py",
+        ("test_hull", "test_certificates"),
+        the_whole_range=(
+            "return ((top - bottom) / 2).max(), (top + bottom) / 2",
+            "return (top - bottom).max(), (top + bottom) / 2",
+        ),
+        the_least_excluded_leader=(
+            "return jnp.maximum(value - scores.max(), 0.0)",
+            "return jnp.maximum(value - scores.min(), 0.0)",
+        ),
+        cone_without_its_charge=(
+            "return jnp.maximum(value - CONE_REACH * size * excess, 0.0)",
+            "return jnp.maximum(value, 0.0)",
+        ),
+        measures_of_any_mass=("centred / jnp.where(usable, mass, 1.0), 0.0)", "centred, 0.0)"),
+    ),
+    *_in(
+        "jaxgame/selection/worst.py",
+        ("test_selection", "test_certificates", "test_units"),
+        intervals_excluded_for_nothing=(
+            "        excluded = self.test.missed.lower > MARGIN\n",
+            "        excluded = self.test.missed.lower > -0.05\n",
+        ),
+        slack_asks_for_more=(
+            "return Bracket(best.lower - self.slack, best.upper - self.slack)",
+            "return Bracket(best.lower + self.slack, best.upper + self.slack)",
+        ),
+        chords_above_the_curve=(
+            "base, end = self.at(interval.low).lower, self.at(interval.end).lower",
+            "base, end = self.at(interval.low).lower + 0.02, self.at(interval.end).lower + 0.02",
+        ),
+        a_single_leader_is_outbid=(
+            "budget = jnp.maximum(-value, 0.0) if self.alone is None else self.alone",
+            "budget = jnp.maximum(-value, 0.0)",
+        ),
+        anything_is_an_equilibrium=(
+            "curves.gain(units, self.test.outcome) <= EQUILIBRIUM)",
+            "curves.gain(units, self.test.outcome) <= 1.0)",
+        ),
+        solver_is_trusted=(
+            "        lower = mix.offset - best.upper[0]\n",
+            "        lower = mix.missed - 1e-3\n",
+        ),
+        proof_reaches_too_far=(
+            "        spare = jnp.where(weight > 0, spare, jnp.inf)\n",
+            "        spare = jnp.where(weight > 0, 3 * spare, jnp.inf)\n",
+        ),
+        the_wrong_end_of_the_interval=(
+            "ends = jnp.stack([interval.low, -interval.high])",
+            "ends = jnp.stack([interval.low, -interval.low])",
+        ),
+        ends_swapped=(
+            "    loss = Bracket((1 - rounding) * units.lost(final.outcome), 2 * MARGIN - final.floor)\n",
+            "    loss = Bracket(2 * MARGIN - final.floor, (1 - rounding) * units.lost(final.outcome))\n",
+        ),
+    ),
+    *_in(
+        "jaxgame/selection/outbidding.py",
+        ("test_selection",),
+        a_single_leader_must_outbid=(
+            "        lost = jnp.maximum(lost, units.uninformed())\n",
+            "        lost = 1.0 * lost\n",
+        ),
+        gains_of_the_least_eager=(
+            "((units.leaders.unit * x).max() for x",
+            "((units.leaders.unit * x).min() for x",
+        ),
+    ),
+    *_in(
+        "jaxgame/selection/dynamics.py",
+        ("test_selection",),
+        the_worst_offer_is_kept=("    selected = lost.argmin()\n", "    selected = lost.argmax()\n"),
+        nobody_withdraws=("jnp.where(withdraws, nothing, offers[leader])", "offers[leader]"),
+        outbidding_at_any_cost=(
+            "wins = (outbidding > now + INDIFFERENT) & (outbidding >= without)",
+            "wins = outbidding > now + INDIFFERENT",
+        ),
+        last_index_wins_ties=(
+            "rival = jnp.where(others, lost, jnp.inf).argmin()",
+            "rival = jnp.where(others, lost, -jnp.inf).argmax()",
+        ),
+    ),
+    *_in(
+        "jaxgame/selection/evaluation.py",
+        ("test_selection",),
+        the_worst_is_kept=("    selected = means.argmax()\n", "    selected = means.argmin()\n"),
+    ),
+    *_in(
+        "jaxgame/theorems.py",
+        ("test_certificates", "test_theorems", "test_conversation"),
+        a_verdict_that_is_never_no=(
+            "jnp.where(slack.upper < -tolerance, 0, 1)",
+            "jnp.where(slack.upper < -tolerance, 1, 1)",
+        ),
+        a_verdict_that_is_always_yes=(
+            "jnp.where(slack.lower >= -tolerance, 2,",
+            "jnp.where(slack.upper >= -tolerance, 2,",
+        ),
+        delta_costs_nothing=(
+            "apart = [delta * (fit.weights * spans).sum() for fit in fits]",
+            "apart = [0.0 * delta * (fit.weights * spans).sum() for fit in fits]",
+        ),
+        delta_without_weights=(
+            "apart = [delta * (fit.weights * spans).sum() for fit in fits]",
+            "apart = [delta * spans.sum() + 0.0 * fit.weights.sum() for fit in fits]",
+        ),
+        delta_of_conversations_is_none=(
+            "delta = jnp.abs(laws[:, None] - laws[None]).sum((2, 3, 4)).max() / 2",
+            "delta = 0.0 * jnp.abs(laws).max()",
+        ),
+        gain_left_out=("untaught.upper + upper + regret + gain.upper", "untaught.upper + upper + regret"),
+        regret_left_out=(
+            "untaught.lower + lower + regret + gain.lower, untaught.upper + upper + regret + gain.upper",
+            "untaught.lower + lower + gain.lower, untaught.upper + upper + gain.upper",
+        ),
+        what_is_not_taught_left_out=(
+            "untaught.lower + lower + regret + gain.lower, untaught.upper + upper",
+            "lower + regret + gain.lower, upper",
+        ),
+        one_eps_instead_of_two=("2 * getattr(fit.distance, end) + cost", "getattr(fit.distance, end) + cost"),
+        slack_with_swapped_ends=(
+            "slack = Bracket(allowed.lower - loss.upper, allowed.upper - loss.lower)",
+            "slack = Bracket(allowed.lower - loss.lower, allowed.upper - loss.upper)",
+        ),
+        the_largest_of_three_bounds=(
+            '        ).min()\n        for end in ("lower", "upper")',
+            '        ).max()\n        for end in ("lower", "upper")',
+        ),
+        tolerance_in_utility_units=(
+            "holds=verdict(slack, tolerance * stake)",
+            "holds=verdict(slack, tolerance)",
+        ),
+        wendel_off_by_one=(
+            "for k in range(min(dimension, points))",
+            "for k in range(min(dimension + 1, points))",
+        ),
+    ),
+    *_in(
+        "jaxgame/game.py",
+        ("test_game",),
+        she_knows_her_action_but_not_the_state=(
+            "game.prior, game.follower).max(axis=-1).sum()",
+            "game.prior, game.follower).max()",
+        ),
+        full_information_without_the_prior=(
+            "return (game.prior * game.follower.max(axis=-1)).sum()",
+            "return game.follower.max(axis=-1).mean()",
+        ),
+    ),
+    *_in(
+        "jaxgame/response.py",
+        ("test_response",),
+        ties_go_to_the_highest_index=(
+            "jax.nn.one_hot(best.argmax(axis=-1),",
+            "jax.nn.one_hot(best.shape[-1] - 1 - best[..., ::-1].argmax(axis=-1),",
+        ),
+        ties_against_the_favoured=(
+            "best &= favour >= jnp.where(best, favour, -jnp.inf).max(axis=-1, keepdims=True)",
+            "best &= favour <= jnp.where(best, favour, jnp.inf).min(axis=-1, keepdims=True)",
+        ),
+        regret_bound_too_low=(
+            "return root / rationality if rationality > 0",
+            "return 0.9 * root / rationality if rationality > 0",
+        ),
+    ),
+    *_in(
+        "jaxgame/beliefs.py",
+        ("test_beliefs",),
+        the_first_leader_varies_fastest=(
+            "joint = (joint[:, :, None] * scheme[:, None, :])",
+            "joint = (joint[:, None, :] * scheme[:, :, None])",
+        ),
+        outcome_without_the_prior=(
+            "    return prior[:, :, None] * sent\n",
+            "    return jnp.ones_like(prior)[:, :, None] * sent\n",
+        ),
+    ),
+    *_in(
+        "jaxgame/conversation/follower.py",
+        ("test_conversation",),
+        she_asks_the_worst_question=("best_response(-following / stake,", "best_response(following / stake,"),
+        losses_without_the_prior=(
+            "expected(game.prior[:, :, None] * said[None], gaps)",
+            "expected(jnp.ones_like(game.prior)[:, :, None] * said[None], gaps)",
+        ),
+    ),
+    *_in(
+        "jaxgame/conversation/bound.py",
+        ("test_conversation", "test_units"),
+        dearer_lines_are_free=(
+            "    dearer = jnp.maximum(curves.price - price, 0.0) * most[:, None]\n",
+            "    dearer = 0.0 * jnp.maximum(curves.price - price, 0.0) * most[:, None]\n",
+        ),
+        the_budget_is_free=("+ (1 + rounding) * price * budget", "+ 0.0 * price * budget"),
+    ),
+    *_in(
+        "jaxgame/conversation/teaching.py",
+        ("test_conversation",),
+        the_leader_teaches_the_worst=(
+            "    return rule(values.argmax())\n",
+            "    return rule(values.argmin())\n",
+        ),
+    ),
+    *_in(
+        "jaxgame/conversation/reply.py",
+        ("test_conversation",),
+        offers_need_not_reach_the_level=(
+            "return jnp.where(reached, (utility * outcome).sum(), -jnp.inf)",
+            "return (utility * outcome).sum() + 0.0 * reached",
+        ),
+    ),
+    *_in(
+        "jaxgame/sampling.py",
+        ("test_sampling",),
+        diversity_reversed=("self.rho * bias[None] + self.strength * diversity * pulls", "self.rho * bias[None] + self.strength * (1 - diversity) * pulls"),
+        goals_ignore_their_weight=("(1 - self.weight) * follower[None] + self.weight * goals)", "self.weight * follower[None] + (1 - self.weight) * goals)"),
+    ),
+    *_in(
+        "jaxgame/run.py",
+        ("test_batch",),
+        keys_off_by_one=("run.function(jax.random.fold_in(root, draw))", "run.function(jax.random.fold_in(root, draw + 1))"),
+    ),
+)
