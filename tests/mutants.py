@@ -62,8 +62,10 @@ def _first_failure(copy: Path, folder: Path, tests: tuple[str, ...]) -> str:
     ended = subprocess.run(command, cwd=copy, env=os.environ | cache, capture_output=True, text=True)
     if ended.returncode == 0:
         return ""
+    if ended.returncode != 1:
+        raise RuntimeError(f"pytest ended with {ended.returncode}:\n{ended.stdout}\n{ended.stderr}")
     lines = [line for line in ended.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return lines[0].split(" - ")[0] if lines else f"pytest, which ended with {ended.returncode}"
+    return lines[0].split(" - ")[0]
 
 
 if __name__ == "__main__":

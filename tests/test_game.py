@@ -29,6 +29,10 @@ def test_values_of_no_and_full_information():
     game = jg.make_game(prior, np.stack([FOLLOWER, FOLLOWER]), np.stack([[PROSECUTOR, PROSECUTOR]]))
     assert float(jg.no_information_value(game)) == pytest.approx(0.85, abs=1e-15)
     assert float(jg.full_information_value(game)) == pytest.approx(1.0, abs=1e-15)
+    # Knowing is worth 4 in the first state and 2 in the second; without it the second action is best.
+    uneven = jg.make_game([0.25, 0.75], [[4.0, 1.0], [0.0, 2.0]], [[[0.0, 0.0], [0.0, 0.0]]])
+    assert float(jg.no_information_value(uneven)) == pytest.approx(1.75, abs=1e-15)
+    assert float(jg.full_information_value(uneven)) == pytest.approx(2.5, abs=1e-15)
 
 
 def test_game_is_a_pytree_that_vmaps():

@@ -38,9 +38,9 @@ def guarantees(directory, worst, width=0.0, eps=0.1):
     table = pl.DataFrame({"draw": np.arange(len(worst)), "leaders": 2, "diversity": 0.5})
     for name in ("constant", "state", "cone"):
         table = table.with_columns(**{f"{name}_lower": pl.lit(eps), f"{name}_upper": pl.lit(eps)})
+    slack = worst - (1 - 2 * eps)
     table.with_columns(
-        bound_lower=pl.lit(1 - 2 * eps), bound_upper=pl.lit(1 - 2 * eps),
-        worst_lower=worst - width, worst_upper=worst + width,
+        slack_lower=slack - width, slack_upper=slack + width, stake=pl.lit(1.0)
     ).write_parquet(directory / "results.parquet")  # fmt: skip
     return directory
 

@@ -60,6 +60,13 @@ def test_correlation_between_leaders_is_one_less_diversity(diversity):
     np.testing.assert_allclose(errors.std(axis=1), 2.0, atol=0.05)
 
 
+def test_goals_are_mixed_in_by_their_weight():
+    goals = draw(Goals(weight=0.25), 1, 1.0)
+    goal = (goals.leaders - 0.75 * goals.follower[:, None]) / 0.25
+    np.testing.assert_allclose(goal, goal[:, :, :1, :1, :] + 0 * goal, atol=1e-12)  # of the action alone
+    assert 0 <= float(goal.min()) <= float(goal.max()) <= 1
+
+
 @pytest.mark.slow
 def test_formulas():
     """What each family's docstring says of its leaders, on one draw or in distribution."""
@@ -70,11 +77,6 @@ def test_formulas():
     common = (bias.leaders - bias.follower[:, None]) / 0.3
     np.testing.assert_allclose(common, common[:, :1].repeat(5, axis=1), atol=1e-12)
     assert float(jnp.abs(common).max()) <= 1
-
-    goals = draw(Goals(weight=0.25), 1, 1.0)
-    goal = (goals.leaders - 0.75 * goals.follower[:, None]) / 0.25
-    np.testing.assert_allclose(goal, goal[:, :, :1, :1, :] + 0 * goal, atol=1e-12)  # of the action alone
-    assert 0 <= float(goal.min()) <= float(goal.max()) <= 1
 
     low = draw(LowRank(factors=2), 1, 1.0, Shape(5, 1, 4, 4))
     stacked = np.vstack([low.follower.reshape(1, -1), low.leaders.reshape(5, -1)])
