@@ -1,6 +1,7 @@
 import math
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.stats import binomtest
@@ -58,6 +59,94 @@ def test_verdicts_are_three_valued():
     assert verdict(400, 0) == "no"
     assert verdict(400, 300) == "undecided"
     assert verdict(495, 10) == "yes"
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "holds"),
+    [
+        (0.0, 1.0, "yes"),
+        (-0.1, 1.0, "yes"),  # the tolerance itself
+        (-0.11, 1.0, "undecided"),
+        (-0.11, -0.1, "undecided"),
+        (-0.3, -0.11, "no"),
+        (-np.inf, np.inf, "undecided"),
+        (np.nan, np.nan, "undecided"),
+    ],
+)
+def test_a_verdict_needs_both_ends(lower, upper, holds):
+    found = theorems.verdict(jg.Bracket(jnp.asarray(lower), jnp.asarray(upper)), 0.1)
+    assert theorems.VERDICTS[int(found)] == holds
+
+
+def made_up(loss, tolerance=0.0, **terms):
+    """The check of a tiny game, 1/4 from the hull, with equilibria that lose what is said.
+
+    Two states, equally likely, 2 at stake; leaders want what she wants and 1/2 more, or less, of the first
+    action in the first state. Her worst leader has range 2.5.
+    """
+    follower = np.array([[2.0, 0.0], [0.0, 2.0]])
+    more = np.array([[0.5, 0.0], [0.0, 0.0]])
+    game = jg.make_game([0.5, 0.5], follower, [follower + more, follower + more])
+    given = {name: jg.Bracket(*map(jnp.asarray, ends)) for name, ends in terms.items() if name in BRACKETS}
+    rest = {name: value for name, value in terms.items() if name not in BRACKETS}
+    return theorems._guarantee(game, jg.Bracket(*map(jnp.asarray, loss)), tolerance, **rest, **given)
+
+
+BRACKETS = ("untaught", "gain")
+
+
+@pytest.mark.parametrize(
+    ("terms", "allowed"),
+    [
+        ({}, (0.0, 0.0)),
+        ({"regret": 0.125}, (0.125, 0.125)),
+        ({"gain": (0.25, 0.75)}, (0.25, 0.75)),
+        ({"untaught": (0.0625, 0.5)}, (0.0625, 0.5)),
+        ({"regret": 0.125, "gain": (0.25, 0.75), "untaught": (0.0625, 0.5)}, (0.4375, 1.375)),
+    ],
+)
+def test_every_term_of_the_bound_counts(terms, allowed):
+    """The hull costs 2 eps: 1/4 each way with an offset per state, nothing on the cone (see below)."""
+    found = made_up((0.25, 0.5), **terms)
+    eps = min(float(fit.upper) for fit in (found.constant, found.state, found.cone))
+    least, most = (x + 2 * eps for x in allowed)
+    assert float(found.slack.lower) == pytest.approx(least - 0.5, abs=1e-9)
+    assert float(found.slack.upper) == pytest.approx(most - 0.25, abs=1e-9)
+    assert float(found.bound.lower) == pytest.approx(2 - most, abs=1e-9)
+    assert float(found.bound.upper) == pytest.approx(2 - least, abs=1e-9)
+    assert float(found.worst.lower) == pytest.approx(1.5, abs=1e-9)
+    assert float(found.worst.upper) == pytest.approx(1.75, abs=1e-9)
+
+
+def test_the_least_of_three_distances_counts_twice():
+    found = made_up((0.0, 0.0))
+    assert [round(float(x.upper), 9) for x in (found.constant, found.state)] == [0.25, 0.25]
+    # On the cone less of the leader will do: w = 8/9 leaves (2 - 8/9 * 2.5, 2 - 8/9 * 2) = (-2/9, 2/9) / 2.
+    assert float(found.cone.upper) == pytest.approx(1 / 9, abs=1e-9)
+    assert float(found.slack.lower) == pytest.approx(2 / 9, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("loss", "holds"),
+    [((0.0, 0.2), "yes"), ((0.2, 0.3), "undecided"), ((0.3, 0.4), "no"), ((0.0, 0.222), "yes")],
+)
+def test_verdicts_follow_the_loss(loss, holds):
+    assert theorems.VERDICTS[int(made_up(loss).holds)] == holds
+
+
+def test_tolerance_is_a_part_of_what_is_at_stake():
+    loss = (2 / 9 + 0.15, 2 / 9 + 0.15)  # 2 are at stake
+    assert [theorems.VERDICTS[int(made_up(loss, t).holds)] for t in (0.07, 0.08)] == ["no", "yes"]
+    assert float(made_up(loss).stake) == 2.0
+
+
+def test_delta_costs_what_the_weights_put_on_leaders_ranges():
+    """On the cone w = 8/9 of a leader with range 2.5; that costs more than w = 1 with an offset per state."""
+    for delta in (0.1, 0.3):
+        cone, simplex = 2 / 9 + delta * 2.5 * 8 / 9, 0.5 + delta * 2.5
+        found = made_up((0.0, 0.0), delta=delta)
+        assert float(found.slack.upper) == pytest.approx(min(cone, simplex), abs=1e-9)
+        assert float(found.delta) == delta
 
 
 JUDGE = [[1.0, 0.0], [0.0, 1.0]]
