@@ -393,12 +393,21 @@ MUTATIONS = (
     *_in(
         "jaxgame/sampling.py",
         ("test_sampling",),
-        diversity_reversed=("self.rho * bias[None] + self.strength * diversity * pulls", "self.rho * bias[None] + self.strength * (1 - diversity) * pulls"),
-        goals_ignore_their_weight=("(1 - self.weight) * follower[None] + self.weight * goals)", "self.weight * follower[None] + (1 - self.weight) * goals)"),
+        diversity_reversed=(
+            "self.rho * bias[None] + self.strength * diversity * pulls",
+            "self.rho * bias[None] + self.strength * (1 - diversity) * pulls",
+        ),
+        goals_ignore_their_weight=(
+            "(1 - self.weight) * follower[None] + self.weight * goals)",
+            "self.weight * follower[None] + (1 - self.weight) * goals)",
+        ),
     ),
     *_in(
         "jaxgame/run.py",
         ("test_batch",),
-        keys_off_by_one=("run.function(jax.random.fold_in(root, draw))", "run.function(jax.random.fold_in(root, draw + 1))"),
+        keys_off_by_one=(
+            "run.function(jax.random.fold_in(root, draw))",
+            "run.function(jax.random.fold_in(root, draw + 1))",
+        ),
     ),
 )

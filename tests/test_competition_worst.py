@@ -328,7 +328,8 @@ def test_states_of_probability_0_matter_to_nobody():
         np.testing.assert_allclose(few.value.lower, many.value.lower, atol=1e-9)
         np.testing.assert_allclose(few.value.upper, many.value.upper, atol=1e-9)
     certain = worst_one()(jg.make_game([0.0, 1.0], np.eye(2), [PROSECUTOR, DEFENDER]))
-    assert float(certain.value.lower) == float(certain.value.upper) == 1.0
+    assert float(certain.loss.lower) == float(certain.loss.upper) == 0.0
+    assert 1 - 1e-14 <= float(certain.value.lower) <= 1 <= float(certain.value.upper) <= 1 + 1e-14
 
 
 @pytest.mark.parametrize("scale", [1e6, 1e-6])

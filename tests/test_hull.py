@@ -123,6 +123,51 @@ def check_proof(fit, target, utilities, norm, groups, scale):
     assert fit.distance.lower <= max(bound, 0) + 1e-13
 
 
+@pytest.mark.parametrize("norm", ["sup", "square"])
+@pytest.mark.parametrize("scale", ["simplex", "cone"])
+def test_no_proposal_makes_a_distance_false(norm, scale):
+    """Weights and measures that no solver found: random, wrong and no numbers."""
+    rng = np.random.default_rng(6)
+    target, utilities = (x - x.mean(-1, keepdims=True) for x in cases(9, 24, 4, 6))
+    groups = jnp.ones((6, 1))
+    certificate = jax.jit(
+        functools.partial(jg.hull.certificate, groups=groups, norm=norm, simplex=scale == "simplex")
+    )
+    oracle = reference.sup_distance if norm == "sup" else reference.square_distance
+    law, free, measure = rng.dirichlet(np.ones(4)), rng.exponential(size=4), rng.normal(size=6)
+    weights = {
+        "a law": law, "any sum": free, "negative": law - 0.5, "none": 0 * law, "huge": 1e9 * free,
+        "NaN": np.where(law == law.max(), np.nan, law), "infinite": np.where(law == law.max(), np.inf, law),
+    }  # fmt: skip
+    measures = {
+        "random": measure, "none": 0 * measure, "huge": 1e300 * measure, "one-sided": np.abs(measure),
+        "NaN": np.where(measure > 0, np.nan, measure), "infinite": np.full(6, np.inf),
+        "tiny": 1e-300 * measure,
+    }  # fmt: skip
+    bounded = proved = 0
+    for u, U in zip(target, utilities, strict=True):
+        distance = oracle(u, U, "constant", scale)
+        for (kind, w), (other, m) in zip(weights.items(), measures.items(), strict=True):
+            found, counted = certificate(*map(jnp.asarray, (w, m, u, U.T)))
+            assert float(found.upper) >= distance - 1e-9, (kind, other)
+            assert 0 <= float(found.lower) <= distance + 1e-9, (kind, other)
+            assert bool(jnp.isfinite(counted).all()), other
+            usable = kind == "a law" or (scale == "cone" and kind in ("any sum", "none", "huge"))
+            assert bool(jnp.isfinite(found.upper)) == usable, kind
+            if usable:
+                residual = u - w @ U - (u - w @ U).mean()
+                sup = np.ptp(residual) / 2
+                attained = sup if norm == "sup" else np.sqrt(np.mean(residual**2))
+                assert float(found.upper) == pytest.approx(attained, rel=1e-11, abs=1e-12)
+                bounded += 1
+            proved += float(found.lower) > 0
+        # A random measure's own score, by definition.
+        found, counted = certificate(*map(jnp.asarray, (law, measure, u, U.T)))
+        score = counted @ u - ((U @ counted).max() if scale == "simplex" else 0.0)
+        assert scale == "cone" or float(found.lower) == pytest.approx(max(float(score), 0.0), abs=1e-12)
+    assert bounded and (proved or scale == "cone")
+
+
 def test_simple_distances_by_hand():
     target, leader = jnp.array([0.0, 1.0, 0.0, 1.0]), jnp.array([[1.0, 1.0, 0.0, 0.0]])
     for norm, offset, expected in [

@@ -87,6 +87,25 @@ def test_permuting_actions_and_shifting_values(seed, order, shift, rationality):
     np.testing.assert_allclose(respond(values + shift), respond(values), atol=1e-11)
 
 
+def test_what_is_no_number_stays_none():
+    """Inside jit, where nothing can be raised; other rows of the batch do not notice."""
+    for bad in (jnp.nan, jnp.inf, -jnp.inf):
+        values = TIED.at[1, 0].set(bad)
+        favour = jnp.zeros_like(TIED)
+        for response in (
+            jax.jit(jg.best_response)(values),
+            jax.jit(lambda v: jg.best_response(v, tie="uniform"))(values),
+            jax.jit(lambda v, f: jg.best_response(v, tie="favoured", favour=f))(values, favour),
+            jax.jit(lambda v, f: jg.best_response(f, tie="favoured", favour=v))(values, favour),
+            jax.jit(jg.quantal_response)(values, 2.0),
+        ):
+            assert np.isnan(np.asarray(response[1])).all()
+            np.testing.assert_allclose(response[jnp.array([0, 2])].sum(1), 1, atol=1e-15)
+            assert not np.isfinite(float(jax.jit(jg.regret)(values, response)[1]))
+    for rationality in (jnp.nan, -1.0):
+        assert np.isnan(np.asarray(jax.jit(jg.quantal_response)(TIED, rationality))).all()
+
+
 def test_bounds_at_the_edges():
     assert jg.quantal_regret_bound(1, 0.0) == 0.0
     assert jg.quantal_regret_bound(2, 0.0) == np.inf

@@ -9,7 +9,8 @@ apart into one for each of her private types), and it holds for any multipliers 
     sum_p [ sum_s prior[p,s] max_a ( U[s,a] + sum_b lam[a,b] (u[s,a] - u[s,b]) )
             + W(1/e) / rationality * prob(p) * sum_ab lam[a,b] ]
 
-since a logit follower takes an action worse by x with probability at most 1 / (1 + e^(rationality x)).
+since a logit follower takes an action worse by x with probability at most 1 / (1 + e^(rationality x)). For
+one who responds best the last term is what actions allow that only count as best (`private.beyond_ties`).
 """
 
 from typing import NamedTuple
@@ -20,15 +21,17 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from jaxgame.bracket import Bracket
-from jaxgame.competition.private import Private, is_best, message_values
+from jaxgame.competition.private import Private, beyond_ties, centred, is_best, message_values, rounding
 from jaxgame.competition.restricted import most_likely, obedient_schemes
 from jaxgame.game import Game
-from jaxgame.leader import leader_value
+from jaxgame.leader import best_at
+from jaxgame.leader_program import recommendations
 from jaxgame.response import quantal_regret_bound
 
 STARTS = 8
 STEPS = 400
 RATE = 0.1
+COARSE = 2.0**-30  # what multipliers are proposed for: utilities as multiples of this part of the largest
 WARMING = (3.0, 300.0)  # rationality at the first and the last step, times the follower's range of utility
 
 
@@ -83,26 +86,45 @@ def best_ascent(
         schemes = most_likely(problem, scheme, messages + states)[None]
     values = jax.vmap(lambda s: message_values(problem, s, rationality, tie).sum())(schemes)
     chosen = values.argmax()
-    upper = jnp.maximum(informed_bound(problem, rationality), values[chosen])
-    return Ascent(schemes[chosen], Bracket(values[chosen], upper), jnp.int32(STEPS))
+    lower = values[chosen] - rounding(problem, rationality, schemes.shape[2]).sum()
+    return Ascent(schemes[chosen], Bracket(lower, informed_bound(problem, rationality)), jnp.int32(STEPS))
 
 
 def informed_bound(problem: Private, rationality: float | Float[Array, ""]) -> Float[Array, ""]:
-    """What the leader would earn at most if it knew what the follower hears."""
+    """What the leader would earn at most if it knew what the follower hears, all in standard units."""
+    actions = problem.follower.shape[2]
+    others = recommendations(1, actions)[1][:, 0]  # [A,Q]
 
     def alone(prior: Float[Array, " S"], follower: Float[Array, "S A"], leader: Float[Array, "S A"]) -> Array:
-        most = (prior * leader.max(1)).sum()
-        single = Game(prior[None], follower[None], leader[None, None])
-        below = -1.0 - 2 * (prior * jnp.abs(follower).max(1)).sum()
-        best = leader_value(single, 0, below)
-        if is_best(rationality):
-            return jnp.minimum(best.value.upper, most)
-        multipliers = best.multipliers.obedience[:, 0]  # [A,A]
-        gaps = follower[:, :, None] - follower[:, None]
-        weighed = leader + (multipliers[None] * gaps).sum(2)
-        rationality_ = jnp.asarray(rationality, prior.dtype)
-        slack = quantal_regret_bound(2, 1.0) * prior.sum() * multipliers.sum()
-        bound = (prior * weighed.max(1)).sum() + slack / jnp.where(rationality_ > 0, rationality_, 1.0)
-        return jnp.where(rationality_ > 0, jnp.minimum(bound, most), most)
+        eps = (others.size + prior.size + 16) * jnp.finfo(prior.dtype).eps
+        most = (1 + eps) * (prior * leader.max(1)).sum()
+        loss = -centred(follower[None])[0]
 
-    return jax.vmap(alone)(problem.prior, problem.follower, problem.leader).sum()
+        def solved(follower: Float[Array, "S A"], leader: Float[Array, "S A"]) -> tuple[Array, Array]:
+            single = Game(prior[None], follower[None], leader[None, None])
+            best = best_at(single, leader[None], jnp.full(1, jnp.inf, prior.dtype))
+            return best.upper[0], best.obedience[0]  # [A,Q]
+
+        def of_one(x: Float[Array, "S A"]) -> tuple[Array, Array]:
+            largest = x.max()
+            unit = jnp.where(largest > 0, largest, 1.0)
+            return jnp.round(x / unit / COARSE) * COARSE, unit
+
+        if is_best(rationality):
+            upper, multipliers = solved(follower, leader)
+            single = Private(prior[None], follower[None], leader[None])
+            return jnp.minimum(upper + beyond_ties(single, multipliers.sum(1, keepdims=True)), most)
+        # Any multipliers will do. Of many optimal ones take the same, whatever units have rounded.
+        (lost, hers), (gain, theirs) = of_one(loss), of_one(leader)
+        multipliers = solved(-lost, gain)[1] * (theirs / hers)
+        rational = jnp.asarray(rationality, prior.dtype)
+        gaps = follower[:, :, None] - follower[:, others]  # [S,A,Q]
+        weighed = leader + (multipliers[None] * gaps).sum(2)
+        size = leader + (multipliers[None] * jnp.abs(gaps)).sum(2)
+        slack = quantal_regret_bound(2, 1.0) * prior.sum() * multipliers.sum()
+        slack = (1 + eps) * slack / jnp.where(rational > 0, rational, 1.0)
+        bound = (prior * (weighed + eps * size).max(1)).sum() + slack + eps * (prior * size.max(1)).sum()
+        return jnp.where(rational > 0, jnp.minimum(bound, most), most)
+
+    bound = jax.vmap(alone)(problem.prior, problem.follower, problem.leader)
+    return (1 + len(bound) * jnp.finfo(bound.dtype).eps) * bound.sum()

@@ -21,10 +21,18 @@ class Split(NamedTuple):
 
     scheme: Float[Array, "2 2"]
     line: Float[Array, "2"]
-    height: Float[Array, ""]  # of the line at (1, 1): what the split is worth but for rounding
     excess: Float[Array, ""]  # by how much a point exceeds the line, at most
     chosen: Int[Array, "2"]  # the points, left and right
     turns: Int[Array, ""]
+
+    def bound(self, excess: Float[Array, ""], rounding: Float[Array, "2"]) -> Float[Array, ""]:
+        """What no split is worth more than if the line, raised by `excess`, is above the function.
+
+        Values may be off by `rounding`, for each unit of each likelihood. Pairs have sum 1, and (1, 1) sum 2.
+        """
+        eps = 8 * jnp.finfo(rounding.dtype).eps
+        raised = self.line + eps * jnp.abs(self.line) + rounding
+        return raised.sum() + 2 * (excess + eps * jnp.abs(excess))
 
 
 def best_split(
@@ -79,8 +87,7 @@ def best_split(
     return Split(
         scheme=columns / columns.sum(1, keepdims=True),
         line=end.line,
-        height=end.line.sum(),
-        excess=jnp.maximum(end.excess, 0.0),
+        excess=end.excess,
         chosen=jnp.stack([end.left, end.right]),
         turns=end.turns,
     )

@@ -1,5 +1,6 @@
 """Leaders who revise their schemes by best responses, all heard by the follower, and where that ends."""
 
+import dataclasses
 import math
 
 import jax
@@ -8,27 +9,29 @@ from jaxtyping import Array, Float, Int
 
 from jaxgame import checks
 from jaxgame.bracket import Bracket
+from jaxgame.competition.entry import Entry, entered
 from jaxgame.competition.private import (
     MARGIN,
     SHARED_TIES,
+    Private,
     Schemes,
-    check_rationality,
-    check_schemes,
     message_values,
     private_problem,
+    rounding,
     scale,
 )
-from jaxgame.competition.profile import outcome_of
-from jaxgame.competition.reply import best_response
+from jaxgame.competition.profile import outcome_in
+from jaxgame.competition.reply import reply_to
 from jaxgame.competition.restricted import most_likely
 from jaxgame.game import Game
 from jaxgame.record import record
-from jaxgame.revision import ORDERS, ending
+from jaxgame.revision import ENDS, ORDERS, ending
+from jaxgame.units import is_sound, unheard, unknown
 
 STARTS = ("none", "full", "selfish", "random")
 
-# Revisions that gain less, in parts of the leader's range of utility, are not made: what best responses lose
-# by keeping off ties, or by the width of their brackets, is below.
+# Revisions that gain less, in parts of what is at stake for the leader, are not made: what best responses
+# lose by keeping off ties, or by the width of their brackets, is below.
 INDIFFERENT = 1e-5
 
 
@@ -39,7 +42,7 @@ class Trace:
     `follower` [N+1] and `leaders` [N+1, K] are expected utilities, `schemes` [K, S, M] the last profile and
     `gain` its exploitability. `end` is the place in `revision.ENDS`: "converged" (no leader would revise),
     "cycle" (a profile returned and the order of revisions is periodic), or "limit". `steps` counts
-    revisions before the end.
+    revisions before the end. Of an input that is not finite nothing is known: NaN, and the end is "limit".
     """
 
     follower: Float[Array, " N_plus_1"]
@@ -61,7 +64,8 @@ def exploitability(
     """The largest gain that a leader has by another scheme, in the leaders' utility units; 0 at equilibria.
 
     What leaders have is computed with the follower's ties as in `outcome_of`; what they could have rests on
-    the brackets of `best_response`, whose upper end is the supremum with ties in the deviator's favour.
+    the brackets of `best_response`, whose upper end is the supremum with ties in the deviator's favour. Of an
+    input that is not finite nothing is known: [-inf, inf].
 
     Raises ValueError as those two do.
 
@@ -77,15 +81,28 @@ def exploitability(
     >>> round(float(told.upper), 9), round(float(alone.upper), 9)
     (0.0, 0.3)
     """
-    outcome = outcome_of(game, schemes, rationality, tie)
-    now = (game.leaders * outcome[None]).sum((1, 2, 3))
+    checks.check_choice("tie", tie, SHARED_TIES)
+    entry = entered(game, schemes, rationality)
+    return unknown(entry.sound, _largest_gain(entry, method, tie, margin))
+
+
+def _largest_gain(entry: Entry, method: str, tie: str, margin: float) -> Bracket:
+    """Of any leader, in the leaders' own units."""
+    game, schemes, rationality = entry.units.game, entry.schemes, entry.rationality
+    outcome = outcome_in(game, schemes, rationality, tie)
+    now = entry.units.earned(outcome)
+    messages = math.prod(scheme.shape[1] for scheme in schemes)
+    off = jax.vmap(
+        lambda leader: rounding(Private(game.prior, game.follower, leader), rationality, messages).sum()
+    )(game.leaders)
     best = [
-        best_response(game, schemes, i, rationality, method, tie, margin).value
-        for i in range(game.leaders.shape[0])
+        reply_to(private_problem(game, schemes, i), rationality, method, tie, margin).value
+        for i in range(len(game.leaders))
     ]
-    lower, upper = (jnp.stack([getattr(b, end) for b in best]) - now for end in ("lower", "upper"))
-    # To stay is a scheme, too.
-    return Bracket(jnp.maximum(lower.max(), 0.0), jnp.maximum(upper.max(), 0.0))
+    lower, upper = (jnp.stack([getattr(b, end) for b in best]) for end in ("lower", "upper"))
+    gain = entry.units.leaders.difference(Bracket(lower - (now + off), upper - (now - off)))
+    # To stay is a scheme, too: the largest gain is not below 0.
+    return Bracket(jnp.maximum(gain.lower.max(), 0.0), jnp.maximum(gain.upper.max(), 0.0))
 
 
 def best_response_dynamics(
@@ -104,10 +121,11 @@ def best_response_dynamics(
 
     `order`: "in_turn" (0, ..., K - 1, 0, ...), "random" (one leader drawn at each step, with `key`) or
     "simultaneous". A revised scheme is mixed with the old one, which keeps weight `damping` in [0, 1). M must
-    be at least the number of states: no leader needs more. Leaders that gain less than 1e-5 of their
-    range stay. A best-responding follower breaks ties by `tie`, "lowest" (index) or "uniform", and leaders
-    keep off them by `margin` (see `best_response`): where leaders contradict each other, each makes its
-    messages just strong enough to prevail over the other's, and the margin is the size of such a step.
+    be at least the number of states: no leader needs more. Leaders that gain less than 1e-5 of what is at
+    stake for them, `sum_ts P(t,s) (max_a U - min_a U)`, stay. A best-responding follower breaks ties by
+    `tie`, "lowest" (index) or "uniform", and leaders keep off them by `margin` (see `best_response`): where
+    leaders contradict each other, each makes its messages just strong enough to prevail over the other's, and
+    the margin is the size of such a step.
 
     Raises ValueError for an unknown order, a damping outside [0, 1), too few messages, "random" without
     a key, and as `best_response` does.
@@ -126,8 +144,8 @@ def best_response_dynamics(
     """
     checks.check_choice("order", order, ORDERS)
     checks.check_choice("tie", tie, SHARED_TIES)
-    check_rationality(rationality)
-    check_schemes(game, schemes)
+    entry = entered(game, schemes, rationality)
+    units, sharp, sound = entry.units, entry.rationality, entry.sound
     leaders, states, messages = schemes.shape
     if not 0 <= damping < 1:
         raise ValueError(f"damping is {damping}; it must be at least 0 and below 1")
@@ -140,10 +158,10 @@ def best_response_dynamics(
         turns = jax.random.randint(key, (steps,), 0, leaders)
 
     def revised(schemes: Float[Array, "K S M"], leader: Int[Array, ""]) -> Float[Array, "S M"]:
-        problem = private_problem(game, schemes, leader)
+        problem = private_problem(units.game, schemes, leader)
         old = schemes[leader]
-        now = message_values(problem, old, rationality, tie).sum()
-        reply = best_response(game, schemes, leader, rationality, method, tie, margin)
+        now = message_values(problem, old, sharp, tie).sum()
+        reply = reply_to(problem, sharp, method, tie, margin)
         new = most_likely(problem, reply.scheme, messages)
         gains = reply.value.lower > now + INDIFFERENT * scale(problem)
         return jnp.where(gains, (1 - damping) * new + damping * old, old)
@@ -155,12 +173,13 @@ def best_response_dynamics(
             schemes = schemes.at[turn].set(revised(schemes, turn))
         return schemes, schemes
 
-    last, later = jax.lax.scan(advance, schemes, turns)
-    profiles = jnp.concatenate([schemes[None], later])
+    start = jnp.stack(entry.schemes)
+    last, later = jax.lax.scan(advance, start, turns)
+    profiles = jnp.concatenate([start[None], later])
 
     def worth(schemes: Float[Array, "K S M"]) -> tuple[Array, Array]:
-        outcome = outcome_of(game, schemes, rationality, tie)
-        return (game.follower * outcome).sum(), (game.leaders * outcome[None]).sum((1, 2, 3))
+        outcome = outcome_in(units.game, list(schemes), sharp, tie)
+        return units.follower.value(-units.lost(outcome)), units.leaders.value(units.earned(outcome))
 
     follower, theirs = jax.lax.map(worth, profiles)
     end, taken = ending(
@@ -168,14 +187,16 @@ def best_response_dynamics(
         leaders if order != "simultaneous" else 1,
         periodic=order != "random",
     )
-    return Trace(
+    gain = _largest_gain(entry._replace(schemes=list(last)), method, tie, margin)
+    trace = Trace(
         follower=follower,
         leaders=theirs,
         schemes=last,
-        gain=exploitability(game, last, rationality, method, tie, margin),
-        end=end,
+        gain=gain,
+        end=jnp.where(sound, end, ENDS.index("limit")),
         steps=taken,
     )
+    return dataclasses.replace(unheard(sound, trace), gain=unknown(sound, gain))
 
 
 def starting_schemes(
@@ -189,7 +210,8 @@ def starting_schemes(
     """Schemes [K, S, M] with M = `messages` messages to start from.
 
     "none": all always send message 0; "full": state s sends message s; "selfish": each leader's best scheme
-    if it were alone, with this follower; "random": rows drawn uniformly, with `key`.
+    if it were alone, with this follower; "random": rows drawn uniformly, with `key`. NaN for a game that is
+    not finite.
 
     Raises ValueError for an unknown start, "random" without a key, and too few messages.
     """
@@ -198,19 +220,20 @@ def starting_schemes(
     needed = states if start in ("full", "selfish") else 1
     if messages < needed:
         raise ValueError(f"messages is {messages}; start {start!r} needs at least {needed}")
-    dtype = game.prior.dtype
+    dtype, sound = game.prior.dtype, is_sound(game)
     if start == "random":
         if key is None:
             raise ValueError("start 'random' needs a key")
         exponential = jax.random.exponential(key, (leaders, states, messages), dtype)
-        return exponential / exponential.sum(2, keepdims=True)
+        return unheard(sound, exponential / exponential.sum(2, keepdims=True))
     if start == "selfish":
         silent = jnp.ones((leaders, states, 1), dtype)
+        entry = entered(game, silent, rationality)
 
         def alone(leader: Int[Array, ""]) -> Float[Array, "S M"]:
-            reply = best_response(game, silent, leader, rationality, tie=tie)
-            return most_likely(private_problem(game, silent, leader), reply.scheme, messages)
+            problem = private_problem(entry.units.game, silent, leader)
+            return most_likely(problem, reply_to(problem, entry.rationality, tie=tie).scheme, messages)
 
-        return jax.vmap(alone)(jnp.arange(leaders))
+        return unheard(entry.sound, jax.vmap(alone)(jnp.arange(leaders)))
     sent = jnp.eye(states, messages, dtype=dtype) if start == "full" else jnp.eye(1, messages, dtype=dtype)
-    return jnp.broadcast_to(sent[None], (leaders, states, messages))
+    return unheard(sound, jnp.broadcast_to(sent[None], (leaders, states, messages)))

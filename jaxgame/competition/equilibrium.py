@@ -1,9 +1,12 @@
 """What the search for the worst equilibrium, and for a lone leader's best, hands back."""
 
+import dataclasses
+
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgame.bracket import Bracket
 from jaxgame.record import record
+from jaxgame.units import Standard, unheard, unknown
 
 
 @record
@@ -12,12 +15,15 @@ class WorstEquilibrium:
 
     No equilibrium is worth less than `value.lower`. The law of N public posteriors `posteriors` [N, S] with
     `weights` [N] and the follower's `responses` [N, T, A], probabilities of actions, is one: no leader gains
-    more than `slack` of its range by revealing more, and `value.upper` is what it is worth.
-    `converged` says that the bracket is no wider than the tolerance. `candidates` counts the posteriors (or
-    intervals of them) examined, `open` those not excluded, `pivots` the largest number of pivots.
+    more than `slack` of its range (its largest difference between two actions) by revealing more, and
+    `value.upper` is what it is worth. `loss` is the same counted from full information downwards, which large
+    constants of utility do not round. `converged` says that it is no wider than the tolerance. `candidates`
+    counts the posteriors (or intervals of them) examined, `open` those not excluded, `pivots` the largest
+    number of pivots. Of an input that is not finite nothing is known: both are [-inf, inf], the rest NaN.
     """
 
     value: Bracket
+    loss: Bracket
     posteriors: Float[Array, "N S"]
     weights: Float[Array, " N"]
     responses: Float[Array, "N T A"]
@@ -30,8 +36,44 @@ class WorstEquilibrium:
 
 @record
 class LeaderClosure:
-    """What a leader earns at best when alone, and a law of N posteriors that attains `value.lower`."""
+    """What a leader earns at best when alone, and a law of N posteriors that attains `value.lower`.
+
+    Of an input that is not finite nothing is known: the value is [-inf, inf], the law NaN.
+    """
 
     value: Bracket
     posteriors: Float[Array, "N S"]
     weights: Float[Array, " N"]
+
+
+def told(
+    units: Standard,
+    sound: Bool[Array, ""],
+    loss: Bracket,
+    tolerance: Float[Array, ""],
+    posteriors: Float[Array, "N S"],
+    weights: Float[Array, " N"],
+    responses: Float[Array, "N T A"],
+    slack: Float[Array, ""],
+    candidates: Int[Array, ""],
+    opened: Int[Array, ""],
+    pivots: Int[Array, ""],
+) -> WorstEquilibrium:
+    """What was found in the caller's units; loss and tolerance are in standard ones."""
+    found = WorstEquilibrium(
+        value=loss,
+        loss=loss,
+        posteriors=posteriors,
+        weights=weights,
+        responses=responses,
+        slack=slack,
+        converged=(loss.width >= 0) & (loss.width <= tolerance) & sound,
+        candidates=candidates,
+        open=opened,
+        pivots=pivots,
+    )
+    return dataclasses.replace(
+        unheard(sound, found),
+        value=unknown(sound, units.follower.bracket(Bracket(-loss.upper, -loss.lower))),
+        loss=unknown(sound, units.follower.difference(loss)),
+    )

@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxgame.competition import posteriors
-from jaxgame.game import Game
+from jaxgame.competition.entry import STEEPEST
+from jaxgame.units import Standard
 
 UNIFORM = 65  # points of the first grid, besides those around ties
 AROUND_TIES = 12  # on either side of each, at distances that grow by a factor of 3
@@ -26,17 +27,21 @@ NARROWEST = 1e-14  # no cell is split further
 ROUNDING = 1e-14
 ROUNDING_OF_EXPONENT = 1e-15
 
-STEEPEST = 1e100  # a rationality, in units of her losses, that overflows nothing
-
 
 class Problem(NamedTuple):
-    """Utilities from 0 to 1 given state and type: K leaders' and, last, minus the follower's losses."""
+    """Utilities from 0 to 1 given state and type: K leaders' and, last, minus the follower's losses.
+
+    What is impossible is worth nothing, and tells a type that there is none of nothing. `unit` and `her_unit`
+    take utilities to standard units, in which the game was given.
+    """
 
     given: Float[Array, "T 2"]
     at: Float[Array, ""]  # the prior probability of state 1
     utility: Float[Array, "P T 2 A"]
     exponent: Float[Array, "T 2 A"]  # of her response
-    rounding: Float[Array, ""]
+    rounding: Float[Array, ""]  # of a utility as computed
+    unit: Float[Array, " K"]
+    her_unit: Float[Array, ""]
 
 
 class Curves(NamedTuple):
@@ -55,28 +60,25 @@ class Curves(NamedTuple):
     raised: Float[Array, "P N"]
 
 
-def problem_of(game: Game, rationality: float | Array) -> Problem:
-    """The game in units of 0 to 1; ValueError for other than two states."""
-    _, states, _ = game.follower.shape
+def problem_of(units: Standard, rationality: Float[Array, ""]) -> Problem:
+    """The game in units of 0 to 1; both are given in standard ones. ValueError for other than two states."""
+    _, states, _ = units.loss.shape
     if states != 2:
         raise ValueError(
             f"game has {states} states; with a finite rationality two are supported: merge states, or take "
             "rationality infinity (best responses) for up to 4"
         )
-    marginal, given = posteriors.conditional(game.prior)
-    values = posteriors.values(game)
-    possible = game.prior[..., None] > 0
-    gains = (game.leaders - game.leaders.min(3, keepdims=True)) / values.unit[:, None, None, None]
-    loss = (game.follower.max(2, keepdims=True) - game.follower) / values.her_unit
-    # What is impossible is worth nothing to leaders, and tells a type that there is none of nothing.
-    gains, loss = jnp.where(possible[None], gains, 0.0), jnp.where(possible, loss, 0.0)
-    steepness = jnp.minimum(jnp.asarray(rationality, loss.dtype) * values.her_unit, STEEPEST)
+    marginal, given = posteriors.conditional(units.game.prior)
+    found = posteriors.ranges(units)
+    steepness = jnp.minimum(rationality * found.her_unit, STEEPEST)
     return Problem(
         given=given,
         at=marginal[1],
-        utility=jnp.concatenate([gains, -loss[None]]),
-        exponent=-steepness * loss,
+        utility=jnp.concatenate([found.gain, -found.loss[None]]),
+        exponent=-steepness * found.loss,
         rounding=ROUNDING + ROUNDING_OF_EXPONENT * steepness,
+        unit=found.unit,
+        her_unit=found.her_unit,
     )
 
 

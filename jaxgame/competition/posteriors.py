@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxgame.game import Game
+from jaxgame.units import Standard
 
 MAX_STATES = 4
 MAX_PAIRS = 4096
@@ -49,17 +50,29 @@ class Pairs(NamedTuple):
     complete: Bool[Array, ""]
 
 
-class Values(NamedTuple):
-    """Players' expected utilities given the state and a map, from 0 to 1, and what takes them back.
+class Ranges(NamedTuple):
+    """Players' utilities from 0 to 1, whatever the state's probability, and what takes them back.
 
-    `gain` [K, M, S]: U_i = unit_i * gain + base_i, after weighing by a law of states; `loss` [M, S]: what the
-    map costs the follower against knowing the state, in units `her_unit`.
+    At a posterior an unlikely state counts as much as any: the unit is the largest range of a (type, state),
+    not what is at stake under the prior. `unit` and `her_unit` lead to standard units, and are 0 for a player
+    who does not care.
+    """
+
+    gain: Float[Array, "K T S A"]
+    loss: Float[Array, "T S A"]
+    unit: Float[Array, " K"]
+    her_unit: Float[Array, ""]
+
+
+class Values(NamedTuple):
+    """Players' expected utilities given the state and a map, in the same units.
+
+    `gain` [K, M, S] of leaders; `loss` [M, S]: what the map costs the follower against knowing the state.
     """
 
     gain: Float[Array, "K M S"]
     loss: Float[Array, "M S"]
     unit: Float[Array, " K"]
-    base: Float[Array, "K S"]
     her_unit: Float[Array, ""]
 
 
@@ -126,32 +139,26 @@ def conditional(prior: Float[Array, "T S"]) -> tuple[Float[Array, " S"], Float[A
     return marginal, jnp.where(possible, given, prior.sum(1, keepdims=True))
 
 
-def values(game: Game) -> Values:
-    """What maps are worth to everybody; scales are those of what is possible under the prior."""
-    types, _, actions = game.follower.shape
+def ranges(units: Standard) -> Ranges:
+    """Utilities of a standard game from 0 to 1."""
+    leaders, loss = units.game.leaders, units.loss
+    unit, her_unit = leaders.max((1, 2, 3)), loss.max()
+    safe, hers = (jnp.where(x > 0, x, 1.0) for x in (unit, her_unit))
+    return Ranges(leaders / safe[:, None, None, None], loss / hers, unit, her_unit)
+
+
+def values(units: Standard) -> Values:
+    """What maps are worth to everybody."""
+    types, _, actions = units.loss.shape
     maps, _ = _maps(types, actions)
-    _, given = conditional(game.prior)
-    named = jnp.asarray(maps[:, :, None] == np.arange(actions), game.prior.dtype)  # [M,T,A]
-    possible = game.prior[..., None] > 0
-
-    def unit(x: Array) -> Array:
-        """Of entries that are at least 0, the largest."""
-        largest = jnp.where(possible, x, 0.0).max()
-        return jnp.where(largest > 0, largest, 1.0)
-
-    least = game.leaders.min(3)
-    gain = game.leaders - least[..., None]
-    units = jnp.stack([unit(x) for x in gain])
-    gain = jnp.where(possible[None], gain / units[:, None, None, None], 0.0)
-    loss = game.follower.max(2)[..., None] - game.follower
-    her_unit = unit(loss)
-    loss = jnp.where(possible, loss / her_unit, 0.0)
+    _, given = conditional(units.game.prior)
+    named = jnp.asarray(maps[:, :, None] == np.arange(actions), given.dtype)  # [M,T,A]
+    found = ranges(units)
     return Values(
-        gain=jnp.einsum("ts,ktsa,mta->kms", given, gain, named),
-        loss=jnp.einsum("ts,tsa,mta->ms", given, loss, named),
-        unit=units,
-        base=(given[None] * least).sum(1),
-        her_unit=her_unit,
+        gain=jnp.einsum("ts,ktsa,mta->kms", given, found.gain, named),
+        loss=jnp.einsum("ts,tsa,mta->ms", given, found.loss, named),
+        unit=found.unit,
+        her_unit=found.her_unit,
     )
 
 

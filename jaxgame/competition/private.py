@@ -7,6 +7,9 @@ follower of P = T N types (t, n), with prior[t, s] sigma[s, n] and utilities tha
 A message enters through its likelihoods l[s] = P(m | s) alone, and what it adds to anybody's utility is
 homogeneous of degree 1 in them. Posteriors are therefore handled as likelihoods of any size, which keep
 their relative precision however small a probability is.
+
+Problems are in standard units (`units`): leaders' utilities are at least 0, and the follower's need not be
+centred, since only differences between her actions are used.
 """
 
 import math
@@ -31,13 +34,16 @@ SHARED_TIES = ("lowest", "uniform")  # that mean the same to all leaders
 TIED = 1e-11
 
 # Where the leader does not break ties, how far messages are kept from them: in relative likelihood, or in
-# parts of the follower's range of utility.
+# parts of the follower's range of utility, which is the largest difference between two of her actions.
 MARGIN = 1e-6
 
 
 @record
 class Private:
-    """One leader's problem: the law of the follower's P private types and the state, and two utilities."""
+    """One leader's problem: the law of the follower's P private types and the state, and two utilities.
+
+    In standard units; the leader's utility is at least 0.
+    """
 
     prior: Float[Array, "P S"]
     follower: Float[Array, "P S A"]
@@ -45,7 +51,7 @@ class Private:
 
 
 def private_problem(game: Game, schemes: Schemes, leader: int | Int[Array, ""]) -> Private:
-    """Leader `leader`'s problem against the others' schemes; its own entry of `schemes` is ignored.
+    """Leader `leader`'s problem in a standard game against the others' schemes; its own entry is ignored.
 
     Types of the result number T times the others' joint messages. A `leader` that is traced needs schemes
     with a common number of messages.
@@ -89,17 +95,21 @@ def respond(
 
     Best response if `rationality` is the float infinity, then with the rule `tie` ("favoured" needs the
     utility `leader` that it favours), where actions within a relative TIED count as tied; else logit.
-    Weights may sum to anything.
+    Weights may sum to anything. Rationality is per unit of the utility given.
     """
+    losses = expected(weights, -centred(follower))
     if is_best(rationality):
-        losses = expected(weights, follower.max(2, keepdims=True) - follower)
         largest = losses.max(2, keepdims=True)
         values = -losses / jnp.where(largest > 0, largest, 1.0)
         favour = None if leader is None else expected(weights, leader)
         return best_response(values, tie, favour if tie == "favoured" else None, TIED)
     total = weights.sum(1)
-    posterior = weights / jnp.where(total > 0, total, 1.0)[:, None]
-    return quantal_response(expected(posterior, follower), rationality)
+    return quantal_response(-losses / jnp.where(total > 0, total, 1.0)[..., None], rationality)
+
+
+def centred(follower: Float[Array, "P S A"]) -> Float[Array, "P S A"]:
+    """Her utility counted from the best action; near ties below it are rounded."""
+    return follower - follower.max(2, keepdims=True)
 
 
 def expected(weights: Float[Array, "P S M"], utility: Float[Array, "P S A"]) -> Float[Array, "P M A"]:
@@ -117,9 +127,42 @@ def message_values(
 
 
 def scale(problem: Private) -> Float[Array, ""]:
-    """The range of the leader's utility, in which errors are measured; 1 if it is constant."""
-    span = problem.leader.max() - problem.leader.min()
+    """What is at stake for the leader, in which errors are measured; 1 if nothing is."""
+    span = (problem.prior * (problem.leader.max(2) - problem.leader.min(2))).sum()
     return jnp.where(span > 0, span, 1.0)
+
+
+def rounding(
+    problem: Private, rationality: float | Float[Array, ""], messages: int = 2
+) -> Float[Array, " S"]:
+    """How far `message_values` may be off, for each unit of likelihood of each state.
+
+    A sum of n products errs by at most n eps / 2 of the sum of their sizes, in any order, and an error of her
+    exponents by what the probabilities of her actions move. No error exceeds the leader's utility itself.
+    """
+    types, states, actions = problem.follower.shape
+    terms = types * actions + states + actions + messages + 16
+    off = terms * jnp.finfo(problem.prior.dtype).eps + unsure(problem, rationality)
+    return (problem.prior * problem.leader.max(2) * jnp.minimum(off, 1.0)[:, None]).sum(0)
+
+
+def beyond_ties(problem: Private, prices: Float[Array, "M P"]) -> Float[Array, ""]:
+    """The most that actions earn which only count as best, being worse by TIED of what the worst one loses.
+
+    `prices` are, for recommendation m and type p, the multipliers of obedience in all, which prove a bound on
+    what the leader earns if she obeys exactly.
+    """
+    lost = (problem.prior * -centred(problem.follower).min(2))[None] * prices[:, :, None]
+    return TIED * (1 + 1e-9) * lost.sum(1).max(0).sum()
+
+
+def unsure(problem: Private, rationality: float | Float[Array, ""]) -> Float[Array, " P"]:
+    """How far the exponents of a logit follower may be off, for each of her types; 0 with best responses."""
+    types, states, _ = problem.follower.shape
+    if is_best(rationality):
+        return jnp.zeros(types, problem.prior.dtype)
+    largest = jnp.where(problem.prior > 0, -centred(problem.follower).min(2), 0.0).max(1)
+    return (states + 16) * jnp.finfo(largest.dtype).eps * jnp.asarray(rationality, largest.dtype) * largest
 
 
 def check_margin(margin: float) -> None:

@@ -1,21 +1,17 @@
 """What a profile of schemes leads to: the follower hears all leaders, whose messages are independent."""
 
 import math
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgame import beliefs, checks
-from jaxgame.competition.private import (
-    SHARED_TIES,
-    Schemes,
-    check_rationality,
-    check_scheme,
-    check_schemes,
-    respond,
-)
+from jaxgame.competition.entry import entered
+from jaxgame.competition.private import SHARED_TIES, Schemes, check_scheme, respond
 from jaxgame.game import Game
+from jaxgame.units import is_sound, unheard
 
 MAX_MESSAGES = 65_536  # joint messages enumerated
 
@@ -27,7 +23,8 @@ def outcome_of(
 
     `schemes`: one array [S, M_i] for each leader. The follower best-responds if `rationality` is the float
     infinity, ties by `tie` ("lowest" index or "uniform"; within 1e-11 of what the worst action loses), and is
-    logit with a finite one. Everybody's expected utility is `(outcome * utility).sum()`.
+    logit with a finite one. Everybody's expected utility is `(outcome * utility).sum()`. An input that is
+    not finite gives NaN.
 
     Raises ValueError for schemes that do not fit the game, more than 65,536 joint messages (see
     `sampled_outcome`), an unknown tie rule, a negative rationality, and precision below float64.
@@ -44,8 +41,14 @@ def outcome_of(
     1.0
     """
     checks.check_choice("tie", tie, SHARED_TIES)
-    check_rationality(rationality)
-    schemes = check_schemes(game, schemes)
+    entry = entered(game, schemes, rationality)
+    return unheard(entry.sound, outcome_in(entry.units.game, entry.schemes, entry.rationality, tie))
+
+
+def outcome_in(
+    game: Game, schemes: Sequence[Float[Array, "_ _"]], rationality: float | Float[Array, ""], tie: str
+) -> Float[Array, "T S A"]:
+    """`outcome_of` in a standard game; only the number of messages is checked."""
     count = math.prod(scheme.shape[1] for scheme in schemes)
     if count > MAX_MESSAGES:
         raise ValueError(
@@ -72,10 +75,10 @@ def sampled_outcome(
     Raises ValueError as `outcome_of` does, and for fewer than two samples.
     """
     checks.check_choice("tie", tie, SHARED_TIES)
-    check_rationality(rationality)
-    schemes = check_schemes(game, schemes)
+    entry = entered(game, schemes, rationality)
     if samples < 2:
         raise ValueError(f"samples is {samples}; it must be at least 2")
+    game, schemes, rationality, sound = entry.units.game, entry.schemes, entry.rationality, entry.sound
     logs = [jnp.log(scheme) for scheme in schemes]  # log 0 = -inf is never drawn
 
     def one(key: Array, state: Array) -> Float[Array, "T A"]:
@@ -94,7 +97,7 @@ def sampled_outcome(
     seen = jax.vmap(lambda ks, s: jax.vmap(one, (0, None))(ks, s))(keys, states)  # [S,N,T,A]
     mean, error = seen.mean(1), seen.std(1, ddof=1) / math.sqrt(samples)
     mean, error = (game.prior[:, :, None] * jnp.moveaxis(x, 0, 1) for x in (mean, error))
-    return mean, error
+    return unheard(sound, (mean, error))
 
 
 def law_distance(
@@ -112,12 +115,16 @@ def law_distance(
 
     Raises ValueError as `outcome_of` does.
     """
-    schemes = check_schemes(game, schemes)
+    checks.check_choice("tie", tie, SHARED_TIES)
+    entry = entered(game, schemes, rationality)
     check_scheme("aligned", aligned, game.prior.shape[1])
+    sound = entry.sound & is_sound(aligned)
+    deviation = jnp.where(sound, aligned, 1.0 / aligned.shape[1])
+    heard = entry.schemes
     laws = jnp.stack(
         [
-            outcome_of(game, [*schemes[:i], aligned, *schemes[i + 1 :]], rationality, tie)
-            for i in range(len(schemes))
+            outcome_in(entry.units.game, [*heard[:i], deviation, *heard[i + 1 :]], entry.rationality, tie)
+            for i in range(len(heard))
         ]
     )
-    return jnp.abs(laws[:, None] - laws[None]).sum((2, 3, 4)).max() / 2
+    return unheard(sound, jnp.abs(laws[:, None] - laws[None]).sum((2, 3, 4)).max() / 2)

@@ -9,27 +9,31 @@ from jaxgame import checks
 from jaxgame.bracket import Bracket
 from jaxgame.competition.ascent import best_ascent
 from jaxgame.competition.closure import best_split, ties
+from jaxgame.competition.entry import entered
 from jaxgame.competition.private import (
     MARGIN,
     TIES,
     Private,
     Schemes,
+    beyond_ties,
     check_margin,
     check_rationality,
     is_best,
     message_values,
     private_problem,
+    rounding,
     scale,
 )
 from jaxgame.competition.restricted import most_likely, obedient_schemes
 from jaxgame.competition.smooth import WIDTH, smooth_closure
 from jaxgame.game import Game
-from jaxgame.leader import MAX_RECOMMENDATIONS, leader_value
+from jaxgame.leader import MAX_RECOMMENDATIONS, best_at
 from jaxgame.record import record
+from jaxgame.units import unheard, unknown
 
 METHODS = ("auto", "closure", "program", "gradient")
 
-EXACT = 1e-9  # a bracket narrower than this part of the leader's range is exact
+EXACT = 1e-9  # a bracket narrower than this part of what is at stake for the leader is exact
 
 
 @record
@@ -37,10 +41,12 @@ class Reply:
     """A leader's best response: a scheme and what it is worth.
 
     `scheme` [S, M] is worth `value.lower` to the leader; no scheme with any number of messages is worth more
-    than `value.upper`. `converged` says that the bracket is narrow, in parts of the leader's range of
-    utility: 1e-9 against a best-responding follower whose ties go to the leader (10 times the margin if they
-    do not, 2e-6 by gradient), 2e-6 against a logit one. `steps` counts what the method does: turns of a line
-    ("closure"), halvings of cells (the same, logit follower), pivots ("program") or gradient steps.
+    than `value.upper`. `converged` says that the bracket is narrow, in parts of what is at stake for the
+    leader, `sum_ts P(t,s) (max_a U - min_a U)`, before large constants of utility round it: 1e-9 against a
+    best-responding follower whose ties go to the leader (10 times the margin if they do not, 2e-6 by
+    gradient), 2e-6 against a logit one. `steps` counts what the method does: turns of a line ("closure"),
+    halvings of cells (the same, logit follower), pivots ("program") or gradient steps. Of an input that is
+    not finite nothing is known: the value is [-inf, inf], the scheme NaN.
     """
 
     scheme: Float[Array, "S M"]
@@ -92,7 +98,15 @@ def best_response(
     >>> [round(float(p), 6) for p in reply.scheme[0]]    # 3/7 of the innocent are called guilty
     [0.571429, 0.428571]
     """
-    return reply_to(private_problem(game, schemes, leader), rationality, method, tie, margin, messages, key)
+    entry = entered(game, schemes, rationality)
+    problem = private_problem(entry.units.game, entry.schemes, leader)
+    reply = reply_to(problem, entry.rationality, method, tie, margin, messages, key)
+    return Reply(
+        scheme=unheard(entry.sound, reply.scheme),
+        value=unknown(entry.sound, entry.units.leader(leader).bracket(reply.value)),
+        converged=reply.converged & entry.sound,
+        steps=reply.steps,
+    )
 
 
 def reply_to(
@@ -104,7 +118,10 @@ def reply_to(
     messages: int | None = None,
     key: Array | None = None,
 ) -> Reply:
-    """`best_response` to a problem that is already stated; arguments and errors are the same."""
+    """`best_response` to a problem in standard units, rationality included, and so is the value.
+
+    Arguments and errors are the same; all numbers must be finite.
+    """
     checks.check_choice("method", method, METHODS)
     checks.check_choice("tie", tie, TIES)
     check_rationality(rationality)
@@ -118,8 +135,8 @@ def reply_to(
         raise ValueError(f"method 'closure' needs two states; game has {states}")
     if method == "program" and not small:
         raise ValueError(
-            "method 'program' needs a best-responding follower and A^P <= "
-            f"{MAX_RECOMMENDATIONS}; here rationality is {rationality}, A = {actions} and P = {types}"
+            f"method 'program' needs a best-responding follower and A^P <= {MAX_RECOMMENDATIONS}; here she "
+            f"{'responds best' if best else 'is logit'}, A = {actions} and P = {types}"
         )
     if method == "closure":
         return _two_states(problem, tie, margin) if best else _two_states_logit(problem, rationality)
@@ -143,31 +160,40 @@ def _two_states(problem: Private, tie: str, margin: float) -> Reply:
         aside.append(ends + margin * (1.0 - ends))  # actions may tie where one state is ruled out
         points = jnp.concatenate([ends, *(x / x.sum(1, keepdims=True) for x in aside)])
         scheme = best_split(points, message_values(problem, points.T, np.inf, tie)).scheme
-    lower = message_values(problem, scheme, np.inf, tie).sum()
-    upper = jnp.maximum(split.height + 2 * split.excess, lower)
+    off = rounding(problem, np.inf)
+    lower = message_values(problem, scheme, np.inf, tie).sum() - off.sum()
+    value = Bracket(lower, split.bound(split.excess, off))
     width = EXACT if tie == "favoured" else 10 * margin
-    return Reply(scheme, Bracket(lower, upper), upper - lower <= width * scale(problem), split.turns)
+    return Reply(scheme, value, _narrow(value, width * scale(problem)), split.turns)
+
+
+def _narrow(value: Bracket, width: Float[Array, ""]) -> Bool[Array, ""]:
+    """Ends that cross contradict each other."""
+    return (value.width >= 0) & (value.width <= width)
 
 
 def _two_states_logit(problem: Private, rationality: float | Float[Array, ""]) -> Reply:
     found = smooth_closure(problem, jnp.asarray(rationality, problem.prior.dtype))
-    narrow = found.value.width <= 2 * WIDTH * scale(problem)
-    return Reply(found.scheme, found.value, narrow, found.steps)
+    return Reply(found.scheme, found.value, _narrow(found.value, 2 * WIDTH * scale(problem)), found.steps)
 
 
 def _program(problem: Private, tie: str, margin: float) -> Reply:
     """Of all maps from the follower's private types to actions, which to recommend when."""
     private = Game(problem.prior, problem.follower, problem.leader[None])
-    below = -1.0 - 2 * (problem.prior * jnp.abs(problem.follower).max(2)).sum()
-    best = leader_value(private, 0, below)
+    unlimited = jnp.full(1, jnp.inf, problem.prior.dtype)
+    best = jax.tree.map(lambda x: x[0], best_at(private, problem.leader, unlimited))
     if tie == "favoured":
-        return Reply(best.scheme, best.value, best.converged, best.pivots)
+        return Reply(best.scheme, Bracket(best.lower, best.upper), best.converged, best.pivots)
     states = problem.prior.shape[1]
     few = most_likely(problem, best.scheme, states)  # a vertex uses no more than S
     scheme = obedient_schemes(problem, few[None], margin)[0]
-    lower = message_values(problem, scheme, np.inf, tie).sum()
-    upper = jnp.maximum(best.value.upper, lower)
-    return Reply(scheme, Bracket(lower, upper), upper - lower <= 10 * margin * scale(problem), best.pivots)
+    off = rounding(problem, np.inf, scheme.shape[1]).sum()
+    # Her ties are within a tolerance, and not the leader's to use: she may obey what is nearly best, too.
+    prices = best.obedience.reshape(len(best.obedience), len(problem.prior), -1).sum(2)
+    most = (problem.prior * problem.leader.max(2)).sum() + off
+    upper = jnp.minimum(best.upper + beyond_ties(problem, prices), most)
+    value = Bracket(message_values(problem, scheme, np.inf, tie).sum() - off, upper)
+    return Reply(scheme, value, _narrow(value, 10 * margin * scale(problem)), best.pivots)
 
 
 def _gradient(
@@ -181,5 +207,4 @@ def _gradient(
     states = problem.prior.shape[1]
     key = jax.random.key(0) if key is None else key
     found = best_ascent(key, problem, rationality, tie, margin, 2 * states if messages is None else messages)
-    narrow = found.value.width <= 2 * WIDTH * scale(problem)
-    return Reply(found.scheme, found.value, narrow, found.steps)
+    return Reply(found.scheme, found.value, _narrow(found.value, 2 * WIDTH * scale(problem)), found.steps)

@@ -10,7 +10,8 @@ from jaxtyping import Array, Float
 
 from jaxgame.competition.private import Private, respond
 from jaxgame.solve import pivoting
-from jaxgame.solve.persuasion import FEASIBILITY, Program, bounds
+from jaxgame.solve.persuasion import Program, bounds
+from jaxgame.units import power_of_two
 
 
 def obedient_schemes(
@@ -41,6 +42,7 @@ def obedient_schemes(
         rows = prior[:, :, None, None] * (hers[..., None] - follower[:, :, None] - asked)  # [P,S,M+S,A]
         return Program(
             gain=(prior[:, :, None] * theirs).sum(0),
+            size=(prior * jnp.abs(problem.leader).max(2)).sum(0),
             loss=(prior[:, :, None] * (follower.max(2, keepdims=True) - hers)).sum(0),
             obedience=jnp.moveaxis(rows, 0, 2).reshape(states, messages + states, types * actions),
             start=messages + jnp.arange(states, dtype=jnp.int32),
@@ -48,14 +50,12 @@ def obedient_schemes(
 
     lanes = jax.tree.map(lambda x: jnp.moveaxis(x, 0, -1), jax.vmap(program)(chosen))
     lanes = lanes._replace(loss=jnp.where(at_start[:, :, None], 0.0, lanes.loss))  # but for rounding it is
-    size = jnp.abs(lanes.obedience).max(0)
-    size = jnp.where(size > 0, size, 1.0)
-    lanes = lanes._replace(obedience=lanes.obedience / size[None])
+    lanes = lanes._replace(obedience=lanes.obedience / power_of_two(jnp.abs(lanes.obedience).max(0))[None])
     budget = lanes.loss.max(1).sum(0)
     unit = max(8, states * (messages + states))
     perturbation = jnp.asarray(pivoting.perturbations(lanes.obedience[0, :, :, 0].size)[0])
     solution = pivoting.solve(lanes, budget, (unit, 3 * unit), perturbation)
-    found = bounds(lanes, budget, solution, FEASIBILITY / size)
+    found = bounds(lanes, budget, solution)
     return jnp.moveaxis(found.probability, -1, 0)
 
 

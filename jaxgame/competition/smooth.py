@@ -15,6 +15,9 @@ so that |phi''| <= 2 sqrt(Var c Var D) + range(U) Var D. The variances are bound
 action, with probabilities that are bounded by the tangents of log s, which is concave. Away from ties
 one action has nearly all, and the bound vanishes exponentially.
 
+All of it is evaluated in floating point: utilities may be off by `private.rounding`, the exponents of
+actions by `private.unsure`, and the bounds are moved by as much.
+
 Points start where two actions have given odds. The best split among them is refined by zooming in on its two
 posteriors; it gives the lower end and a line. With the line fixed, cells are halved until none may exceed it
 by more than is asked for, or too many do. A posterior found to exceed it starts the next attempt.
@@ -29,9 +32,9 @@ from jaxtyping import Array, Float, Int
 
 from jaxgame.bracket import Bracket
 from jaxgame.competition.closure import Split, best_split, ties
-from jaxgame.competition.private import Private, message_values, scale
+from jaxgame.competition.private import Private, centred, message_values, rounding, scale, unsure
 
-WIDTH = 1e-6  # aimed at, in parts of the leader's range of utility
+WIDTH = 1e-6  # aimed at, in parts of what is at stake for the leader
 
 # Log-odds of the starting points: all of them while that makes few points, else ties only.
 ODDS = (-18.0, -9.0, -4.0, -1.5, 0.0, 1.5, 4.0, 9.0, 18.0)
@@ -53,7 +56,10 @@ class Closure(NamedTuple):
 
 
 def smooth_closure(problem: Private, rationality: Float[Array, ""]) -> Closure:
-    """The leader's best scheme against a logit follower."""
+    """The leader's best scheme against a logit follower, all in standard units."""
+    # Her values matter here, and no near tie does.
+    problem = Private(problem.prior, centred(problem.follower), problem.leader)
+    off = rounding(problem, rationality)
     start = _Points.at(problem, rationality, _starting_points(problem, rationality))
     target = WIDTH * scale(problem)
     first, last = start.place[:1], start.place[-1:]
@@ -71,9 +77,9 @@ def smooth_closure(problem: Private, rationality: Float[Array, ""]) -> Closure:
         points = _joined(start, state.more)
         split = _refined(problem, rationality, points)
         proof = _above_line(problem, rationality, start, split.line, target / 8)
-        lower = message_values(problem, split.scheme, rationality, "lowest").sum()
+        lower = message_values(problem, split.scheme, rationality, "lowest").sum() - off.sum()
         better = lower > state.value.lower
-        upper = jnp.minimum(state.value.upper, split.height + 2 * proof.excess)
+        upper = jnp.minimum(state.value.upper, split.bound(proof.excess, off))
         slots = 3 * state.attempts + jnp.arange(3, dtype=jnp.int32)
         return State(
             jax.tree.map(lambda x, y: x.at[slots].set(y), state.more, proof.worst),
@@ -89,8 +95,7 @@ def smooth_closure(problem: Private, rationality: Float[Array, ""]) -> Closure:
     nothing = Bracket(jnp.asarray(-jnp.inf), jnp.asarray(jnp.inf))
     silent = jnp.concatenate([first, last]) * 0.0 + 0.5
     end = jax.lax.while_loop(unfinished, attempt, State(spare, silent, nothing, jnp.int32(0), jnp.int32(0)))
-    value = Bracket(end.value.lower, jnp.maximum(end.value.upper, end.value.lower))
-    return Closure(end.scheme, value, end.steps)
+    return Closure(end.scheme, end.value, end.steps)
 
 
 class _Points(NamedTuple):
@@ -298,13 +303,16 @@ def _raises(
 
     slopes = rationality * (follower[:, 1] - follower[:, 0])  # [P,A]
     tilt = leader[:, 1] - leader[:, 0]
+    # Of exponents: those at the ends, and their tangents by the mean slope, whose weights are as uncertain.
+    off = unsure(problem, rationality)[None] * (1 + (slopes.max(1) - slopes.min(1))[None] * run)
 
     def ahead(log_share: Array, sign: float) -> Array:
         """The tangent of log s at one end, where it is largest on the cell."""
         mean = (jnp.exp(log_share) * slopes[None]).sum(2, keepdims=True)
         return log_share + jnp.maximum(sign * (slopes[None] - mean), 0.0) * run[:, :, None]
 
-    share = jnp.exp(jnp.minimum(jnp.minimum(ahead(log_left, 1.0), ahead(log_right, -1.0)), 0.0))
+    ahead_most = jnp.minimum(ahead(log_left, 1.0), ahead(log_right, -1.0)) + off[:, :, None]
+    share = jnp.exp(jnp.minimum(ahead_most, 0.0))
     chances = log_left + log_right
     chief = (chances >= chances.max(2, keepdims=True)).astype(share.dtype)
     chief = chief / chief.sum(2, keepdims=True)
@@ -320,4 +328,5 @@ def _raises(
     roots = jnp.sqrt(of_left) + jnp.sqrt(of_right)
     height = masses * run / jnp.where(known, roots, 1.0) ** 2  # W_L W_R (q_R - q_L)^2 / (...)^2
     raised = jnp.where(known, curvature * height, 0.0).sum(1) / 2
+    raised *= 1 + (2 * follower.size + 64) * jnp.finfo(raised.dtype).eps
     return jnp.where(jnp.isnan(raised), jnp.inf, raised)  # rationality near the largest number

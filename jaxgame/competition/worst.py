@@ -31,12 +31,13 @@ from jaxtyping import Array, Float, Int
 from jaxgame import checks
 from jaxgame.bracket import Bracket
 from jaxgame.competition import posteriors
-from jaxgame.competition.equilibrium import LeaderClosure, WorstEquilibrium
+from jaxgame.competition.equilibrium import LeaderClosure, WorstEquilibrium, told
 from jaxgame.competition.worst_quantal import closure_quantal, worst_quantal
 from jaxgame.game import Game
 from jaxgame.solve.closure import Basis, Closure, concave_closure, corner_basis
+from jaxgame.units import is_sound, standard, unheard, unknown
 
-# All are parts of a leader's range of utility.
+# All are parts of a leader's range of utility, its largest difference between two actions.
 MARGIN = 1e-9  # a pair is excluded if a leader gains more for certain: rounding is far below
 ROUNDING = 1e-13  # of a utility
 EQUILIBRIUM = 1e-8  # nobody gains more at a pair of an equilibrium
@@ -54,14 +55,15 @@ def worst_equilibrium(
     """The follower's least equilibrium value, with a certified bracket (theory, section 4 (1) and (2)) [own].
 
     `rationality` is infinity for best responses, with at most 4 states, or that of a logit follower, with
-    two states (`worst_quantal`); one that is traced must be finite. `tolerance` is the width aimed at, in the
-    follower's utility units. For a logit follower a grid is refined at most `rounds` times; time and memory
-    grow with it, and in random games 6 reach a tolerance of 1e-4, 16 one of 1e-6.
+    two states (`worst_quantal`); one that is traced must be finite. `tolerance` is the width aimed at, in
+    parts of what is at stake for the follower, `sum_ts P(t,s) (max_a u - min_a u)`. For a logit follower a
+    grid is refined at most `rounds` times; time and memory grow with it, and in random games 6 reach a
+    tolerance of 1e-4, 16 one of 1e-6.
 
     A single leader takes its best law of posteriors, and those that tie for it are its equilibria. Ties of
     the follower: whichever best action she takes (see the module). An action counts as best within 1e-9 of
-    its gap to another one; both ends are exact to about 1e-9 of the utilities' ranges. Works under jit and
-    vmap.
+    its gap to another one; both ends are exact to about 1e-9 of the utilities' ranges, in whatever units.
+    Works under jit and vmap.
 
     Raises ValueError for too many states or pairs (4,096), a tolerance that is not positive, fewer than one
     round, a negative rationality, and precision below float64.
@@ -118,17 +120,27 @@ def leader_closure(
 
 @jax.jit
 def _closure_alone(alone: Game) -> LeaderClosure:
-    pairs, values = posteriors.pairs(alone), posteriors.values(alone)
+    units = standard(alone)
+    pairs, values = posteriors.pairs(units.game), posteriors.values(units)
     marginal, _ = posteriors.conditional(alone.prior)
     gain = _at_pairs(pairs, values.gain)[0]
-    _, high = _corners(alone, values)
+    _, high = _corners(units.game, values)
     best = concave_closure(pairs.posterior, jnp.where(pairs.valid, gain, -jnp.inf), high[0], marginal)
-    base = marginal @ values.base[0]
+    value = Bracket(*(values.unit[0] * end for end in _apart(units.game, best.lower, best.upper)))
     return LeaderClosure(
-        value=Bracket(values.unit[0] * best.lower + base, values.unit[0] * best.upper + base),
-        posteriors=_with_corners(pairs.posterior),
-        weights=jnp.concatenate([best.weights, best.corner_weights]),
+        value=unknown(units.sound, units.leader(0).bracket(value)),
+        posteriors=unheard(units.sound, _with_corners(pairs.posterior)),
+        weights=unheard(units.sound, jnp.concatenate([best.weights, best.corner_weights])),
     )
+
+
+def _apart(
+    game: Game, lower: Float[Array, ""], upper: Float[Array, ""]
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Bounds on a mean of utilities, none of them negative, moved by what these are rounded."""
+    types, states, _ = game.follower.shape
+    eps = (2 * types + 2 * states + 8) * jnp.finfo(game.prior.dtype).eps
+    return lower - eps * jnp.abs(lower), upper + eps * jnp.abs(upper)
 
 
 def _check(game: Game, rationality: float | Array) -> None:
@@ -144,7 +156,9 @@ def _is_finite(rationality: float | Array) -> bool:
 
 @jax.jit
 def _best_response(game: Game, tolerance: Float[Array, ""]) -> WorstEquilibrium:
-    pairs, values = posteriors.pairs(game), posteriors.values(game)
+    units = standard(game)
+    sound, game = units.sound & is_sound(tolerance), units.game
+    pairs, values = posteriors.pairs(game), posteriors.values(units)
     marginal, _ = posteriors.conditional(game.prior)
     gain = _at_pairs(pairs, values.gain)  # [K,N]
     low, high = _corners(game, values)
@@ -178,24 +192,24 @@ def _best_response(game: Game, tolerance: Float[Array, ""]) -> WorstEquilibrium:
         bound, attained, allowed, weights, corners, pivots = _single(
             pairs, values, gain[0], low[0], high[0], marginal, followed, every
         )
-    full = (game.prior * game.follower.max(2)).sum()
-    # Without a vertex that there should be, her value of no information is the bound.
+    # Without a vertex that there should be, what she loses without information is the bound.
     bound = jnp.where(pairs.complete, bound, (marginal @ values.loss.T).min())
-    bottom, top = full - values.her_unit * bound, full - values.her_unit * attained
-    value = Bracket(jnp.minimum(bottom, top), top)
+    loss = Bracket(*(values.her_unit * end for end in _apart(game, attained, bound)))
     actions = game.follower.shape[2]
     responses = jax.nn.one_hot(jnp.asarray(pairs.maps), actions, dtype=game.prior.dtype)
     candidates = len(pairs.valid) // len(pairs.maps)
     known = jax.nn.one_hot(game.follower.argmax(2), actions, dtype=game.prior.dtype)  # [T,S,A]
-    return WorstEquilibrium(
-        value=value,
+    return told(
+        units,
+        sound,
+        loss,
+        tolerance * units.stake,
         posteriors=_with_corners(pairs.posterior),
         weights=jnp.concatenate([weights, corners]),
         responses=jnp.concatenate([jnp.repeat(responses, candidates, 0), jnp.moveaxis(known, 1, 0)]),
-        slack=jnp.asarray(EQUILIBRIUM, value.lower.dtype),
-        converged=value.width <= tolerance,
+        slack=jnp.asarray(EQUILIBRIUM, game.prior.dtype),
         candidates=pairs.valid.sum(dtype=jnp.int32),
-        open=allowed.sum(dtype=jnp.int32),
+        opened=allowed.sum(dtype=jnp.int32),
         pivots=pivots,
     )
 
@@ -214,13 +228,15 @@ def _single(
     sure, best, pivots = _closures(pairs, gain, low, high, marginal)
     short = jnp.maximum(pairs.posterior @ best.multipliers - gain, 0.0)
     short_corners = jnp.maximum(best.multipliers - high, 0.0)
-    missed = jnp.maximum(best.upper - sure.lower, 0.0) + ROUNDING
+    missed = best.upper - sure.lower + ROUNDING
+    # A law that misses no more is among those that the bounds are about.
+    least = best.upper - jnp.minimum(missed, EQUILIBRIUM)
 
     def priced(price: Float[Array, ""]) -> tuple[Array, Array, Array, Array]:
         """A bound on the loss, then a law, if it is one that the leader takes."""
         cost = jnp.where(pairs.valid, followed - price * short, -jnp.inf)
         law = concave_closure(pairs.posterior, cost, -price * short_corners, marginal)
-        attains = law.weights @ gain + law.corner_weights @ high >= best.upper - EQUILIBRIUM
+        attains = law.weights @ gain + law.corner_weights @ high >= least
         return (
             law.upper + price * missed,
             jnp.where(attains, law.weights @ every, -1.0),

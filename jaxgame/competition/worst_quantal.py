@@ -23,8 +23,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgame.bracket import Bracket
-from jaxgame.competition import posteriors
-from jaxgame.competition.equilibrium import LeaderClosure, WorstEquilibrium
+from jaxgame.competition.entry import steepness
+from jaxgame.competition.equilibrium import LeaderClosure, WorstEquilibrium, told
 from jaxgame.competition.logit_curves import (
     ROUNDING,
     Curves,
@@ -37,10 +37,11 @@ from jaxgame.competition.logit_curves import (
 )
 from jaxgame.game import Game
 from jaxgame.solve.closure import Closure, concave_closure
+from jaxgame.units import is_sound, standard, unheard, unknown
 
 CLOSURE_ROUNDS = 10
 COLLINEAR = 1e-16  # a point that is no higher above an edge is on it
-EQUILIBRIUM = 4.0  # roundings that a leader may gain at a posterior of an equilibrium
+EQUILIBRIUM = 4.0  # roundings that a leader may gain, as computed, at a posterior of an equilibrium
 PRICES = (0.0, 1.0, 10.0, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7)
 
 
@@ -74,17 +75,24 @@ def worst_quantal(
 ) -> WorstEquilibrium:
     """The follower's least equilibrium value when she responds by logit, for two states; see the module.
 
-    Posteriors [N, 2] of the result are the last grid; `slack` is a few roundings: 4e-14 of a
-    leader's range, and 4e-15 for each unit of the exponent of her response. `value.lower` bounds exact
-    equilibria; one up to `slack` may have posteriors off by some sqrt(slack), and `value.upper` may be
-    below the exact one by as much. With a rationality of 0 all is linear and exact. Where the bracket is
-    wider than the tolerance after `rounds` rounds, `converged` is False.
+    Posteriors [N, 2] of the result are the last grid; `slack` is a few roundings: 6e-14 of a
+    leader's range, and 6e-15 for each unit of the exponent of her response. A law that misses no more may
+    have posteriors off by some sqrt(slack), and both ends may be below the exact one by as much. With a
+    rationality of 0 all is linear and exact. Where the bracket is wider than the tolerance after `rounds`
+    rounds, `converged` is False.
 
     Raises ValueError for other than two states.
     """
-    problem = problem_of(game, rationality)
-    unit = posteriors.values(game).her_unit
-    full = (game.prior * game.follower.max(2)).sum()
+    units = standard(game)
+    steep, usable = steepness(units, rationality)
+    sound = units.sound & usable & is_sound(tolerance)
+    problem = problem_of(units, jnp.asarray(steep))
+    width = jnp.where(sound, tolerance, 1.0) * units.stake
+
+    def ends(law: _Law) -> Bracket:
+        """What she loses. Neither less than 0 nor more than 1, whatever a huge rationality may round."""
+        attained, bound = jnp.maximum(law.attained - problem.rounding, 0.0), jnp.minimum(law.bound, 1.0)
+        return Bracket(problem.her_unit * attained, problem.her_unit * bound)
 
     def judged(x: Float[Array, " N"]) -> tuple[_Law, Float[Array, " N"]]:
         curves = curves_on(problem, x)
@@ -93,7 +101,7 @@ def worst_quantal(
 
     def step(search: _Search) -> _Search:
         law, finer = judged(search.x)
-        done = ((law.bound - law.attained) * unit <= tolerance) | (search.rounds == rounds)
+        done = (ends(law).width <= width) | (search.rounds == rounds)
         x = jnp.where(done, search.x, finer)
         return _Search(x, law, search.rounds + (~done).astype(jnp.int32), done)
 
@@ -102,19 +110,18 @@ def worst_quantal(
     start = _Search(first, blank, jnp.int32(0), jnp.asarray(False))
     final = jax.lax.while_loop(lambda search: ~search.done, step, start)
     x, found = final.x, final.law
-    # Nothing is worth more than 1 of these units, whatever rounding may add at a huge rationality.
-    bottom, top = full - unit * jnp.minimum(found.bound, 1.0), full - unit * found.attained
-    value = Bracket(jnp.minimum(bottom, top), top)
     cells = jnp.diff(x) > 0
-    return WorstEquilibrium(
-        value=value,
+    return told(
+        units,
+        sound,
+        ends(found),
+        width,
         posteriors=jnp.stack([1 - x, x], 1),
         weights=found.points,
         responses=jnp.moveaxis(responses(problem, x), 2, 0),
         slack=found.gain,
-        converged=value.width <= tolerance,
         candidates=cells.sum(dtype=jnp.int32),
-        open=(found.open & cells).sum(dtype=jnp.int32),
+        opened=(found.open & cells).sum(dtype=jnp.int32),
         pivots=final.rounds,
     )
 
@@ -122,9 +129,10 @@ def worst_quantal(
 @jax.jit
 def closure_quantal(game: Game, leader: Int[Array, ""], rationality: Float[Array, ""]) -> LeaderClosure:
     """One leader's closure at the prior when the follower responds by logit, for two states."""
-    alone = Game(game.prior, game.follower, game.leaders[leader][None])
-    problem = problem_of(alone, rationality)
-    values = posteriors.values(alone)
+    units = standard(Game(game.prior, game.follower, game.leaders[leader][None]))
+    steep, usable = steepness(units, rationality)
+    sound = units.sound & usable
+    problem = problem_of(units, jnp.asarray(steep))
 
     def step(x: Array, _: None) -> tuple[Array, tuple[Array, Array, Array, Array]]:
         curves = curves_on(problem, x)
@@ -133,12 +141,13 @@ def closure_quantal(game: Game, leader: Int[Array, ""], rationality: Float[Array
 
     _, rounds = jax.lax.scan(step, first_grid(problem, CLOSURE_ROUNDS), None, length=CLOSURE_ROUNDS)
     x, lower, upper, weights = (entry[-1] for entry in rounds)
-    base = jnp.stack([1 - problem.at, problem.at]) @ values.base[0]
-    unit = values.unit[0]
+    # Neither less than 0 nor more than 1, whatever a huge rationality may round.
+    lower, upper = jnp.maximum(lower - problem.rounding, 0.0), jnp.minimum(upper + problem.rounding, 1.0)
+    value = Bracket(problem.unit[0] * lower, problem.unit[0] * upper)
     return LeaderClosure(
-        value=Bracket(unit * lower + base, unit * jnp.minimum(upper + problem.rounding, 1.0) + base),
-        posteriors=jnp.stack([1 - x, x], 1),
-        weights=weights,
+        value=unknown(sound, units.leader(0).bracket(value)),
+        posteriors=unheard(sound, jnp.stack([1 - x, x], 1)),
+        weights=unheard(sound, weights),
     )
 
 
@@ -213,7 +222,9 @@ def _competing(problem: Problem, curves: Curves) -> tuple[_Law, Bool[Array, " C"
     hull = jax.vmap(_hull, (None, 0))(x, values)
     above = jax.vmap(lambda player: _hull(*_above(curves, player)))(jnp.arange(leaders))
     short = hull.height - values
-    excluded = (jnp.minimum(short[:, :-1], short[:, 1:]) > over + problem.rounding).any(0)
+    # What an equilibrium may gain is more than rounding: the law below keeps to cells that are open.
+    rounding = (EQUILIBRIUM + 1) * problem.rounding
+    excluded = (jnp.minimum(short[:, :-1], short[:, 1:]) > over + rounding).any(0)
     opened = ~excluded
     loss = -curves.values[-1]
     ends = jnp.stack([loss[0], loss[-1]])
@@ -231,7 +242,7 @@ def _competing(problem: Problem, curves: Curves) -> tuple[_Law, Bool[Array, " C"
     for side in (hull.left, hull.right, above.left[:, ::2] // 2, above.right[:, ::2] // 2):
         carriers = carriers.at[jnp.where(here[None], side, len(x))].set(True, mode="drop")
     wanted |= _beside(carriers)
-    return _Law(bound, law.lower, cells, points, opened, EQUILIBRIUM * problem.rounding), wanted
+    return _Law(bound, law.lower, cells, points, opened, (EQUILIBRIUM + 2) * problem.rounding), wanted
 
 
 def _at_prior(problem: Problem, curves: Curves) -> tuple[Closure, Closure, Bool[Array, " C"]]:
@@ -252,7 +263,7 @@ def _single(problem: Problem, curves: Curves) -> tuple[_Law, Bool[Array, " C"]]:
     line = jnp.stack([1 - x, x], 1) @ high.multipliers
     short = line - value
     least = jnp.maximum(jnp.minimum(short[:-1], short[1:]) - curves.over[0] - problem.rounding, 0.0)
-    missed = jnp.maximum(high.upper - low.lower, 0.0) + 2 * problem.rounding
+    missed = high.upper - low.lower + 2 * problem.rounding
     loss = -curves.values[-1]
     every = jnp.ones_like(least) > 0
 

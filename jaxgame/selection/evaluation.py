@@ -36,8 +36,10 @@ def evaluate(key: Array, game: Game, offers: Float[Array, "K T S A"], interactio
     checks.check_shape("offers", offers, "[K, T, S, A]", game.leaders.shape, "as leaders is")
     seen = jnp.log(jnp.maximum(offers, 0.0)).reshape(offers.shape[0], -1)  # log 0 = -inf is never drawn
     drawn = jax.random.categorical(key, seen[:, None], axis=-1, shape=(offers.shape[0], interactions))
-    means = game.follower.reshape(-1)[drawn].mean(axis=1)
+    # A large constant would round the means, on which her choice rests.
+    highest = game.follower.max()
+    below = (game.follower - highest).reshape(-1)[drawn].mean(axis=1)
     units = standard(game)
     lost = jax.vmap(units.lost)(offers)
-    selected = means.argmax()
-    return Evaluation(means, selected, units.follower.unit * (lost[selected] - lost.min()))
+    selected = below.argmax()
+    return Evaluation(below + highest, selected, units.follower.unit * (lost[selected] - lost.min()))

@@ -8,8 +8,9 @@ serves many targets and a pivot costs N S operations. Targets are often points t
 ties; right-hand sides perturbed by generic amounts of the order of rounding keep it from cycling, and the
 exact ones give the answer.
 
-Both bounds are recomputed from their definitions, so that a wrong answer of the pivoting widens them and
-no more: below by weights made feasible, above by weak duality.
+Both bounds are recomputed from their definitions (`certified`), so that a wrong answer of the pivoting widens
+them and no more: below by weights made feasible, above by weak duality, and both are moved outwards by what
+evaluating them rounds (theory, section 14). They cross only if something is wrong.
 """
 
 from typing import NamedTuple
@@ -24,6 +25,8 @@ PIVOT_TOLERANCE = 1e-11
 PERTURBATION = 1e-13
 MOST_PIVOTS = 24  # for each coordinate: past that something cycles
 
+LARGEST = 1e150  # a multiplier that may be squared
+
 
 class Basis(NamedTuple):
     """S columns, by number: corners are 0 to S - 1, point n is S + n."""
@@ -33,11 +36,22 @@ class Basis(NamedTuple):
     amounts: Float[Array, "S 2"]  # of the columns, for the target as it is and perturbed
 
 
-class Closure(NamedTuple):
-    """Bounds on the closure at the target; weights of points and corners that attain `lower`.
+class Certified(NamedTuple):
+    """Bounds on the closure at the target, true in exact arithmetic.
 
-    `multipliers` is the affine function q -> multipliers . q that proves `upper`.
+    `weights` of points and `corner_weights` attain `lower`; the affine function q -> multipliers . q proves
+    `upper`. Of an input that is not finite nothing is known.
     """
+
+    lower: Float[Array, ""]
+    upper: Float[Array, ""]
+    weights: Float[Array, " N"]
+    corner_weights: Float[Array, " S"]
+    multipliers: Float[Array, " S"]
+
+
+class Closure(NamedTuple):
+    """The closure at the target, as `Certified`, and where the pivoting ended."""
 
     lower: Float[Array, ""]
     upper: Float[Array, ""]
@@ -69,8 +83,7 @@ def concave_closure(
     points and target, none of whose points is left out now.
     """
     count, size = points.shape
-    # What gives weight to a coordinate that the target lacks cannot be used.
-    usable = ((points <= 0) | (target[None] > 0)).all(1) & (values > -jnp.inf)
+    usable = _usable(points, values, target)
     within = jnp.concatenate([target > 0, usable])
     raw = jnp.concatenate([corners, jnp.where(usable, values, 0.0)])
     low = jnp.where(within, raw, jnp.inf).min()
@@ -80,7 +93,6 @@ def concave_closure(
     unit = jnp.where(nothing, 1.0, spread)
     scaled = jnp.where(within, (raw - jnp.where(within.any(), low, 0.0)) / unit, 0.0)
     rows = jnp.concatenate([jnp.eye(size, dtype=points.dtype), points])
-    total = target.sum()
 
     def reduced(multipliers: Array) -> Array:
         return jnp.where(within, scaled - rows @ multipliers, -jnp.inf)
@@ -124,29 +136,73 @@ def concave_closure(
         _Walk(start, scaled[start.columns], jnp.asarray(False), jnp.int32(0)),
     )
 
-    # Below: what the amounts miss of the target goes to the corners, after a cut where they exceed it.
     found = jnp.zeros(size + count, points.dtype).at[walk.basis.columns].set(walk.basis.amounts[:, 0])
-    weights = jnp.where(usable, jnp.maximum(found[size:], 0.0), 0.0)
-    mean = weights @ points
+    multipliers = unit * (walk.worth @ walk.basis.inverse) + jnp.where(within.any(), low, 0.0)
+    proved = certified(points, values, corners, target, found[size:], multipliers)
+    return Closure(*proved, basis=walk.basis, pivots=walk.pivots)
+
+
+def certified(
+    points: Float[Array, "N S"],
+    values: Float[Array, " N"],
+    corners: Float[Array, " S"],
+    target: Float[Array, " S"],
+    weights: Float[Array, " N"],
+    multipliers: Float[Array, " S"],
+) -> Certified:
+    """Bounds on the closure by any proposed weights of the points and any proposed multipliers.
+
+    Weights that are negative or no numbers count as 0, and so do multipliers that are none.
+    """
+    eps = float(jnp.finfo(points.dtype).eps)
+    size = len(target)
+    usable = _usable(points, values, target)
+    worth = jnp.where(usable, values, 0.0)
+
+    # Below: cut where they exceed the target; what they miss of it goes to the corners. In exact arithmetic
+    # the weights may still exceed the target by rounding, and would be cut by as much. Adding 0 is exact.
+    kept = jnp.where(usable & jnp.isfinite(weights), jnp.maximum(weights, 0.0), 0.0)
+    mean = kept @ points
     share = jnp.where(mean > target, target / jnp.where(mean > target, mean, 1.0), 1.0).min()
-    weights = share * weights
-    rest = jnp.maximum(target - weights @ points, 0.0)
-    lower = weights @ scaled[size:] + rest @ scaled[:size]
+    kept = share * kept
+    rest = jnp.maximum(target - kept @ points, 0.0)
+    used = (kept > 0).sum().astype(points.dtype)
+    rounded = (used + size + 8) * eps
+    sizes = kept @ jnp.abs(worth) + 2 * (target @ jnp.abs(corners))
+    lower = kept @ worth + rest @ corners - rounded * sizes
 
     # Above: an affine function, raised until it is nowhere below the values.
-    multipliers = walk.worth @ walk.basis.inverse
-    multipliers += jnp.where(nothing, 0.0, jnp.where(within.any(), reduced(multipliers).max(), 0.0))
-    upper = jnp.maximum(multipliers @ target, lower)
-    base = jnp.where(within.any(), low, 0.0)
-    return Closure(
-        lower=unit * lower + base * total,
-        upper=unit * upper + base * total,
-        weights=weights,
+    line = jnp.where(jnp.abs(multipliers) <= LARGEST, multipliers, 0.0)
+    rounding = (size + 8) * eps
+    below = line - rounding * jnp.abs(line)
+    over = worth + rounding * jnp.abs(worth) - points @ below
+    corners_over = corners + rounding * jnp.abs(corners) - below
+    excess = jnp.concatenate(
+        [jnp.where(usable, over, -jnp.inf), jnp.where(target > 0, corners_over, -jnp.inf)]
+    ).max()
+    # A target of 0 has nothing that reaches it: its closure is 0. Sums of points are 1 but for rounding.
+    excess = jnp.where((target > 0).any(), excess, 0.0)
+    off = jnp.abs(points.sum(1) - 1.0).max(initial=0.0) + size * eps
+    line = line + excess + 2 * off * jnp.abs(excess)
+    upper = line @ target + rounding * (jnp.abs(line) @ target)
+
+    sound = (values < jnp.inf).all()  # NaN is not
+    for given in (points, corners, target):
+        sound &= jnp.isfinite(given).all()
+    return Certified(
+        lower=jnp.where(sound, lower, -jnp.inf),
+        upper=jnp.where(sound, upper, jnp.inf),
+        weights=kept,
         corner_weights=rest,
-        multipliers=unit * multipliers + base,
-        basis=walk.basis,
-        pivots=walk.pivots,
+        multipliers=line,
     )
+
+
+def _usable(
+    points: Float[Array, "N S"], values: Float[Array, " N"], target: Float[Array, " S"]
+) -> Bool[Array, " N"]:
+    """Points that are not left out and give no weight to a coordinate that the target lacks."""
+    return ((points <= 0) | (target[None] > 0)).all(1) & (values > -jnp.inf)
 
 
 def corner_basis(target: Float[Array, " S"]) -> Basis:

@@ -1,0 +1,127 @@
+"""Bounds on persuasion programs hold whatever outcome and multipliers are proposed."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxgame as jg
+from jaxgame.leader_program import _program
+from jaxgame.solve.persuasion import Solution, bounds
+from jaxgame.units import standard
+from tests.kinds import KINDS, programs
+from tests.reference import exact
+
+COUNT = 8  # games of each kind
+
+
+@functools.cache
+def lanes(kind):
+    """Programs of one kind, side by side, their budgets, and exact optima, all in standard units."""
+    prior, follower, leader, threshold = programs(kind, COUNT, 3, 3, 11)
+    games = [jg.make_game(p, u, U[None]) for p, u, U in zip(prior, follower, leader, strict=True)]
+    units = [standard(game) for game in games]
+    budget = np.array(
+        [-float(x.follower.counted(jnp.asarray(v))[0]) for x, v in zip(units, threshold, strict=True)]
+    )
+    budget = np.maximum(budget, 0.0)
+    optima = []
+    for x, least in zip(units, budget, strict=True):
+        p, u, U = (np.asarray(part) for part in (x.game.prior, x.game.follower, x.game.leaders[0]))
+        # In exact arithmetic, so that the budget is the same: full information less the budget.
+        full = sum(
+            exact.Fraction(float(a)) * max(map(exact.Fraction, map(float, row)))
+            for a, row in zip(p[0], u[0], strict=True)
+        )
+        optima.append(exact.best_value(p, u, U, full - exact.Fraction(float(least))))
+    stacked = [jnp.stack([getattr(x.game, name) for x in units], -1) for name in ("prior", "follower")]
+    utility = jnp.stack([x.game.leaders[0] for x in units], -1)
+    program, _ = _program(*stacked, utility)
+    return program, jnp.asarray(budget), np.array([float(x) for x in optima]), optima
+
+
+def proposals(program, seed):
+    """Outcomes and multipliers of every kind, none of them found by a solver."""
+    rng = np.random.default_rng(seed)
+    states, messages, rows, count = program.obedience.shape
+    random = rng.dirichlet(np.ones(messages), (states, count)).transpose(0, 2, 1)
+    spoilt = np.where(rng.random(random.shape) < 0.2, np.nan, random)
+    outcomes = {
+        "random": random,
+        "one message": np.eye(messages)[rng.integers(messages, size=(states, count))].transpose(0, 2, 1),
+        "negative": random - 0.5,
+        "nothing": np.zeros_like(random),
+        "infinite": np.where(random > 0.5, np.inf, random),
+        "NaN": spoilt,
+        "all NaN": np.full_like(random, np.nan),
+        "too much": 1e12 * random,
+    }
+    lam = rng.exponential(size=(messages, rows, count))
+    multipliers = {
+        "random": (lam, lam[0, 0]),
+        "none": (0 * lam, 0 * lam[0, 0]),
+        "negative": (-lam, -lam[0, 0]),
+        "huge": (1e12 * lam, 1e12 * lam[0, 0]),
+        "tiny": (1e-12 * lam, 1e-12 * lam[0, 0]),
+        "price alone": (0 * lam, 1e6 * lam[0, 0]),
+        "NaN": (np.where(lam > 1, np.nan, lam), np.where(lam[0, 0] > 1, np.nan, lam[0, 0])),
+        "infinite": (np.where(lam > 1, np.inf, lam), lam[0, 0]),
+    }
+    for (kind, outcome), (other, (obedience, price)) in zip(
+        [*outcomes.items()] * 2, [*multipliers.items(), *list(multipliers.items())[::-1]], strict=True
+    ):
+        done = jnp.ones(count, bool)
+        yield (
+            f"{kind}, {other}",
+            Solution(*map(jnp.asarray, (outcome, obedience, price)), done, jnp.zeros(count, int)),
+        )
+
+
+@functools.cache
+def judged():
+    return jax.jit(bounds)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_proposal_makes_a_bracket_false(kind):
+    program, budget, about, optima = lanes(kind)
+    arrays = [np.asarray(x) for x in (program.obedience, program.loss)]
+    for name, proposal in proposals(program, 3):
+        found = judged()(program, budget, proposal)
+        lower, upper, p = (np.asarray(x) for x in (found.lower, found.upper, found.probability))
+        assert (lower <= upper).all(), name
+        for i, optimum in enumerate(optima):
+            assert exact.Fraction(float(upper[i])) >= optimum, (name, i)
+            # Obedience that can hold only with equality may be missed by 1e-12.
+            assert lower[i] <= about[i] + 1e-11, (name, i)
+            parts = arrays[0][..., i] * p[:, :, None, i]
+            broken = np.maximum(-parts, 0).sum(0)
+            assert (parts.sum(0) >= -3e-12 * broken).all(), name
+            assert (arrays[1][..., i] * p[..., i]).sum() <= budget[i] * (1 + 1e-12), name
+        assert (p >= 0).all() and np.abs(p.sum(1) - 1).max() <= 1e-14, name
+
+
+def test_a_budget_below_nothing_is_infeasible():
+    program, budget, _, _ = lanes("plain")
+    _, proposal = next(proposals(program, 3))
+    found = judged()(program, jnp.full_like(budget, -1e-6), proposal)
+    assert not np.asarray(found.feasible).any()
+    assert (np.asarray(found.lower) == -np.inf).all() and (np.asarray(found.upper) == -np.inf).all()
+    assert np.asarray(judged()(program, jnp.full_like(budget, -1e-13), proposal).feasible).all()
+
+
+def test_plain_proofs_are_as_good_as_they_can_be():
+    """Without anything proposed: everything at most, and full information where nothing may be lost."""
+    program, budget, _, _ = lanes("plain")
+    nothing = Solution(
+        0 * program.gain, 0 * program.obedience[0], 0 * budget, jnp.ones(COUNT, bool), jnp.zeros(COUNT, int)
+    )
+    known = np.asarray(jnp.take_along_axis(program.gain, program.start[:, None], 1)[:, 0].sum(0))
+    everything = np.asarray(program.gain.max(1).sum(0))
+    free = judged()(program, jnp.full_like(budget, 1.0), nothing)
+    np.testing.assert_allclose(free.upper, everything, atol=1e-13)
+    np.testing.assert_allclose(free.lower, known, atol=1e-13)
+    bound = judged()(program, jnp.zeros_like(budget), nothing)
+    np.testing.assert_allclose(bound.upper, known, atol=1e-12)
