@@ -21,7 +21,7 @@ from jaxgame.record import record
 from jaxgame.response import quantal_regret_bound
 from jaxgame.sampling import Shape
 from jaxgame.summary import wilson_interval
-from jaxgame.units import at_stake, standard
+from jaxgame.units import at_stake, standard, unknown
 
 
 def wendel_probability(points: int, dimension: int) -> float:
@@ -281,9 +281,11 @@ def _guarantee(
         untaught.lower + lower + regret + gain.lower, untaught.upper + upper + regret + gain.upper
     )
     slack = Bracket(allowed.lower - loss.upper, allowed.upper - loss.lower)
-    back = standard(game).follower
+    units = standard(game)
+    back = units.follower
     teachable, bound, worst = (
-        back.bracket(Bracket(-x.upper / back.unit, -x.lower / back.unit)) for x in (untaught, allowed, loss)
+        unknown(units.sound, back.bracket(Bracket(-x.upper / back.unit, -x.lower / back.unit)))
+        for x in (untaught, allowed, loss)
     )
     constant, state, cone = (fit.distance for fit in fits)
     stake = at_stake(game.prior, game.follower)
@@ -306,4 +308,5 @@ def _guarantee(
 
 def verdict(slack: Bracket, tolerance: float | Float[Array, ""]) -> Int[Array, ""]:
     """The place in VERDICTS of the claim that a number in the bracket is at least -`tolerance`."""
-    return jnp.where(slack.lower >= -tolerance, 2, jnp.where(slack.upper < -tolerance, 0, 1))
+    proved = (slack.lower >= -tolerance) & (slack.lower > -jnp.inf)  # the tolerance of no numbers may be inf
+    return jnp.where(proved, 2, jnp.where(slack.upper < -tolerance, 0, 1))

@@ -274,8 +274,8 @@ MUTATIONS = (
             "jnp.where(slack.upper < -tolerance, 1, 1)",
         ),
         a_verdict_that_is_always_yes=(
-            "jnp.where(slack.lower >= -tolerance, 2,",
-            "jnp.where(slack.upper >= -tolerance, 2,",
+            "proved = (slack.lower >= -tolerance)",
+            "proved = (slack.upper >= -tolerance)",
         ),
         delta_costs_nothing=(
             "apart = [delta * (fit.weights * spans).sum() for fit in fits]",
