@@ -18,15 +18,14 @@ class Mutation:
     new: str
     tests: tuple[str, ...]
 
-    def plant(self, checkout: Path) -> None:
-        """Change the file; ValueError unless `old` is there exactly once."""
-        path = checkout / self.file
-        text = path.read_text()
+    def planted(self, checkout: Path) -> str:
+        """The file's text with the fault; ValueError unless `old` is there exactly once."""
+        text = (checkout / self.file).read_text()
         if text.count(self.old) != 1:
             raise ValueError(
                 f"{self.name}: {self.file} holds {self.old!r} {text.count(self.old)} times, not once"
             )
-        path.write_text(text.replace(self.old, self.new))
+        return text.replace(self.old, self.new)
 
 
 def _in(file: str, tests: tuple[str, ...], **changes: tuple[str, str]) -> list[Mutation]:
@@ -264,7 +263,7 @@ MUTATIONS = (
     *_in(
         "jaxgame/selection/evaluation.py",
         ("test_selection",),
-        the_worst_is_kept=("    selected = means.argmax()\n", "    selected = means.argmin()\n"),
+        the_worst_is_kept=("    selected = below.argmax()\n", "    selected = below.argmin()\n"),
     ),
     *_in(
         "jaxgame/theorems.py",
