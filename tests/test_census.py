@@ -146,6 +146,35 @@ def test_programs():
         for i, (kind, case) in enumerate(drawn.items())
     }
     assert not any(bad.values()), bad
+    # What is called converged is narrow, but for what the rounding of the threshold costs at its price.
+    width, price = best.value.upper - best.value.lower, best.multipliers.threshold
+    size = (everything.prior * np.abs(everything.follower).max(-1)).sum((1, 2))
+    told = (everything.prior * np.abs(everything.leader).max(-1)).sum((1, 2))
+    allowed = 1e-9 * everything.stake() + 1e-14 * (price * size + told)
+    assert (width <= allowed)[best.converged].all()
+    assert not best.converged.all() and best.converged.mean() > 0.9
+
+
+def test_programs_far_from_zero():
+    """The same with a constant for each state, up to 1e9 times the range, that no binary fraction is."""
+    rng = np.random.default_rng(5)
+    drawn = {}
+    for kind in KINDS:
+        case = Case.draw(kind, 64, 3, 3, 0)
+        hers, theirs = (
+            10.0 ** rng.integers(0, 10, (2, 64, 1, 1, 1)) / 3 * rng.uniform(-1, 1, (2, 64, 1, 3, 1))
+        )
+        follower = case.follower + hers
+        full = (case.prior * follower.max(-1)).sum((1, 2))
+        threshold = np.minimum(case.threshold + (case.prior * hers[..., 0]).sum((1, 2)), full)
+        drawn[kind] = Case(case.prior, follower, case.leader + theirs, threshold)
+    everything = Case(*(np.concatenate(x) for x in zip(*drawn.values(), strict=True)))
+    best = solve(everything, len(everything.threshold))
+    bad = {
+        kind: check(f"{kind}, far", case, at(best, slice(64 * i, 64 * (i + 1))), 8)
+        for i, (kind, case) in enumerate(drawn.items())
+    }
+    assert not any(bad.values()), bad
 
 
 @pytest.mark.slow
