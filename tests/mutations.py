@@ -32,15 +32,30 @@ def _in(file: str, tests: tuple[str, ...], **changes: tuple[str, str]) -> list[M
     """Mutations of one file, named FILE: WHAT."""
     stem = file.removeprefix("jaxgame/").removesuffix(".py")
     return [
-        Mutation(f"{stem}: {name.replace('_', ' ')}", file, old, new, tuple(f"tests/{t}.py" for t in tests))
+        Mutation(f"{stem}: {name.replace('_', ' ')}", file, old, new, tuple(map(_node, tests)))
         for name, (old, new) in changes.items()
     ]
 
 
+def _node(test: str) -> str:
+    """FILE or FILE::TEST as pytest knows it; a file's slower tests need not be met by every fault."""
+    file, _, name = test.partition("::")
+    return f"tests/{file}.py" + f"::{name}" * bool(name)
+
+
+CENSUS = "test_census::test_programs"
+FAR = "test_census::test_programs_far_from_zero"
+
 MUTATIONS = (
     *_in(
         "jaxgame/units.py",
-        ("test_census", "test_units", "test_not_a_number"),
+        (
+            "test_units::test_standard_games_are_the_same_game",
+            CENSUS,
+            FAR,
+            "test_units::test_conversations_of_the_follower",
+            "test_not_a_number",
+        ),
         base_of_another_action=(
             "best, least = follower.max(2, keepdims=True), ",
             "best, least = follower.min(2, keepdims=True), ",
@@ -62,7 +77,7 @@ MUTATIONS = (
     ),
     *_in(
         "jaxgame/solve/persuasion.py",
-        ("test_persuasion", "test_census"),
+        ("test_persuasion", CENSUS),
         bound_without_price_times_budget=(
             "        spent = price * budget\n",
             "        spent = 0.0 * price * budget\n",
@@ -108,7 +123,7 @@ MUTATIONS = (
     ),
     *_in(
         "jaxgame/leader_program.py",
-        ("test_persuasion", "test_census", "test_leader"),
+        ("test_persuasion", CENSUS, "test_leader"),
         obedience_against_the_recommended=(
             "gap = follower[t][:, maps[:, t], None] - follower[t][:, others[:, t]]",
             "gap = follower[t][:, others[:, t]] - follower[t][:, maps[:, t], None]",
@@ -130,7 +145,7 @@ MUTATIONS = (
     ),
     *_in(
         "jaxgame/leader.py",
-        ("test_census", "test_leader", "test_units"),
+        (CENSUS, FAR, "test_leader", "test_units::test_a_threshold_of_full_information_is_met_in_any_units"),
         thresholds_above_all_are_met=(
             "above = worth > FEASIBILITY * units.stake + doubt",
             "above = worth > 1e-3 * units.stake + doubt",
@@ -148,7 +163,7 @@ MUTATIONS = (
     ),
     *_in(
         "jaxgame/frontier.py",
-        ("test_frontier", "test_census", "test_selection"),
+        ("test_frontier", "test_units::test_values_and_best_responses", "test_selection"),
         upper_end_of_the_highest_line=("- rounded, lines.min())", "- rounded, lines.max())"),
         share_of_the_wrong_kink=(
             "return Bracket((1 - share) * low + share * high - rounded",
@@ -165,7 +180,7 @@ MUTATIONS = (
     ),
     *_in(
         "jaxgame/hull.py",
-        ("test_hull", "test_census", "test_not_a_number"),
+        ("test_hull", "test_census::test_hulls", "test_units::test_hull_distances"),
         weights_are_trusted=("    weights = jnp.where(usable, weights, 0.0)\n", ""),
         upper_end_of_unusable_weights=("    upper = jnp.where(usable, upper, jnp.inf)\n", ""),
         upper_end_without_rounding=("    upper = upper + summed * (size + weights @ sizes)\n", ""),
@@ -196,7 +211,11 @@ MUTATIONS = (
     ),
     *_in(
         "jaxgame/selection/worst.py",
-        ("test_selection", "test_units", "test_not_a_number"),
+        (
+            "test_selection",
+            "test_not_a_number::test_a_solver_that_is_wrong_makes_nothing_false",
+            "test_units::test_where_nothing_is_at_stake_nothing_is_lost",
+        ),
         intervals_excluded_for_nothing=(
             "        excluded = self.test.missed.lower > MARGIN\n",
             "        excluded = self.test.missed.lower > -0.05\n",
@@ -230,8 +249,8 @@ MUTATIONS = (
             "ends = jnp.stack([interval.low, -interval.low])",
         ),
         ends_swapped=(
-            "    loss = Bracket((1 - rounding) * units.lost(final.outcome), 2 * MARGIN - final.floor)\n",
-            "    loss = Bracket(2 * MARGIN - final.floor, (1 - rounding) * units.lost(final.outcome))\n",
+            "    loss = Bracket((1 - rounding) * units.lost(final.outcome), judged - final.floor)\n",
+            "    loss = Bracket(judged - final.floor, (1 - rounding) * units.lost(final.outcome))\n",
         ),
     ),
     *_in(
@@ -267,7 +286,7 @@ MUTATIONS = (
     ),
     *_in(
         "jaxgame/theorems.py",
-        ("test_theorems", "test_not_a_number", "test_conversation"),
+        ("test_theorems", "test_conversation"),
         a_verdict_that_is_never_no=(
             "jnp.where(slack.upper < -tolerance, 0, 1)",
             "jnp.where(slack.upper < -tolerance, 1, 1)",
@@ -366,7 +385,7 @@ MUTATIONS = (
     ),
     *_in(
         "jaxgame/conversation/bound.py",
-        ("test_conversation", "test_units"),
+        ("test_conversation", "test_units::test_conversations_of_the_follower"),
         dearer_lines_are_free=(
             "    dearer = jnp.maximum(curves.price - price, 0.0) * most[:, None]\n",
             "    dearer = 0.0 * jnp.maximum(curves.price - price, 0.0) * most[:, None]\n",
@@ -417,7 +436,7 @@ MUTATIONS = (
     ),
     *_in(
         "jaxgame/competition/worst.py",
-        ("test_competition_worst", "test_units_competition"),
+        ("test_competition_worst",),
         equilibria_excluded_for_nothing=("gains = (lower - gain > MARGIN)", "gains = (lower - gain > -0.01)"),
         anything_is_an_equilibrium=(
             "certified = pairs.valid & (upper - gain <= EQUILIBRIUM).all(0)",
@@ -427,7 +446,7 @@ MUTATIONS = (
     ),
     *_in(
         "jaxgame/competition/worst_quantal.py",
-        ("test_competition_worst", "test_units_competition"),
+        ("test_competition_worst",),
         cells_excluded_without_their_error=("> over + rounding).any(0)", "> rounding - over).any(0)"),
     ),
     *_in(

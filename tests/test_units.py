@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import jaxgame as jg
-from jaxgame import conversation, selection, theorems
+from jaxgame import competition, conversation, selection, theorems
 from jaxgame.units import at_stake, standard
 
 EPS = np.finfo(float).eps
@@ -354,3 +354,27 @@ def test_standard_games_are_the_same_game():
     gaps = units.game.follower[..., :1] - units.game.follower
     np.testing.assert_array_equal(gaps, np.broadcast_to(gaps[:1], gaps.shape))
     assert (np.asarray(units.stake) > 0.5).all() and (np.asarray(units.stake) <= 1).all()
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        selection.worst_equilibrium,
+        pytest.param(competition.worst_equilibrium, marks=pytest.mark.slow),
+        pytest.param(lambda game: competition.worst_equilibrium(game, 5.0, 1e-4, 4), marks=pytest.mark.slow),
+        lambda game: theorems.best_ai_selection(game),
+    ],
+)
+def test_where_nothing_is_at_stake_nothing_is_lost(search):
+    """A user to whom all actions are the same, at two scales."""
+    game = original(1, 2, 2)
+    games = jax.vmap(lambda c: jg.Game(game.prior, c + 0 * game.follower, game.leaders))(
+        jnp.array([0.0, 1e-12, 3e9])
+    )
+    found = jax.jit(jax.vmap(search))(games)
+    np.testing.assert_array_equal(found.loss.lower, 0.0)
+    np.testing.assert_array_equal(found.loss.upper, 0.0)
+    if isinstance(found, theorems.Guarantee):
+        assert {theorems.VERDICTS[int(x)] for x in found.holds} == {"yes"}
+    else:
+        assert bool(found.converged.all())

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgame.bracket import Bracket
@@ -60,6 +61,8 @@ def told(
     pivots: Int[Array, ""],
 ) -> WorstEquilibrium:
     """What was found in the caller's units; loss and tolerance are in standard ones."""
+    some = units.stake > 0  # else nothing is lost, whatever rounding says
+    loss = Bracket(jnp.where(some, loss.lower, 0.0), jnp.where(some, loss.upper, 0.0))
     found = WorstEquilibrium(
         value=loss,
         loss=loss,

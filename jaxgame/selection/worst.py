@@ -140,7 +140,8 @@ def _worst(game: Game, tolerance: Float[Array, ""], slack: Float[Array, ""]) -> 
         return _choose(test.is_open(), going, going.decided(units, curves, tolerance, top))
 
     final = jax.lax.while_loop(unfinished, step, _Search.start(units, none, top, informed))
-    loss = Bracket((1 - rounding) * units.lost(final.outcome), 2 * MARGIN - final.floor)
+    judged = jnp.where(units.stake > 0, 2 * MARGIN, 0.0)  # where nothing is at stake nothing is lost
+    loss = Bracket((1 - rounding) * units.lost(final.outcome), judged - final.floor)
     return WorstEquilibrium(
         value=unknown(sound, units.follower.bracket(Bracket(-loss.upper, -loss.lower))),
         loss=unknown(sound, units.follower.difference(loss)),
