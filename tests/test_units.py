@@ -354,6 +354,8 @@ def test_standard_games_are_the_same_game():
     gaps = units.game.follower[..., :1] - units.game.follower
     np.testing.assert_array_equal(gaps, np.broadcast_to(gaps[:1], gaps.shape))
     assert (np.asarray(units.stake) > 0.5).all() and (np.asarray(units.stake) <= 1).all()
+    stake = float((game.prior * (game.follower.max(2) - game.follower.min(2))).sum())
+    np.testing.assert_array_equal(units.stake * units.follower.unit, stake * ways.hers)
 
 
 @pytest.mark.parametrize(

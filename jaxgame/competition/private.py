@@ -137,12 +137,12 @@ def rounding(
 ) -> Float[Array, " S"]:
     """How far `message_values` may be off, for each unit of likelihood of each state.
 
-    A sum of n products errs by at most n eps / 2 of the sum of their sizes, in any order, and an error of her
-    exponents by what the probabilities of her actions move. No error exceeds the leader's utility itself.
+    A sum of n products errs by at most n eps / 2 of the sum of their sizes, in any order. Exponents off by at
+    most x move probabilities by no more than x / 2. No error exceeds the leader's utility itself.
     """
     types, states, actions = problem.follower.shape
     terms = types * actions + states + actions + messages + 16
-    off = terms * jnp.finfo(problem.prior.dtype).eps + unsure(problem, rationality)
+    off = terms * jnp.finfo(problem.prior.dtype).eps + unsure(problem, rationality, messages) / 2
     return (problem.prior * problem.leader.max(2) * jnp.minimum(off, 1.0)[:, None]).sum(0)
 
 
@@ -156,13 +156,18 @@ def beyond_ties(problem: Private, prices: Float[Array, "M P"]) -> Float[Array, "
     return TIED * (1 + 1e-9) * lost.sum(1).max(0).sum()
 
 
-def unsure(problem: Private, rationality: float | Float[Array, ""]) -> Float[Array, " P"]:
-    """How far the exponents of a logit follower may be off, for each of her types; 0 with best responses."""
+def unsure(problem: Private, rationality: float | Float[Array, ""], messages: int = 2) -> Float[Array, " P"]:
+    """How far the exponents of a logit follower may be off, for each of her types; 0 with best responses.
+
+    Expected losses are off by a part of themselves: products of K likelihoods, of no more leaders than the
+    logarithm of all messages if each says anything, sums over states, and the same in the weights' sum.
+    """
     types, states, _ = problem.follower.shape
     if is_best(rationality):
         return jnp.zeros(types, problem.prior.dtype)
     largest = jnp.where(problem.prior > 0, -centred(problem.follower).min(2), 0.0).max(1)
-    return (states + 16) * jnp.finfo(largest.dtype).eps * jnp.asarray(rationality, largest.dtype) * largest
+    part = (states + math.log2(types * messages) + 3) * float(jnp.finfo(largest.dtype).eps)
+    return part * jnp.asarray(rationality, largest.dtype) * largest
 
 
 def check_margin(margin: float) -> None:

@@ -303,8 +303,8 @@ def _raises(
 
     slopes = rationality * (follower[:, 1] - follower[:, 0])  # [P,A]
     tilt = leader[:, 1] - leader[:, 0]
-    # Of exponents: those at the ends, and their tangents by the mean slope, whose weights are as uncertain.
-    off = unsure(problem, rationality)[None] * (1 + (slopes.max(1) - slopes.min(1))[None] * run)
+    # Of log-probabilities at the ends, and of tangents by the mean slope, whose weights are as uncertain.
+    off = 2 * unsure(problem, rationality)[None] * (1 + (slopes.max(1) - slopes.min(1))[None] * run)
 
     def ahead(log_share: Array, sign: float) -> Array:
         """The tangent of log s at one end, where it is largest on the cell."""

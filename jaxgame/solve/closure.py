@@ -10,7 +10,7 @@ exact ones give the answer.
 
 Both bounds are recomputed from their definitions (`certified`), so that a wrong answer of the pivoting widens
 them and no more: below by weights made feasible, above by weak duality, and both are moved outwards by what
-evaluating them rounds (theory, section 14). They cross only if something is wrong.
+evaluating them rounds (theory, section 6). They cross only if something is wrong.
 """
 
 from typing import NamedTuple
