@@ -110,10 +110,6 @@ MUTATIONS = (
             "    attained = (program.gain * probability).sum((0, 1)) - rounding * program.size.sum(0)\n",
             "    attained = (program.gain * probability).sum((0, 1))\n",
         ),
-        disobedience_is_free=(
-            "checked = (broken <= kept + 2 * OBEYED * broken).all((0, 1))",
-            "checked = jnp.ones_like(budget) > 0",
-        ),
         obedience_is_not_repaired=("    p = _obedient(program, at, p)\n", ""),
         the_budget_is_not_kept=("    over = lost > budget\n", "    over = lost > budget + 0.1\n"),
         hopeless_thresholds_are_feasible=(

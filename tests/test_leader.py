@@ -293,6 +293,22 @@ def test_affine_changes_of_utilities(case, a, b, c, d):
 # Transformations
 
 
+def test_derivatives_of_the_judges_curve():
+    """From .6 at .7 to .3 at 1; between, what is not left to the judge goes to the prosecutor."""
+
+    def value(prior, follower, leader, threshold):
+        return jg.leader_value(game_of(prior, follower, leader), 0, threshold).value.midpoint
+
+    convict = np.array([[0.0, 1.0], [0.0, 1.0]])
+    point = np.array([0.7, 0.3]), np.eye(2), convict, 0.85
+    slope = jax.jit(jax.grad(value, (0, 1, 2, 3)))(*point)
+    # f = prior of guilt + (OPT - v), and OPT is the sum of the prior times the diagonal.
+    np.testing.assert_allclose(slope[3], -1.0, atol=1e-9)
+    np.testing.assert_allclose(slope[0], [1.0, 2.0], atol=1e-9)
+    np.testing.assert_allclose(slope[2].sum(), 1.0, atol=1e-9)
+    np.testing.assert_allclose(slope[2][:, 1], [0.15, 0.3], atol=1e-9)
+
+
 @pytest.mark.slow
 def test_derivatives_are_those_of_central_differences():
     prior, follower, _, _ = reference.draw("random", 2 * BATCH, 3, 3, 10)

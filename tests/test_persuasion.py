@@ -103,6 +103,59 @@ def test_no_proposal_makes_a_bracket_false(kind):
         assert (p >= 0).all() and np.abs(p.sum(1) - 1).max() <= 1e-14, name
 
 
+def fractions(array):
+    """The exact rationals that floats are."""
+    flat = [exact.Fraction(float(x)) for x in np.asarray(array).ravel()]
+    return np.array(flat, object).reshape(np.shape(array))
+
+
+def test_both_ends_are_true_to_the_last_bit():
+    """What an outcome gains and what multipliers prove, in exact arithmetic, where huge terms cancel.
+
+    Action 0 is as much better than 1 as it is worse than 2, and a little more: huge multipliers of both rows
+    cost next to nothing, and the leader wants that action most.
+    """
+    count = 128
+    rng = np.random.default_rng(8)
+    prior = rng.dirichlet(np.ones(3), count)[:, None]
+    follower = rng.random((count, 1, 3, 3))
+    follower[..., 2] = 2 * follower[..., 0] - follower[..., 1] + 1e-11
+    leader = 0.5 * rng.random((count, 1, 3, 3))
+    leader[..., 0] = 1.0
+    program, _ = _program(*(jnp.moveaxis(jnp.asarray(x), 0, -1) for x in (prior, follower, leader)))
+    gain, loss, obedience = map(fractions, (program.gain, program.loss, program.obedience))
+    size = np.abs(np.asarray(program.obedience)).max(0)
+    lam = np.zeros(program.obedience.shape[1:])
+    # Rows were scaled by powers of two: weigh them alike again.
+    raw = prior[:, 0, :, None] * np.stack([follower[:, 0, :, 0] - follower[:, 0, :, b] for b in (1, 2)], -1)
+    factor = 10.0 ** rng.uniform(7, 9, (count, 1))
+    lam[0] = (factor * size[0].T / np.abs(raw).max(1) * np.abs(raw).max((1, 2))[:, None]).T
+    budget = np.full(count, 0.05)
+    done = jnp.ones(count, bool), jnp.zeros(count, int)
+    rounded = 0
+    for _ in range(2):
+        p = rng.dirichlet(np.ones(3), (3, count)).transpose(0, 2, 1)
+        found = judged()(program, budget, Solution(*map(jnp.asarray, (p, lam, 0 * budget)), *done))
+        for i in range(count):
+            kept, m, q = map(
+                fractions, (found.price[i], found.multipliers[..., i], found.probability[..., i])
+            )
+            weighed = gain[..., i] + (m[None] * obedience[..., i]).sum(2) - kept * loss[..., i]
+            proved = weighed.max(1).sum() + kept * fractions(budget[i])
+            assert fractions(found.upper[i]) >= proved
+            assert fractions(found.lower[i]) <= (gain[..., i] * q).sum()
+            rounded += float(found.multipliers[..., i].max()) > 1e6
+    assert rounded > 20  # these multipliers were better than plain proofs
+
+
+def test_negative_prices_prove_nothing():
+    program, _, _, _ = lanes("plain")
+    budget = jnp.full(COUNT, 10.0)  # more than can be lost
+    nothing = 0 * program.gain, 0 * program.obedience[0], jnp.full(COUNT, -1e3)
+    found = judged()(program, budget, Solution(*nothing, jnp.ones(COUNT, bool), jnp.zeros(COUNT, int)))
+    np.testing.assert_allclose(found.upper, program.gain.max(1).sum(0), atol=1e-12)
+
+
 def test_a_budget_below_nothing_is_infeasible():
     program, budget, _, _ = lanes("plain")
     _, proposal = next(proposals(program, 3))
