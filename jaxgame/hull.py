@@ -200,7 +200,6 @@ def certificate(
     usable = (weights >= 0).all() & jnp.isfinite(weights).all()
     if simplex:
         usable &= jnp.abs(weights.sum() - 1) <= 1e-9
-    weights = jnp.where(usable, weights, 0.0)
     proposal = jnp.where(jnp.isfinite(proposal).all(), proposal, 0.0)
 
     residual = target - columns @ weights

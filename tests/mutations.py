@@ -177,7 +177,6 @@ MUTATIONS = (
     *_in(
         "jaxgame/hull.py",
         ("test_hull", "test_census::test_hulls", "test_units::test_hull_distances"),
-        weights_are_trusted=("    weights = jnp.where(usable, weights, 0.0)\n", ""),
         upper_end_of_unusable_weights=("    upper = jnp.where(usable, upper, jnp.inf)\n", ""),
         upper_end_without_rounding=("    upper = upper + summed * (size + weights @ sizes)\n", ""),
         lower_end_without_rounding=("simplex=simplex, rounding=summed)", "simplex=simplex, rounding=0.0)"),

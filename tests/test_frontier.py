@@ -77,6 +77,14 @@ def test_a_leader_with_nothing_to_gain_has_a_flat_curve():
         assert float(found.upper) == pytest.approx(3.0, abs=1e-12)
 
 
+def test_full_information_leaves_ties_to_the_leader():
+    """Both actions are right in the first state, where the leader wants the second one."""
+    game = jg.make_game([0.7, 0.3], [[1.0, 1.0], [0.0, 1.0]], np.array([[[0.0, 5.0], [2.0, 3.0]]]))
+    found = first(game).value(jnp.asarray(1.0))
+    assert float(found.lower) == pytest.approx(0.7 * 5 + 0.3 * 3, abs=1e-12)
+    assert float(found.upper) == pytest.approx(0.7 * 5 + 0.3 * 3, abs=1e-12)
+
+
 def test_bad_input_is_named():
     game = jg.make_game([0.7, 0.3], np.eye(2), np.array([[[0.0, 1.0], [0.0, 1.0]]]))
     with pytest.raises(ValueError, match="leader is 3; it must be from 0 to 0"):

@@ -391,6 +391,13 @@ def test_an_empty_batch_is_an_empty_answer():
     assert best.value.lower.shape == (0,) and best.outcome.shape == (0, 1, 2, 2)
 
 
+def test_ends_that_cross_are_as_bad_as_none():
+    lower, upper = jnp.array([[0.0, 1.0, 1.0]]), jnp.array([[0.5, 0.0, 0.0]])
+    blank = leader_program.Solved(*[jnp.zeros((1, 3))] * len(leader_program.Solved._fields))
+    solved = blank._replace(lower=lower, upper=upper, feasible=jnp.array([[True, True, False]]))
+    np.testing.assert_array_equal(leader_program._width(solved), [[0.5, np.inf, 0.0]])
+
+
 # Errors
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import jaxgame as jg
+from jaxgame.leader import best_at
 from jaxgame.leader_program import _program
 from jaxgame.solve.persuasion import Solution, bounds
 from jaxgame.units import standard
@@ -146,6 +147,24 @@ def test_both_ends_are_true_to_the_last_bit():
             assert fractions(found.lower[i]) <= (gain[..., i] * q).sum()
             rounded += float(found.multipliers[..., i].max()) > 1e6
     assert rounded > 20  # these multipliers were better than plain proofs
+
+
+def test_an_outcome_that_is_nearly_feasible_is_repaired():
+    """The best one, moved by 1e-8: it disobeys, and loses too much, by as much; it attains as much less."""
+    program, budget, _, optima = lanes("plain")
+    rng = np.random.default_rng(4)
+    prior, follower, leader, _ = programs("plain", COUNT, 3, 3, 11)
+    moved = []
+    for p, u, U, least in zip(prior, follower, leader, budget, strict=True):
+        units = standard(jg.make_game(p, u, U[None]))
+        scheme = best_at(units.game, units.game.leaders[0], least[None]).scheme[0]
+        moved.append(scheme * (1 + 1e-8 * rng.uniform(-1, 1, scheme.shape)) + 1e-8 * rng.random(scheme.shape))
+    none = 0 * program.obedience[0], 0 * budget, jnp.ones(COUNT, bool), jnp.zeros(COUNT, int)
+    found = judged()(program, budget, Solution(jnp.stack(moved, -1), *none))
+    known = np.asarray(jnp.take_along_axis(program.gain, program.start[:, None], 1)[:, 0].sum(0))
+    best = np.array([float(x) for x in optima])
+    assert (best - known > 1e-3).sum() >= 3  # full information would not do
+    assert (np.asarray(found.lower) >= best - 1e-6).all()
 
 
 def test_negative_prices_prove_nothing():
