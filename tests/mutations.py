@@ -223,10 +223,6 @@ MUTATIONS = (
             "base, end = self.at(interval.low).lower, self.at(interval.end).lower",
             "base, end = self.at(interval.low).lower + 0.02, self.at(interval.end).lower + 0.02",
         ),
-        a_single_leader_is_outbid=(
-            "budget = jnp.maximum(-value, 0.0) if self.alone is None else self.alone",
-            "budget = jnp.maximum(-value, 0.0)",
-        ),
         anything_is_an_equilibrium=(
             "curves.gain(units, self.test.outcome) <= EQUILIBRIUM)",
             "curves.gain(units, self.test.outcome) <= 1.0)",

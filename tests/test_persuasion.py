@@ -154,13 +154,14 @@ def test_an_outcome_that_is_nearly_feasible_is_repaired():
     program, budget, _, optima = lanes("plain")
     rng = np.random.default_rng(4)
     prior, follower, leader, _ = programs("plain", COUNT, 3, 3, 11)
-    moved = []
-    for p, u, U, least in zip(prior, follower, leader, budget, strict=True):
-        units = standard(jg.make_game(p, u, U[None]))
-        scheme = best_at(units.game, units.game.leaders[0], least[None]).scheme[0]
-        moved.append(scheme * (1 + 1e-8 * rng.uniform(-1, 1, scheme.shape)) + 1e-8 * rng.random(scheme.shape))
+    units = jax.vmap(lambda p, u, U: standard(jg.Game(p[None], u[None], U[None, None])))(
+        prior, follower, leader
+    )
+    best = jax.jit(jax.vmap(lambda game, b: best_at(game, game.leaders[0], b[None]).scheme[0]))
+    scheme = np.moveaxis(np.asarray(best(units.game, budget)), 0, -1)
+    moved = scheme * (1 + 1e-8 * rng.uniform(-1, 1, scheme.shape)) + 1e-8 * rng.random(scheme.shape)
     none = 0 * program.obedience[0], 0 * budget, jnp.ones(COUNT, bool), jnp.zeros(COUNT, int)
-    found = judged()(program, budget, Solution(jnp.stack(moved, -1), *none))
+    found = judged()(program, budget, Solution(jnp.asarray(moved), *none))
     known = np.asarray(jnp.take_along_axis(program.gain, program.start[:, None], 1)[:, 0].sum(0))
     best = np.array([float(x) for x in optima])
     assert (best - known > 1e-3).sum() >= 3  # full information would not do
