@@ -324,6 +324,13 @@ def test_a_short_evaluation_mistakes_luck_for_quality():
         selection.evaluate(keys[0], game, offers, 0)
 
 
+def test_a_single_leader_need_not_outbid_anybody():
+    """Told all, the judge convicts 0.3 of the accused; alone the prosecutor could have 0.6."""
+    gain = selection.exploitability(judge(PROSECUTOR), jnp.array([[[0.7, 0.0], [0.0, 0.3]]]))
+    assert float(gain.lower) == pytest.approx(0.3, abs=1e-9)
+    assert float(gain.upper) == pytest.approx(0.3, abs=1e-9)
+
+
 def test_a_state_that_returns_is_a_cycle():
     """Signals of the process, made up: two leaders, in turn, values 1 2 1 2 ... never at rest."""
     from jaxgame.selection.dynamics import _end, _Entry
