@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binomtest
 
 import jaxgame as jg
-from jaxgame import theorems
+from jaxgame import conversation, theorems
 from jaxgame.sampling import Shape
 from jaxgame.summary import wilson_interval
 
@@ -147,6 +147,27 @@ def test_delta_costs_what_the_weights_put_on_leaders_ranges():
         found = made_up((0.0, 0.0), delta=delta)
         assert float(found.slack.upper) == pytest.approx(min(cone, simplex), abs=1e-9)
         assert float(found.delta) == delta
+
+
+def test_delta_of_a_conversation_is_how_far_deviations_are_apart(monkeypatch):
+    """One bit about three states, beside a rival who says another thing: who teaches matters."""
+    monkeypatch.setattr(
+        conversation, "exploitability", lambda *_, **__: jg.Bracket(jnp.zeros(()), jnp.zeros(()))
+    )
+    follower = np.array([[4.0, 0.0, 1.0], [0.0, 3.0, 1.0], [1.0, 0.0, 2.0]])
+    game = jg.make_game([0.3, 0.4, 0.3], follower, [follower, 2 * follower])
+    once = conversation.Protocol(1, 2)
+    rules = jnp.asarray(np.random.default_rng(1).dirichlet(np.ones(2), (2, 3, 1)))
+    found = theorems.bayes_optimal_learning(game, protocol=once, rules=rules)
+    taught = conversation.teaching(game, once).rule
+    laws = [conversation.outcome_of(game, once, rules.at[i].set(taught)) for i in range(2)]
+    delta = float(jnp.abs(laws[0] - laws[1]).sum()) / 2
+    assert delta > 0.05
+    assert float(found.delta) == pytest.approx(delta, abs=1e-12)
+    # Both leaders are aligned but for a factor: the cone takes the one whose range costs less.
+    lost = float(jg.full_information_value(game)) - float(found.worst.upper)
+    untaught = float(jg.full_information_value(game)) - float(conversation.teaching(game, once).value.lower)
+    assert float(found.slack.upper) == pytest.approx(untaught + 4 * delta - lost, abs=1e-6)
 
 
 JUDGE = [[1.0, 0.0], [0.0, 1.0]]
