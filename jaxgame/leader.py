@@ -69,7 +69,8 @@ def leader_value(game: Game, leader: int | Int[Array, ""], threshold: ArrayLike)
     and threshold are those of the Lagrangian at the solution (envelope theorem), one-sided at kinks.
     S, A from 1 to 32 and T types with A^T <= 1,024 recommendations. A threshold counts as met within 1e-12 of
     what is at stake for the follower and the rounding of her value of full information. Obedience holds;
-    where it can only with equality, but for 1e-12 of what speaks against it.
+    where it can only with equality, but for 1e-12 of the largest `prior |u_a - u_b|` of the two actions
+    compared, and for 1e-9 of what speaks against it.
 
     Raises ValueError for a leader that is not there, a threshold that is not a finite number, too many
     recommendations, and precision below float64.

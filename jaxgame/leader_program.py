@@ -228,7 +228,7 @@ def _bounded(
     program: Program, scale: Float[Array, "M Q W"], budget: Float[Array, "N W"], solution: Solution
 ) -> Solved:
     """Certified bounds on what was proposed; the games first."""
-    found = jax.vmap(lambda budget, solution: bounds(program, budget, solution))(budget, solution)
+    found = bounds(program, budget, solution)
     stake = (program.gain.max(1) - program.gain.min(1)).sum(0)
     size = jnp.maximum(stake, jnp.finfo(stake.dtype).tiny)[None]
     width = found.upper - found.lower

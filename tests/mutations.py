@@ -83,16 +83,16 @@ MUTATIONS = (
             "        spent = 0.0 * price * budget\n",
         ),
         bound_without_the_price_of_losses=(
-            "upper, height = proved(program.gain + rows - paid, sizes, price)",
-            "upper, height = proved(program.gain + rows, sizes, price)",
+            "height = proved(program.gain + rows - paid, sizes)",
+            "height = proved(program.gain + rows, sizes)",
         ),
         bound_with_obedience_reversed=(
-            "upper, height = proved(program.gain + rows - paid, sizes, price)",
-            "upper, height = proved(program.gain - rows - paid, sizes, price)",
+            "height = proved(program.gain + rows - paid, sizes)",
+            "height = proved(program.gain - rows - paid, sizes)",
         ),
         bound_without_rounding=(
-            "height = (weighed + rounding * (program.size[:, None] + sizes)).max(1).sum(0)",
-            "height = weighed.max(1).sum(0)",
+            "return (weighed + rounding * (program.size[:, None] + sizes)).max(1).sum(0)",
+            "return weighed.max(1).sum(0) + 0.0 * sizes.sum()",
         ),
         steepest_exchange_becomes_the_flattest=(
             "jnp.where(exchange, program.loss, 1.0), 0.0).max((0, 1))",
@@ -110,7 +110,10 @@ MUTATIONS = (
             "    attained = (program.gain * probability).sum((0, 1)) - rounding * program.size.sum(0)\n",
             "    attained = (program.gain * probability).sum((0, 1))\n",
         ),
-        obedience_is_not_repaired=("    p = _obedient(program, at, p)\n", ""),
+        obedience_is_not_repaired=(
+            "p * less))",
+            "p))",
+        ),
         the_budget_is_not_kept=("    over = lost > budget\n", "    over = lost > budget + 0.1\n"),
         hopeless_thresholds_are_feasible=(
             "    feasible = budget >= -FEASIBILITY\n",

@@ -55,8 +55,8 @@ def obedient_schemes(
     unit = max(8, states * (messages + states))
     perturbation = jnp.asarray(pivoting.perturbations(lanes.obedience[0, :, :, 0].size)[0])
     solution = pivoting.solve(lanes, budget, (unit, 3 * unit), perturbation)
-    found = bounds(lanes, budget, solution)
-    return jnp.moveaxis(found.probability, -1, 0)
+    found = bounds(lanes, budget[None], jax.tree.map(lambda x: x[None], solution))
+    return jnp.moveaxis(found.probability[0], -1, 0)
 
 
 def most_likely(problem: Private, scheme: Float[Array, "S N"], messages: int) -> Float[Array, "S M"]:
