@@ -43,6 +43,8 @@ MARGIN = 1e-9  # an interval is excluded if its conditions are missed by more
 EQUILIBRIUM = 1e-8  # an outcome is an equilibrium if no leader gains more
 GAP = 1e-10  # a game between conditions and outcomes is solved when its bounds are this near
 
+LOOSEST = 1e-3  # a tolerance above is this one: some think of large utilities in their own units
+
 # Of the tolerance: kinks this near are one.
 NARROW = 1 / 16
 NO_STEP = 1e-3  # of that: a climb by less is none
@@ -81,8 +83,8 @@ def worst_equilibrium(
 
     `slack` > 0 asks for all slack-equilibria, where no leader gains more than that, in the leaders' utility
     units. `tolerance` is the width aimed at, in parts of what is at stake for the follower,
-    `sum_ts P(t,s) (max_a u - min_a u)`. A single leader takes its best outcome, and those that
-    tie for it are its equilibria. Works under jit and vmap.
+    `sum_ts P(t,s) (max_a u - min_a u)`; one above 1e-3 counts as 1e-3. A single leader takes its best
+    outcome, and those that tie for it are its equilibria. Works under jit and vmap.
 
     Raises ValueError for a tolerance that is not positive, a negative slack, and precision below float64.
 
@@ -108,7 +110,8 @@ def worst_equilibrium(
 def _worst(game: Game, tolerance: Float[Array, ""], slack: Float[Array, ""]) -> WorstEquilibrium:
     units = standard(game)
     sound = units.sound & is_sound(tolerance, slack)
-    tolerance, slack = jnp.where(sound, tolerance * units.stake, 1.0), jnp.where(sound, slack, 0.0)
+    part = jnp.minimum(tolerance, LOOSEST) * units.stake
+    tolerance, slack = jnp.where(sound, part, 1.0), jnp.where(sound, slack, 0.0)
     # Sums of this many terms, none of them negative, round by less than this part of themselves.
     rounding = (2 * units.loss.size + 8) * jnp.finfo(units.loss.dtype).eps
     none = -(1 + rounding) * units.uninformed()
