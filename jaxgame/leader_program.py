@@ -21,7 +21,7 @@ from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgame.solve import pivoting, two_state
-from jaxgame.solve.persuasion import Program, Solution, bounds
+from jaxgame.solve.persuasion import Path, Program, Solution, bounds
 from jaxgame.units import power_of_two
 
 # Two states: the closed form compares (2 A)^2 splits, fewer operations than pivoting up to here.
@@ -189,14 +189,15 @@ def _solve_chunk(
     program, scale = _program(prior, follower, leader)
     # What is never lost need not be budgeted: thresholds far below any outcome's value are all alike.
     budget = jnp.minimum(budget, program.loss.max(1).sum(0)[None])
+    path = None
     if types == 1 and states == 2 and actions <= TWO_STATE_ACTIONS:
         solution = two_state.solve_many(program, budget)
     elif budget.shape[0] == 1:
         solution = pivoting.solve(program, budget[0], segments, perturbation)
         solution = jax.tree.map(lambda x: x[None], solution)
     else:
-        solution = pivoting.solve_many(program, budget, segments, perturbation)
-    return _bounded(program, scale, budget, solution)
+        solution, path = pivoting.solve_many(program, budget, segments, perturbation)
+    return _bounded(program, scale, budget, solution, path)
 
 
 def _frontier_chunk(
@@ -209,8 +210,8 @@ def _frontier_chunk(
     """The same at the kinks."""
     program, scale = _program(prior, follower, leader)
     points = _kinks(follower.shape[:3])
-    budget, solution = pivoting.solve_frontier(program, points, segments, perturbation)
-    return _bounded(program, scale, budget, solution)
+    budget, solution, path = pivoting.solve_frontier(program, points, segments, perturbation)
+    return _bounded(program, scale, budget, solution, path)
 
 
 def _program(
@@ -225,10 +226,14 @@ def _program(
 
 
 def _bounded(
-    program: Program, scale: Float[Array, "M Q W"], budget: Float[Array, "N W"], solution: Solution
+    program: Program,
+    scale: Float[Array, "M Q W"],
+    budget: Float[Array, "N W"],
+    solution: Solution,
+    path: Path | None,
 ) -> Solved:
     """Certified bounds on what was proposed; the games first."""
-    found = bounds(program, budget, solution)
+    found = bounds(program, budget, solution, path)
     stake = (program.gain.max(1) - program.gain.min(1)).sum(0)
     size = jnp.maximum(stake, jnp.finfo(stake.dtype).tiny)[None]
     width = found.upper - found.lower
@@ -243,7 +248,7 @@ def _bounded(
         price=found.price,
         feasible=found.feasible,
         converged=tight & (solution.converged | ~found.feasible),
-        pivots=solution.pivots,
+        pivots=jnp.broadcast_to(solution.pivots, budget.shape),
     )
     return jax.tree.map(lambda x: jnp.moveaxis(x, -1, 0), solved)
 

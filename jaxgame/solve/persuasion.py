@@ -10,7 +10,7 @@ The program, in probabilities p[s,m] of recommendation m in state s (priors are 
 Arrays carry a batch as their last axis W ("lanes"), which suits the processor's vector units.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +28,9 @@ REPAIRS = 12  # rounds of `_obedient`
 
 # A plain proof replaces the one proposed if it is better by more than this part of the gains.
 PLAIN = 1e-10
+
+
+Tree = TypeVar("Tree")
 
 
 class Program(NamedTuple):
@@ -69,11 +72,21 @@ class Bounds(NamedTuple):
     feasible: Bool[Array, " W"]
 
 
-def bounds(program: Program, budget: Float[Array, "N W"], solution: Solution) -> Bounds:
+class Path(NamedTuple):
+    """Where N budgets lie along V proposals: which one they have passed, and how far on to the next."""
+
+    first: Int[Array, "N W"]
+    share: Float[Array, "N W"]  # from 0 to 1
+
+
+def bounds(
+    program: Program, budget: Float[Array, "N W"], solution: Solution, path: Path | None = None
+) -> Bounds:
     """Both bounds at N budgets by any outcomes and multipliers, true in exact arithmetic (theory, section 6).
 
-    All fields have the leading axis N. Weak duality, for any multipliers lam, rho >= 0 and any outcome p with
-    slacks `obey` and budget - loss:
+    All fields have the leading axis N. `solution` has a leading axis too: a proposal for each budget or, with
+    `path`, those of which outcomes are mixtures, each with multipliers for budgets from there on. Weak
+    duality, for any multipliers lam, rho >= 0 and any outcome p with slacks `obey` and budget - loss:
 
         gain(p) + lam obey(p) + rho (budget - loss(p)) <= sum_s max_m weighed[s, m] + rho budget
 
@@ -83,29 +96,27 @@ def bounds(program: Program, budget: Float[Array, "N W"], solution: Solution) ->
     something is wrong.
     """
     at = is_start(program)
-    outcome, obeyed = jax.lax.map(lambda p: _obedient(program, at, _law(at, p)), solution.probability)
-    return jax.vmap(lambda *one: _bounds(program, at, *one))(budget, solution, outcome, obeyed)
-
-
-def _bounds(
-    program: Program,
-    at: Bool[Array, "S M W"],
-    budget: Float[Array, " W"],
-    solution: Solution,
-    outcome: Float[Array, "S M W"],
-    obeyed: "_Obeyed",
-) -> Bounds:
-    """The same at one budget, from an outcome that is obedient or else counts for nothing."""
+    rounding = _rounding(program)
     feasible = budget >= -FEASIBILITY
     budget = jnp.maximum(budget, 0.0)
-    rounding = _rounding(program)
-    dual = _dual(program, at, budget, solution)
-    probability, kept, broken = _within(program, at, budget, outcome, obeyed)
+    proof = jax.lax.map(lambda x: _proposed(program, *x), (solution.obedience, solution.price))
+    vertex = _vertices(program, at, solution.probability, proof.multipliers, carried=path is not None)
+    if path is not None:
+        proof = _picked(proof, path.first)
+        vertex = _mixed(vertex, path)
+    size = program.size.sum(0)[None]
+    dual = _better(proof, _plain(program, at), budget, size, rounding)
 
-    missed = jnp.where(broken > 0, jnp.maximum(rounding * (kept + broken) - (kept - broken), 0.0), 0.0)
-    over = jnp.maximum((1 + rounding) * (program.loss * probability).sum((0, 1)) - budget, 0.0)
-    unpaid = (1 + rounding) * ((dual.multipliers * missed).sum((0, 1)) + dual.price * over)
-    attained = (program.gain * probability).sum((0, 1)) - rounding * program.size.sum(0)
+    # The start, with which nothing is missed, replaces as much of everything as the budget asks.
+    over = vertex.lost > budget
+    kept = jnp.where(over, budget / jnp.where(over, vertex.lost, 1.0), 1.0)
+    reveal = 1.0 - kept
+    start = at.astype(reveal.dtype)[None]
+    probability = vertex.probability * kept[:, None, None] + start * reveal[:, None, None]
+    over = jnp.maximum((1 + rounding) * kept * vertex.lost - budget, 0.0)
+    unpaid = (1 + rounding) * (jnp.where(dual.plain, 0.0, kept * vertex.owed) + dual.price * over)
+    full = jnp.where(at, program.gain, 0.0).sum((0, 1))[None]
+    attained = kept * vertex.gained + reveal * full - rounding * size
 
     nothing = jnp.where(feasible, 0.0, -jnp.inf)
     return Bounds(
@@ -113,7 +124,7 @@ def _bounds(
         attained - unpaid + nothing,
         dual.upper + nothing,
         dual.height,
-        dual.multipliers,
+        jnp.where(dual.plain[:, None, None], 0.0, proof.multipliers),
         dual.price,
         feasible,
     )
@@ -129,59 +140,76 @@ def _rounding(program: Program) -> float:
     return longest * float(jnp.finfo(program.gain.dtype).eps)
 
 
-class _Dual(NamedTuple):
-    upper: Float[Array, " W"]
-    height: Float[Array, " W"]
-    multipliers: Float[Array, "M Q W"]
-    price: Float[Array, " W"]
+class _Proof(NamedTuple):
+    """That no outcome gains more than `height + price budget`."""
+
+    multipliers: Float[Array, "N M Q W"]
+    price: Float[Array, "N W"]
+    height: Float[Array, "N W"]
 
 
-def _dual(
-    program: Program, at: Bool[Array, "S M W"], budget: Float[Array, " W"], solution: Solution
-) -> _Dual:
-    """Weak duality with the multipliers proposed, or with those of two plain proofs where they are better.
-
-    Nobody gains more than everything (multipliers of 0), nor more than full information and the budget at the
-    price of the steepest exchange of one action for another (obedience multipliers of 0). Where they are no
-    better but for rounding, those proposed are kept: they say more about other budgets.
-    """
-    rounding = _rounding(program)
-    multipliers, price = (
-        jnp.where(jnp.isfinite(x), jnp.maximum(x, 0.0), 0.0) for x in (solution.obedience, solution.price)
-    )
-
-    def proved(weighed: Array, sizes: Array) -> Float[Array, " W"]:
-        return (weighed + rounding * (program.size[:, None] + sizes)).max(1).sum(0)
-
-    def bound(height: Float[Array, " W"], price: Float[Array, " W"]) -> Float[Array, " W"]:
-        spent = price * budget
-        return height + spent + rounding * (jnp.abs(height) + spent)
-
+def _proposed(program: Program, multipliers: Float[Array, "M Q W"], price: Float[Array, " W"]) -> _Proof:
+    """Weak duality with the multipliers proposed; those that are negative or no numbers count as 0."""
+    multipliers, price = (jnp.where(jnp.isfinite(x), jnp.maximum(x, 0.0), 0.0) for x in (multipliers, price))
     rows = (multipliers[None] * program.obedience).sum(2)
     paid = price[None, None] * program.loss
     sizes = (multipliers[None] * jnp.abs(program.obedience)).sum(2) + paid
-    height = proved(program.gain + rows - paid, sizes)
-    best = _Dual(bound(height, price), height, multipliers, price)
+    return _Proof(multipliers, price, _height(program, program.gain + rows - paid, sizes))
 
-    # The plain proofs depend on the program alone: under a vmap over budgets they are made once.
+
+def _height(
+    program: Program, weighed: Float[Array, "S M W"], sizes: Float[Array, "S M W"]
+) -> Float[Array, " W"]:
+    """What no outcome gains more than but for the price; infinite where a product overflowed."""
+    height = (weighed + _rounding(program) * (program.size[:, None] + sizes)).max(1).sum(0)
+    return jnp.where(jnp.isnan(height), jnp.inf, height)
+
+
+def _plain(program: Program, at: Bool[Array, "S M W"]) -> tuple[Float[Array, "2 W"], Float[Array, "2 W"]]:
+    """Height and price of two proofs that need no solver.
+
+    Nobody gains more than everything (multipliers of 0), nor more than full information and the budget at the
+    price of the steepest exchange of one action for another (obedience multipliers of 0).
+    """
     known = jnp.where(at, program.gain, 0.0).sum(1, keepdims=True)
     rise = program.gain - known
     exchange = (rise > 0) & (program.loss > 0)
     steepest = jnp.where(exchange, rise / jnp.where(exchange, program.loss, 1.0), 0.0).max((0, 1))
     paid = steepest[None, None] * program.loss
-    plain = (
-        (proved(program.gain, 0 * program.loss), 0 * steepest),
-        (proved(program.gain - paid, paid), steepest),
-    )
-    for height, price in plain:
+    everything = _height(program, program.gain, jnp.zeros_like(program.loss))
+    exchanged = _height(program, program.gain - paid, paid)
+    return jnp.stack([everything, exchanged]), jnp.stack([jnp.zeros_like(steepest), steepest])
+
+
+class _Dual(NamedTuple):
+    upper: Float[Array, "N W"]
+    height: Float[Array, "N W"]
+    price: Float[Array, "N W"]
+    plain: Bool[Array, "N W"]  # whether a plain proof is the better one
+
+
+def _better(
+    proof: _Proof,
+    plain: tuple[Float[Array, "2 W"], Float[Array, "2 W"]],
+    budget: Float[Array, "N W"],
+    size: Float[Array, "1 W"],
+    rounding: float,
+) -> _Dual:
+    """At each budget the proof proposed or a plain one.
+
+    Where that is no better but for rounding, the one proposed is kept: it says more about other budgets.
+    """
+
+    def bound(height: Array, price: Array) -> Float[Array, "N W"]:
+        spent = price * budget
+        return height + spent + rounding * (jnp.abs(height) + spent)
+
+    best = _Dual(bound(proof.height, proof.price), proof.height, proof.price, jnp.zeros(budget.shape, bool))
+    for height, price in zip(*(x[:, None] for x in plain), strict=True):
         upper = bound(height, price)
-        better = upper < best.upper - PLAIN * program.size.sum(0)
-        best = _Dual(
-            jnp.where(better, upper, best.upper),
-            jnp.where(better, height, best.height),
-            jnp.where(better[None, None], 0.0, best.multipliers),
-            jnp.where(better, price, best.price),
-        )
+        better = upper < best.upper - PLAIN * size
+        other = _Dual(upper, height, price, jnp.ones_like(better))
+        best = _Dual(*(jnp.where(better, new, old) for new, old in zip(other, best, strict=True)))
     return best
 
 
@@ -210,33 +238,77 @@ def _law(at: Bool[Array, "S M W"], probability: Float[Array, "S M W"]) -> Float[
     return jnp.where(usable, p / jnp.where(usable, total, 1.0), at.astype(p.dtype))
 
 
-def _within(
+class _Vertex(NamedTuple):
+    """An obedient outcome and sums over it, linear or convex in it.
+
+    `owed` is what it misses of obedience at the multipliers proposed with it, `owing` at those before.
+    """
+
+    probability: Float[Array, "N S M W"]
+    lost: Float[Array, "N W"]
+    gained: Float[Array, "N W"]
+    owed: Float[Array, "N W"]
+    owing: Float[Array, "N W"]
+
+
+def _vertices(
     program: Program,
     at: Bool[Array, "S M W"],
-    budget: Float[Array, " W"],
-    p: Float[Array, "S M W"],
-    obeyed: _Obeyed,
-) -> tuple[Float[Array, "S M W"], Float[Array, "M Q W"], Float[Array, "M Q W"]]:
-    """An outcome within the budget near an obedient one, and how it obeys.
+    probability: Float[Array, "V S M W"],
+    multipliers: Float[Array, "V M Q W"],
+    *,
+    carried: bool,
+) -> _Vertex:
+    """Obedient outcomes near those proposed; where there is none, or the start gains more, the start.
 
-    The start replaces part of everything, as much as the budget asks, and everything if a check fails or it
-    gains more.
+    If `carried`, the outcome before replaces it, for then what follows loses no less than what is before.
     """
-    start = at.astype(p.dtype)
-    lost = (program.loss * p).sum((0, 1))
-    over = lost > budget
-    reveal = jnp.where(over, 1.0 - budget / jnp.where(over, lost, 1.0), 0.0)
-    p = p * (1.0 - reveal)[None, None] + start * reveal[None, None]
-    # The start, for which everything speaks, has its share of the sums, and the rest shrinks.
-    of_start = jnp.where(at[:, :, None], program.obedience, 0.0).sum(0)
-    kept = (1.0 - reveal)[None, None] * obeyed.kept + reveal[None, None] * of_start
-    broken = (1.0 - reveal)[None, None] * obeyed.broken
-    checked = ~obeyed.missed().any((0, 1))
-    checked &= (program.loss * p).sum((0, 1)) <= (1 + _rounding(program)) * budget
-    attained = (program.gain * p).sum((0, 1))
+    rounding = _rounding(program)
     full = jnp.where(at, program.gain, 0.0).sum((0, 1))
-    better = (checked & (attained >= full))[None, None]
-    return jnp.where(better, p, start), jnp.where(better, kept, of_start), jnp.where(better, broken, 0.0)
+    start = at.astype(probability.dtype)
+    none = jnp.zeros_like(multipliers[0])
+
+    def vertex(before: tuple[Array, Array, Array], proposal: tuple[Array, Array]) -> tuple[tuple, _Vertex]:
+        p, weights = proposal
+        p, obeyed = _obedient(program, at, _law(at, p))
+        usable = ~obeyed.missed().any((0, 1)) & ((program.gain * p).sum((0, 1)) >= full)
+        kept, broken = obeyed
+        missed = jnp.where(broken > 0, jnp.maximum(rounding * (kept + broken) - (kept - broken), 0.0), 0.0)
+        fallback, unkept, earlier = before
+        p = jnp.where(usable[None, None], p, fallback)
+        missed = jnp.where(usable[None, None], missed, unkept)
+        found = _Vertex(
+            p,
+            (program.loss * p).sum((0, 1)),
+            (program.gain * p).sum((0, 1)),
+            (weights * missed).sum((0, 1)),
+            (earlier * missed).sum((0, 1)),
+        )
+        return ((p, missed, weights) if carried else before), found
+
+    return jax.lax.scan(vertex, (start, none, none), (probability, multipliers))[1]
+
+
+def _mixed(vertex: _Vertex, path: Path) -> _Vertex:
+    """Of two vertices, with what the mixture owes at the multipliers of the first."""
+    second = jnp.minimum(path.first + 1, len(vertex.lost) - 1)
+    here, there = _picked(vertex, path.first), _picked(vertex, second)
+    there = there._replace(owed=jnp.where(second == path.first, here.owed, there.owing))
+    return jax.tree.map(lambda x, y: _along(path.share, x, y), here, there)
+
+
+def _along(share: Float[Array, "N W"], x: Float[Array, "N *_ W"], y: Float[Array, "N *_ W"]) -> Array:
+    share = share.reshape(share.shape[0], *[1] * (x.ndim - 2), share.shape[1])
+    return (1.0 - share) * x + share * y
+
+
+def _picked(tree: Tree, index: Int[Array, "N W"]) -> Tree:
+    """Of arrays [V, ..., W] those of each lane's index."""
+
+    def pick(x: Array) -> Array:
+        return jax.vmap(lambda i: jnp.take_along_axis(x, i.reshape(1, *[1] * (x.ndim - 2), -1), 0)[0])(index)
+
+    return jax.tree.map(pick, tree)
 
 
 def _obedient(

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxgame.solve.persuasion import Program, Solution, is_start, scaled
+from jaxgame.solve.persuasion import Path, Program, Solution, is_start, scaled
 
 # Of one attempt after another. The first is far above rounding, far below the accuracy asked for.
 # Next to RATIO_SLACK rows tie that are not tied: a risk of cycling, but larger pivots, and so less rounding.
@@ -35,8 +35,8 @@ SAME_LOSS = 1e-12  # vertices this near are one (losses are scaled to 1)
 RATIO_SLACK = 1e-13  # infeasibility allowed in exchange for a larger pivot (Harris)
 
 
-class Path(NamedTuple):
-    """The walk: vertices k and k + 1 bound edge k of the frontier, whose multipliers are the k-th too."""
+class Track(NamedTuple):
+    """A walk's vertices: k and k + 1 bound edge k of the frontier, whose multipliers are the k-th too."""
 
     loss: Float[Array, "V W"]  # inf where the walk had ended
     probability: Float[Array, "V SM W"]
@@ -59,7 +59,7 @@ class Walk(NamedTuple):
     done: Bool[Array, " W"]
     failed: Bool[Array, " W"]
     pivots: Int[Array, " W"]
-    path: Path | None
+    track: Track | None
     step: Int[Array, ""]
 
 
@@ -96,86 +96,64 @@ def solve_many(
     budget: Float[Array, "N W"],
     segments: tuple[int, ...],
     perturbation: Float[Array, " MQ"],
-) -> Solution:
-    """Best outcomes of every lane at N budgets, from one walk; a leading axis N in every field."""
-    shape = program.obedience.shape
+) -> tuple[Solution, Path]:
+    """The vertices that one walk of every lane passes, and where its N budgets lie among them."""
     program, unit_gain, unit_loss = scaled(program)
     budget = jnp.maximum(budget, 0.0) / unit_loss[None]
     walk = _walk(program, budget.max(0), segments, perturbation, recording=True)
-    assert walk.path is not None
-    found = _along(walk.path, budget, shape)
-    points = budget.shape[0]
-    return Solution(
-        found.probability,
-        found.obedience * unit_gain[None, None, None],
-        found.price * (unit_gain / unit_loss)[None],
-        jnp.broadcast_to(walk.done & ~walk.failed, (points, shape[-1])),
-        jnp.broadcast_to(walk.pivots, (points, shape[-1])),
-    )
+    assert walk.track is not None
+    return _proposed(walk, program, unit_gain, unit_loss), _along(walk.track.loss, budget)
 
 
 def solve_frontier(
     program: Program, points: int, segments: tuple[int, ...], perturbation: Float[Array, " MQ"]
-) -> tuple[Float[Array, "N W"], Solution]:
-    """The vertices of every lane's frontier: their budgets, ascending, and solutions; N = `points` of each.
+) -> tuple[Float[Array, "N W"], Solution, Path]:
+    """The same for budgets at the vertices of every lane's whole frontier, ascending; N = `points` of each.
 
     A lane with fewer vertices repeats its last; one with more is cut short and not `converged`.
     """
-    shape = program.obedience.shape
     program, unit_gain, unit_loss = scaled(program)
     walk = _walk(program, jnp.full_like(unit_loss, jnp.inf), segments, perturbation, recording=True)
-    assert walk.path is not None
+    assert walk.track is not None
     # Degenerate pivots leave the loss where it is, up to rounding in either direction.
-    path = walk.path._replace(loss=jax.lax.cummax(walk.path.loss))
-    loss = path.loss
+    loss = jax.lax.cummax(walk.track.loss)
     following = jnp.concatenate([loss[1:], jnp.full_like(loss[:1], jnp.inf)])
     # Of vertices with one loss the last gains most.
     vertex = jnp.where(following > loss + SAME_LOSS, loss, jnp.inf)
     count = jnp.isfinite(vertex).sum(0)
     ordered = jnp.sort(vertex, axis=0)
-    ordered = jnp.concatenate([ordered, jnp.full((points, shape[-1]), jnp.inf, loss.dtype)])[:points]
+    ordered = jnp.concatenate([ordered, jnp.full((points, loss.shape[1]), jnp.inf, loss.dtype)])[:points]
     last = jnp.where(jnp.isfinite(ordered), ordered, 0.0).max(0)
     budget = jnp.where(jnp.isfinite(ordered), ordered, last[None])
-    found = _along(path, budget, shape)
-    complete = walk.done & ~walk.failed & (count <= points)
-    return budget * unit_loss[None], Solution(
-        found.probability,
-        found.obedience * unit_gain[None, None, None],
-        found.price * (unit_gain / unit_loss)[None],
-        jnp.broadcast_to(complete, budget.shape),
-        jnp.broadcast_to(walk.pivots, budget.shape),
+    solution = _proposed(walk, program, unit_gain, unit_loss)
+    solution = solution._replace(converged=solution.converged & (count <= points))
+    return budget * unit_loss[None], solution, _along(loss, budget)
+
+
+def _proposed(
+    walk: Walk, program: Program, unit_gain: Float[Array, " W"], unit_loss: Float[Array, " W"]
+) -> Solution:
+    """What the walk passed, in the units of the program that was `scaled`."""
+    states, messages, rows, lanes = program.obedience.shape
+    assert walk.track is not None
+    return Solution(
+        walk.track.probability.reshape(-1, states, messages, lanes),
+        walk.track.obedience.reshape(-1, messages, rows, lanes) * unit_gain[None, None, None],
+        walk.track.price * (unit_gain / unit_loss)[None],
+        (walk.done & ~walk.failed)[None],
+        walk.pivots[None],
     )
 
 
-class _Point(NamedTuple):
-    probability: Float[Array, "N S M W"]
-    obedience: Float[Array, "N M Q W"]
-    price: Float[Array, "N W"]
-
-
-def _along(path: Path, budget: Float[Array, "N W"], shape: tuple[int, ...]) -> _Point:
-    """Outcomes and multipliers at N budgets by interpolation along a path."""
-    states, messages, rows, lanes = shape
-    points, vertices = budget.shape[0], path.loss.shape[0]
-    here = jnp.maximum((path.loss[None] <= budget[:, None]).sum(1) - 1, 0)  # [N,W]; vertex 0 has loss 0
-    there = jnp.minimum(here + 1, vertices - 1)
-
-    def pick(values: Array, index: Array) -> Array:
-        return jnp.take_along_axis(values, index, 0)
-
-    low, high = pick(path.loss, here), pick(path.loss, there)
+def _along(loss: Float[Array, "V W"], budget: Float[Array, "N W"]) -> Path:
+    """Where budgets lie among vertices that lose `loss`, the first 0, infinite where a walk had ended."""
+    here = jnp.maximum((loss[None] <= budget[:, None]).sum(1) - 1, 0)
+    low, high = (
+        jnp.take_along_axis(loss, index, 0) for index in (here, jnp.minimum(here + 1, len(loss) - 1))
+    )
     inside = jnp.isfinite(high) & (high > low)
     share = jnp.where(inside, (budget - low) / jnp.where(inside, high - low, 1.0), 0.0)
-    first, second = (
-        jax.vmap(lambda i: pick(path.probability, i[None])[0])(index[:, None]) for index in (here, there)
-    )
-    change = jnp.where(inside[:, None], second - first, 0.0)
-    obedience = jax.vmap(lambda i: pick(path.obedience, i[None])[0])(here[:, None])
-    return _Point(
-        (first + share[:, None] * change).reshape(points, states, messages, lanes),
-        obedience.reshape(points, messages, rows, lanes),
-        pick(path.price, here),
-    )
+    return Path(here, jnp.clip(share, 0.0, 1.0))
 
 
 class _Tableau(NamedTuple):
@@ -200,12 +178,12 @@ def _walk(
     """
     walk, tableau = _start(program, perturbation)
     history: list[Array] = []
-    paths = []
+    tracks = []
     for size in segments:
         walk = _segment(walk, history, tableau, budget, size, recording=recording)
         history.append(walk.factors)
-        paths.append(walk.path)
-    return walk._replace(path=jax.tree.map(lambda *x: jnp.concatenate(x), *paths) if recording else None)
+        tracks.append(walk.track)
+    return walk._replace(track=jax.tree.map(lambda *x: jnp.concatenate(x), *tracks) if recording else None)
 
 
 def _start(program: Program, perturbation: Float[Array, " MQ"]) -> tuple[Walk, _Tableau]:
@@ -279,16 +257,16 @@ def _segment(
     total, columns, lanes = walk.level.shape[1], walk.cost.shape[1], walk.loss.shape[0]
     dtype = walk.loss.dtype
     slacks = walk.place.shape[0] - columns
-    path = None
+    track = None
     if recording:
-        path = Path(
+        track = Track(
             jnp.full((size, lanes), jnp.inf, dtype),
             jnp.zeros((size, columns, lanes), dtype),
             jnp.zeros((size, slacks, lanes), dtype),
             jnp.zeros((size, lanes), dtype),
         )
     walk = walk._replace(
-        factors=jnp.zeros((size, total + columns, lanes), dtype), path=path, step=jnp.int32(0)
+        factors=jnp.zeros((size, total + columns, lanes), dtype), track=track, step=jnp.int32(0)
     )
     rows, cols = (jnp.arange(count, dtype=jnp.int32)[:, None] for count in (total, columns))
     positions, variables = (
@@ -331,11 +309,11 @@ def _segment(
         part = jnp.zeros_like(room)
         record = None
         if recording:
-            assert walk.path is not None
+            assert walk.track is not None
             spent = ~idle & (walk.loss >= budget)
             edge = walk._replace(price=jnp.where(content, 0.0, jnp.where(walk.done, walk.price, price)))
-            vertex = Path(walk.loss, _vertex(walk, jnp.zeros_like(loss)), _multipliers(edge), edge.price)
-            record = Path(*(put(x, y, walk.step) for x, y in zip(walk.path, vertex, strict=True)))
+            vertex = Track(walk.loss, _vertex(walk, jnp.zeros_like(loss)), _multipliers(edge), edge.price)
+            record = Track(*(put(x, y, walk.step) for x, y in zip(walk.track, vertex, strict=True)))
         else:
             spent = ~idle & (length[0] * slope[0] >= room)
             steep = slope[0] > 0
@@ -370,7 +348,7 @@ def _segment(
             done=idle | spent,
             failed=walk.failed | (stuck & ~walk.done),
             pivots=walk.pivots + moving.astype(jnp.int32),
-            path=record,
+            track=record,
             step=walk.step + 1,
         )
 
