@@ -192,14 +192,14 @@ def certificate(
 ) -> tuple[Bracket, Float[Array, " D"]]:
     """Both ends of the distance from any weights and any proposed measure, and the measure as it counts.
 
-    Weights must be at least 0 (and have sum 1 on the simplex, but for rounding); others bound nothing, nor
-    do numbers that are none. `target` and `columns` are centred in the groups up to a few roundings of
-    their largest entries; the ends are true for what they were before.
+    Weights must be at least 0 (and have sum 1 on the simplex, to 1e-9, and are charged for what they miss);
+    others bound nothing, nor do numbers that are none. `target` and `columns` are centred in the groups up to
+    a few roundings of their largest entries; the ends are true for what they were before.
     """
     rows, leaders = columns.shape
     usable = (weights >= 0).all() & jnp.isfinite(weights).all()
-    if simplex:
-        usable &= jnp.abs(weights.sum() - 1) <= 1e-9
+    miss = jnp.abs(weights.sum() - 1) if simplex else jnp.zeros((), weights.dtype)
+    usable &= miss <= 1e-9
     proposal = jnp.where(jnp.isfinite(proposal).all(), proposal, 0.0)
 
     residual = target - columns @ weights
@@ -214,7 +214,8 @@ def certificate(
     size, sizes = jnp.abs(target).max(), jnp.abs(columns).max(0)
     # The residual's sums, dividing by the sum of the weights, and a root mean square's sum.
     summed = _rounding(2 * leaders + (rows if norm == "square" else 0), target.dtype)
-    upper = upper + summed * (size + weights @ sizes)
+    # Weights are divided by their sum: up to that much of theirs is in or out of the residual.
+    upper = upper + summed * size + (summed + miss * (1 + miss)) * (weights @ sizes)
     upper = jnp.where(usable, upper, jnp.inf)
 
     # The products' sums, centring the measure, and dividing by its norm.

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, Int
 from jaxgame import checks
 from jaxgame.game import Game
 from jaxgame.record import record
-from jaxgame.units import standard
+from jaxgame.units import is_sound, standard, unheard
 
 
 @record
@@ -42,4 +42,5 @@ def evaluate(key: Array, game: Game, offers: Float[Array, "K T S A"], interactio
     units = standard(game)
     lost = jax.vmap(units.lost)(offers)
     selected = below.argmax()
-    return Evaluation(below + highest, selected, units.follower.unit * (lost[selected] - lost.min()))
+    found = Evaluation(below + highest, selected, units.follower.unit * (lost[selected] - lost.min()))
+    return unheard(units.sound & is_sound(offers), found)

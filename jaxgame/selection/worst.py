@@ -35,7 +35,7 @@ from jaxgame.game import Game
 from jaxgame.leader import best_at, check_leader, outcome_of_recommendations
 from jaxgame.record import record
 from jaxgame.selection.dynamics import starting_offers
-from jaxgame.solve.matrix_game import solve_matrix_game
+from jaxgame.solve.matrix_game import law, solve_matrix_game
 from jaxgame.units import Standard, is_sound, standard, unheard, unknown
 
 # All three are in standard units, in which between 1/2 and 1 is at stake for a player.
@@ -260,7 +260,7 @@ def _mixed(units: Standard, interval: _Interval, chords: _Chords, columns: _Colu
     leaders = columns.leaders - worth * chords.slope[None]
     payoff = bounds[None] - jnp.concatenate([leaders, worth, -worth], 1) / sizes[None]  # [C,R]
 
-    conditions, mixture = solve_matrix_game(payoff.T)
+    conditions, mixture = map(law, solve_matrix_game(payoff.T))  # trusted for no more than being tried
     weights = conditions / sizes
     utility = (weights[:-2, None, None, None] * units.game.leaders).sum(0)
     utility -= (weights[-2] - weights[-1] - weights[:-2] @ chords.slope) * units.loss

@@ -77,10 +77,11 @@ def solve_matrix_game(payoff: Float[Array, "R C"]) -> Strategies:
     final = jax.lax.while_loop(lambda tableau: ~tableau.done & (tableau.pivots < most), pivot, start)
     primal = jnp.zeros(columns + rows, payoff.dtype).at[final.in_rows].set(final.entries[:-1, -1])[:columns]
     dual = jnp.zeros(columns + rows, payoff.dtype).at[final.in_columns].set(final.entries[-1, :-1])[columns:]
-    return Strategies(rows=_law(dual), columns=_law(primal))
+    return Strategies(rows=law(dual), columns=law(primal))
 
 
-def _law(weights: Float[Array, " N"]) -> Float[Array, " N"]:
-    weights = jnp.maximum(weights, 0.0)
+def law(weights: Float[Array, " N"]) -> Float[Array, " N"]:
+    """Weights made a mixed strategy: what is negative or no number counts as 0."""
+    weights = jnp.where(jnp.isfinite(weights), jnp.maximum(weights, 0.0), 0.0)
     total = weights.sum()
     return jnp.where(total > 0, weights / jnp.where(total > 0, total, 1.0), 1.0 / len(weights))

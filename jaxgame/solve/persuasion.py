@@ -108,8 +108,9 @@ def bounds(
     dual = _better(proof, _plain(program, at), budget, size, rounding)
 
     # The start, with which nothing is missed, replaces as much of everything as the budget asks.
-    over = vertex.lost > budget
-    kept = jnp.where(over, budget / jnp.where(over, vertex.lost, 1.0), 1.0)
+    # A sum that is computed twice may be rounded twice: no divisor depends on which of the two is larger.
+    share = budget / jnp.where(vertex.lost > 0, vertex.lost, 1.0)
+    kept = jnp.where(vertex.lost > budget, jnp.minimum(share, 1.0), 1.0)
     reveal = 1.0 - kept
     start = at.astype(reveal.dtype)[None]
     probability = vertex.probability * kept[:, None, None] + start * reveal[:, None, None]

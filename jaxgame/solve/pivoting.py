@@ -126,7 +126,7 @@ def solve_frontier(
     last = jnp.where(jnp.isfinite(ordered), ordered, 0.0).max(0)
     budget = jnp.where(jnp.isfinite(ordered), ordered, last[None])
     solution = _proposed(walk, program, unit_gain, unit_loss)
-    solution = solution._replace(converged=solution.converged & (count <= points))
+    solution = solution._replace(converged=solution.converged & (count <= points)[None])
     return budget * unit_loss[None], solution, _along(loss, budget)
 
 
