@@ -174,6 +174,23 @@ def test_an_outcome_that_is_nearly_feasible_is_repaired():
     assert (np.asarray(found.lower) >= best - 1e-6).all()
 
 
+def test_a_recommendation_that_is_nowhere_best_is_repaired_alone():
+    """A safe action, .6 in both states, and a leader who wants it: obeyed only with equality.
+
+    Missed by 1e-8, it is recommended a little less where the other action is best. Handed back, for full
+    information, it would be lost altogether, as full information never recommends it.
+    """
+    prior = jnp.array([[0.3, 0.7]])[..., None]
+    follower = jnp.array([[[1.0, 0.0, 0.6], [0.0, 1.0, 0.6]]])[..., None]
+    program, _ = _program(prior, follower, jnp.array([[[0.0, 0.0, 1.0]] * 2])[..., None])
+    safe = 0.45 / 0.7  # of state 1: then her posterior is 0.6 there
+    scheme = np.array([[0.0, 0.0, 1.0], [0.0, 1.0 - safe * (1 + 1e-8), safe * (1 + 1e-8)]])[..., None]
+    nothing = 0 * program.obedience[0], jnp.zeros(1), jnp.ones(1, bool), jnp.zeros(1, int)
+    found = judged()(program, jnp.full(1, 10.0), Solution(jnp.asarray(scheme), *nothing))
+    assert 0.75 - 1e-9 <= float(found.lower[0]) <= 0.75
+    np.testing.assert_allclose(found.probability[..., 0], [[0, 0, 1], [0, 1 - safe, safe]], atol=1e-9)
+
+
 def test_negative_prices_prove_nothing():
     program, _, _, _ = lanes("plain")
     budget = jnp.full(COUNT, 10.0)  # more than can be lost

@@ -229,6 +229,23 @@ def dynamics(order="in_turn", outbid=0.01, steps=60):
     )
 
 
+def test_leaders_compare_keeping_outbidding_and_withdrawing():
+    """Three revisions by hand, at steps of .01: conviction with probability c costs the judge c - 0.3.
+
+    The first prosecutor's offer is kept, but it likes the second's better than what would beat that, and
+    withdraws; the second then asks for more, and the defender outbids it.
+    """
+    game = judge(PROSECUTOR, PROSECUTOR, DEFENDER)
+    full, partly, nothing = [[0.7, 0.0], [0.0, 0.3]], [[0.5, 0.2], [0.0, 0.3]], [[0.7, 0.0], [0.3, 0.0]]
+    offers = jnp.array([[[full], [partly], [nothing]]])  # worth 1, 0.8 and 0.7
+    trace = one(dynamics(steps=3)(jax.tree.map(lambda x: x[None], game), offers), 0)
+    np.testing.assert_allclose(trace.follower, [1.0, 0.8, 0.71, 0.72], atol=1e-9)
+    assert trace.selected.tolist() == [0, 1, 1, 2]
+    convicted = np.array([0.3, 0.5, 0.59, 0.02])
+    expected = np.stack([convicted, convicted, 1 - convicted], 1)
+    np.testing.assert_allclose(trace.leaders, expected, atol=1e-9)
+
+
 def starts(batch, name):
     return jax.vmap(lambda game: selection.starting_offers(game, name, jax.random.key(0)))(batch)
 
