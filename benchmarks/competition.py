@@ -18,7 +18,7 @@ import numpy as np
 import jaxgame as jg
 from benchmarks.timing import Cell
 from jaxgame import competition
-from jaxgame.batch import spread
+from jaxgame.runs.batch import spread
 from tests.reference import competition as reference
 from tests.reference import independent
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from benchmarks.timing import Cell, Row
 from jaxgame import plot
-from jaxgame.batch import CPU_BATCH, spread
 from jaxgame.conversation import Protocol, best_reply
-from jaxgame.game import Game
+from jaxgame.core.game import Game
+from jaxgame.runs.batch import CPU_BATCH, spread
 
 TYPES, STATES, ACTIONS = 2, 4, 3
 

@@ -8,7 +8,7 @@ from scipy.optimize import linprog, nnls
 
 import jaxgame as jg
 from benchmarks.timing import Cell
-from jaxgame.batch import spread
+from jaxgame.runs.batch import spread
 
 LEADERS = (4, 16, 64)
 ENTRIES = (16, 64, 256)

@@ -27,7 +27,7 @@ from quantecon.optimize import linprog_simplex
 
 import jaxgame as jg
 from benchmarks.timing import Cell
-from jaxgame.batch import spread
+from jaxgame.runs.batch import spread
 
 # Programs of a timing by size S = A: ours, numba's, HiGHS's, and those of JAX peers.
 INDEPENDENT = {2: (262_144, 262_144, 600, 1024), 4: (65_536, 65_536, 600, 256), 8: (8192, 4096, 300, 64)}

@@ -12,7 +12,7 @@ import jaxgame as jg
 from benchmarks.leader import independent_games
 from benchmarks.timing import Cell, Row
 from jaxgame import plot
-from jaxgame.batch import spread
+from jaxgame.runs.batch import spread
 
 SMALLEST = 1024
 COUNTS = {4: (1024, 4096, 16_384, 65_536, 262_144), 8: (1024, 4096, 16_384)}

@@ -14,7 +14,7 @@ import numpy as np
 import jaxgame as jg
 from benchmarks.leader import random_games
 from benchmarks.timing import Cell
-from jaxgame.batch import spread
+from jaxgame.runs.batch import spread
 from tests.reference.selection import worst_value
 
 BATCH = 64  # games a core takes at once: few wait for the slowest

@@ -14,9 +14,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.config import identity, register
 from experiments.devices import configure_jax
-from jaxgame.files import write_whole
-from jaxgame.interruption import exit_code, terminable
-from jaxgame.run_directory import RunDirectoryError
+from jaxgame.runs.files import write_whole
+from jaxgame.runs.interruption import exit_code, terminable
+from jaxgame.runs.run_directory import RunDirectoryError
 
 log = logging.getLogger("experiments")
 

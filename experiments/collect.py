@@ -23,8 +23,8 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.collect_figure import figure
 from experiments.config import identity, register
 from jaxgame import plot
-from jaxgame.files import write_whole
-from jaxgame.run_directory import COMPLETE
+from jaxgame.runs.files import write_whole
+from jaxgame.runs.run_directory import COMPLETE
 
 CONFIGS = Path(__file__).parent.parent / "conf"
 

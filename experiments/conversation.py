@@ -21,13 +21,13 @@ from experiments.hull_coverage import make_family
 from experiments.panels import scatter
 from experiments.runs import table_of
 from jaxgame import conversation, plot
-from jaxgame.batch import DrawFunction
 from jaxgame.conversation import Protocol
-from jaxgame.files import write_whole
-from jaxgame.game import full_information_value, no_information_value
+from jaxgame.core.game import full_information_value, no_information_value
+from jaxgame.core.units import at_stake
+from jaxgame.runs.batch import DrawFunction
+from jaxgame.runs.files import write_whole
 from jaxgame.sampling import Family, Shape
 from jaxgame.theorems import VERDICTS, bayes_optimal_learning, best_ai_selection
-from jaxgame.units import at_stake
 
 log = logging.getLogger("experiments")
 

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from experiments.guarantee import check_function, check_lists, checked, report, verdict_sentence
 from experiments.hull_coverage import make_family
 from jaxgame import plot
-from jaxgame.files import write_whole
+from jaxgame.runs.files import write_whole
 from jaxgame.sampling import Shape
 from jaxgame.theorems import best_ai_selection
 

@@ -14,10 +14,10 @@ from jaxtyping import Array
 from omegaconf import DictConfig
 
 from experiments.runs import statistics_of, table_of
-from jaxgame.batch import DrawFunction
-from jaxgame.game import Game
+from jaxgame.core.game import Game
+from jaxgame.runs.batch import DrawFunction
+from jaxgame.runs.streaming import Statistics
 from jaxgame.sampling import Family, Shape
-from jaxgame.streaming import Statistics
 from jaxgame.summary import ZERO
 from jaxgame.theorems import VERDICTS, Guarantee
 

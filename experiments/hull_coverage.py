@@ -15,13 +15,13 @@ from omegaconf import DictConfig
 
 from experiments.runs import statistics_of, table_of
 from jaxgame import plot
-from jaxgame.batch import DrawFunction
-from jaxgame.bracket import Bracket
-from jaxgame.files import write_whole
-from jaxgame.game import Game
+from jaxgame.core.bracket import Bracket
+from jaxgame.core.game import Game
 from jaxgame.hull import game_hull_distance, leader_distances
+from jaxgame.runs.batch import DrawFunction
+from jaxgame.runs.files import write_whole
+from jaxgame.runs.streaming import Statistics
 from jaxgame.sampling import FAMILIES, Family, Shape
-from jaxgame.streaming import Statistics
 from jaxgame.summary import WIDE, ZERO, bracket_summary, coverage_summary
 from jaxgame.theorems import alignment_dimension, wendel_coverage, wendel_probability
 

@@ -12,8 +12,8 @@ from experiments.guarantee import check_function, check_lists, checked, report, 
 from experiments.hull_coverage import make_family
 from experiments.panels import by_leaders, scatter, tightest
 from jaxgame import plot
-from jaxgame.batch import DrawFunction
-from jaxgame.files import write_whole
+from jaxgame.runs.batch import DrawFunction
+from jaxgame.runs.files import write_whole
 from jaxgame.sampling import Family, Shape
 from jaxgame.theorems import bayes_optimal_learning
 

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
 from experiments.runs import table_of
-from jaxgame import panel_coverage, plot
-from jaxgame.files import write_whole
-from jaxgame.panel import Panel, load
+from jaxgame import plot
+from jaxgame.panel import Panel, coverage, load
+from jaxgame.runs.files import write_whole
 from jaxgame.summary import WIDE, bracket_summary
 
 log = logging.getLogger("experiments")
@@ -43,14 +43,14 @@ def run(config: DictConfig, directory: Path) -> None:
     """Compute table, summary and figure in `directory`; report what the brackets gave."""
     settings = config.experiment
     panel = load_panel(config.panel)
-    table = panel_coverage.prepare(panel, standardise=config.panel.standardise, pool=config.panel.pool)
-    largest = panel_coverage.largest_pool(panel, config.panel.pool)
-    sizes = list(settings.raters or panel_coverage.nested_sizes(largest))
+    table = coverage.prepare(panel, standardise=config.panel.standardise, pool=config.panel.pool)
+    largest = coverage.largest_pool(panel, config.panel.pool)
+    sizes = list(settings.raters or coverage.nested_sizes(largest))
     log.info("%r", panel)
 
     results = table_of(
         config,
-        lambda key: panel_coverage.coverage(key, table, sizes, offset=settings.offset),
+        lambda key: coverage.coverage(key, table, sizes, offset=settings.offset),
         directory,
         coordinates={"raters": sizes},
         labels={"target": [*panel.raters, config.panel.target or "target"]},
@@ -83,7 +83,7 @@ def summarise(results: pl.DataFrame) -> pl.DataFrame:
         hull_train=pl.col("hull_train_upper"), cone_train=pl.col("cone_train_upper")
     )
     methods = []
-    for method in panel_coverage.METHODS:
+    for method in coverage.METHODS:
         test = pl.col(f"{method}_test")
         rows = results.group_by("raters", maintain_order=True).agg(
             pl.lit(method).alias("method"),

@@ -17,9 +17,9 @@ from omegaconf import DictConfig
 from experiments.guarantee import checked, report, verdict_sentence
 from experiments.hull_coverage import make_family
 from jaxgame import competition, plot
-from jaxgame.batch import DrawFunction
-from jaxgame.files import write_whole
-from jaxgame.game import Game, make_game
+from jaxgame.core.game import Game, make_game
+from jaxgame.runs.batch import DrawFunction
+from jaxgame.runs.files import write_whole
 from jaxgame.sampling import Family, Shape
 from jaxgame.theorems import quantal_response
 

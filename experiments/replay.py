@@ -20,9 +20,9 @@ from rich.table import Table
 
 from experiments.hull_coverage import make_family
 from jaxgame import theorems
-from jaxgame.bracket import Bracket
 from jaxgame.conversation import Protocol
-from jaxgame.game import Game, full_information_value, no_information_value
+from jaxgame.core.bracket import Bracket
+from jaxgame.core.game import Game, full_information_value, no_information_value
 from jaxgame.hull import game_hull_distance
 from jaxgame.sampling import Shape
 

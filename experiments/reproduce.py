@@ -22,7 +22,7 @@ import jinja2
 from rich.console import Console
 
 from experiments.claims import CLAIMS, Claim, Finding
-from jaxgame.files import write_whole
+from jaxgame.runs.files import write_whole
 
 SCALES = ("quick", "full")
 

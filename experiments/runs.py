@@ -8,9 +8,9 @@ import polars as pl
 from omegaconf import DictConfig
 
 from experiments.config import identity
-from jaxgame.batch import DrawFunction, run_draws, run_statistics
-from jaxgame.files import write_whole
-from jaxgame.streaming import Statistics
+from jaxgame.runs.batch import DrawFunction, run_draws, run_statistics
+from jaxgame.runs.files import write_whole
+from jaxgame.runs.streaming import Statistics
 
 Grid = Mapping[str, Sequence[Any]]
 Labels = Mapping[str, Sequence[str]]

@@ -17,9 +17,9 @@ from experiments.guarantee import LOSSLESS, check_function, check_lists, report,
 from experiments.hull_coverage import make_family
 from experiments.runs import table_of
 from jaxgame import plot, selection
-from jaxgame.batch import DrawFunction
-from jaxgame.files import write_whole
-from jaxgame.game import Game
+from jaxgame.core.game import Game
+from jaxgame.runs.batch import DrawFunction
+from jaxgame.runs.files import write_whole
 from jaxgame.sampling import Family, Shape
 from jaxgame.theorems import VERDICTS, best_ai_selection
 

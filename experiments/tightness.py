@@ -20,11 +20,11 @@ from experiments.guarantee import counts, report
 from experiments.hull_coverage import make_family
 from experiments.runs import table_of
 from jaxgame import plot
-from jaxgame.batch import DrawFunction
-from jaxgame.files import write_whole
-from jaxgame.game import Game, full_information_value
+from jaxgame.core.game import Game, full_information_value
 from jaxgame.hull import game_hull_distance
-from jaxgame.leader import leader_value
+from jaxgame.persuasion.value import leader_value
+from jaxgame.runs.batch import DrawFunction
+from jaxgame.runs.files import write_whole
 from jaxgame.sampling import Family, Shape
 from jaxgame.theorems import VERDICTS, Guarantee, best_ai_selection
 

@@ -1,19 +1,19 @@
 # The public names. Each module is imported when one of them is first used (see __init__.py).
 from . import competition, conversation, hull, panel, sampling, selection, theorems
-from .batch import run_draws, run_statistics
-from .beliefs import Beliefs, action_values, joint_scheme, outcome, update
-from .bracket import Bracket
-from .frontier import Frontier, leader_frontier
-from .game import (
+from .core.beliefs import Beliefs, action_values, joint_scheme, outcome, update
+from .core.bracket import Bracket
+from .core.game import (
     Game,
     full_information_value,
     game_from_outcomes,
     make_game,
     no_information_value,
 )
+from .core.response import best_response, quantal_regret_bound, quantal_response, regret
 from .hull import HullFit, game_hull_distance, hull_distance
-from .leader import LeaderBest, leader_value, value_curve
-from .response import best_response, quantal_regret_bound, quantal_response, regret
+from .persuasion.frontier import Frontier, leader_frontier
+from .persuasion.value import LeaderBest, leader_value, value_curve
+from .runs.batch import run_draws, run_statistics
 
 __version__: str
 

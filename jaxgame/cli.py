@@ -12,7 +12,7 @@ from rich.console import Console
 
 import jaxgame
 from jaxgame.audit import DEFAULT_EPSILON, Audit, InputError, audit
-from jaxgame.files import write_whole
+from jaxgame.runs.files import write_whole
 
 app = typer.Typer(
     name="jaxgame",

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jax.scipy.special import ndtr
 from jaxtyping import Array, Float
 
-from jaxgame.game import Game
+from jaxgame.core.game import Game
 
 
 @dataclass(frozen=True)

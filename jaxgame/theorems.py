@@ -12,16 +12,16 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxgame import competition, conversation, selection
-from jaxgame.bracket import Bracket
-from jaxgame.checks import check_choice
 from jaxgame.conversation import Protocol
-from jaxgame.game import Game, full_information_value
+from jaxgame.core.bracket import Bracket
+from jaxgame.core.checks import check_choice
+from jaxgame.core.game import Game, full_information_value
+from jaxgame.core.record import record
+from jaxgame.core.response import quantal_regret_bound
+from jaxgame.core.units import at_stake, standard, unknown
 from jaxgame.hull import GAME_OFFSETS, game_hull_distance
-from jaxgame.record import record
-from jaxgame.response import quantal_regret_bound
 from jaxgame.sampling import Shape
 from jaxgame.summary import wilson_interval
-from jaxgame.units import at_stake, standard, unknown
 
 
 def wendel_probability(points: int, dimension: int) -> float:

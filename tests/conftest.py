@@ -26,7 +26,7 @@ SLOW_EXAMPLES = (
     "jaxgame/selection/",
     "jaxgame/competition/",
     "jaxgame/conversation/search.py",
-    "jaxgame/frontier.py",
+    "jaxgame/persuasion/frontier.py",
 )
 
 

@@ -48,7 +48,7 @@ FAR = "test_census::test_programs_far_from_zero"
 
 MUTATIONS = (
     *_in(
-        "jaxgame/units.py",
+        "jaxgame/core/units.py",
         (
             "test_units::test_standard_games_are_the_same_game",
             CENSUS,
@@ -76,7 +76,7 @@ MUTATIONS = (
         ),
     ),
     *_in(
-        "jaxgame/solve/persuasion.py",
+        "jaxgame/persuasion/bounds.py",
         ("test_persuasion", CENSUS, "test_certificates", "test_leader", "test_frontier"),
         bound_without_price_times_budget=(
             "        spent = price * budget\n",
@@ -134,7 +134,7 @@ MUTATIONS = (
         ),
     ),
     *_in(
-        "jaxgame/leader_program.py",
+        "jaxgame/persuasion/programs.py",
         ("test_persuasion", CENSUS, "test_leader"),
         obedience_against_the_recommended=(
             "gap = follower[t][:, maps[:, t], None] - follower[t][:, others[:, t]]",
@@ -156,7 +156,7 @@ MUTATIONS = (
         crossed_brackets_are_narrow=("    width = jnp.where(width >= 0, width, jnp.inf)\n", ""),
     ),
     *_in(
-        "jaxgame/leader.py",
+        "jaxgame/persuasion/value.py",
         (CENSUS, FAR, "test_leader", "test_units::test_a_threshold_of_full_information_is_met_in_any_units"),
         thresholds_above_all_are_met=(
             "above = worth > FEASIBILITY * units.stake + doubt",
@@ -174,7 +174,7 @@ MUTATIONS = (
         slope_of_the_wrong_sign=("+ price * (full - threshold)", "- price * (full - threshold)"),
     ),
     *_in(
-        "jaxgame/frontier.py",
+        "jaxgame/persuasion/frontier.py",
         ("test_frontier", "test_units::test_values_and_best_responses", "test_selection"),
         upper_end_of_the_highest_line=("- rounded, lines.min())", "- rounded, lines.max())"),
         share_of_the_wrong_kink=(
@@ -208,7 +208,7 @@ MUTATIONS = (
         ),
     ),
     *_in(
-        "jaxgame/solve/chebyshev.py",
+        "jaxgame/hull/chebyshev.py",
         ("test_hull",),
         the_whole_range=(
             "return ((top - bottom) / 2).max(), (top + bottom) / 2",
@@ -346,7 +346,7 @@ MUTATIONS = (
         ),
     ),
     *_in(
-        "jaxgame/game.py",
+        "jaxgame/core/game.py",
         ("test_game",),
         she_knows_her_action_but_not_the_state=(
             "game.prior, game.follower).max(axis=-1).sum()",
@@ -358,7 +358,7 @@ MUTATIONS = (
         ),
     ),
     *_in(
-        "jaxgame/response.py",
+        "jaxgame/core/response.py",
         ("test_response",),
         ties_go_to_the_highest_index=(
             "jax.nn.one_hot(best.argmax(axis=-1),",
@@ -374,7 +374,7 @@ MUTATIONS = (
         ),
     ),
     *_in(
-        "jaxgame/beliefs.py",
+        "jaxgame/core/beliefs.py",
         ("test_beliefs",),
         the_first_leader_varies_fastest=(
             "joint = (joint[:, :, None] * scheme[:, None, :])",
@@ -432,7 +432,7 @@ MUTATIONS = (
         ),
     ),
     *_in(
-        "jaxgame/solve/closure.py",
+        "jaxgame/competition/rich/concave_closure.py",
         ("test_closure",),
         the_line_is_not_raised=("    line = line + excess + 2 * off * jnp.abs(excess)\n", ""),
         lower_end_without_rounding=("rest @ corners - rounded * sizes", "rest @ corners"),
@@ -446,7 +446,7 @@ MUTATIONS = (
         ),
     ),
     *_in(
-        "jaxgame/competition/worst.py",
+        "jaxgame/competition/rich/worst.py",
         ("test_competition_worst",),
         equilibria_excluded_for_nothing=("gains = (lower - gain > MARGIN)", "gains = (lower - gain > -0.01)"),
         anything_is_an_equilibrium=(
@@ -456,12 +456,12 @@ MUTATIONS = (
         ends_swapped=("_apart(game, attained, bound))", "_apart(game, bound, attained))"),
     ),
     *_in(
-        "jaxgame/competition/worst_quantal.py",
+        "jaxgame/competition/rich/worst_quantal.py",
         ("test_competition_worst",),
         cells_excluded_without_their_error=("> over + rounding).any(0)", "> rounding - over).any(0)"),
     ),
     *_in(
-        "jaxgame/competition/private.py",
+        "jaxgame/competition/independent/private.py",
         ("test_competition",),
         the_own_scheme_is_heard=(
             "for j, scheme in enumerate(schemes) if j != int(leader)]",
@@ -473,7 +473,7 @@ MUTATIONS = (
         ),
     ),
     *_in(
-        "jaxgame/competition/smooth.py",
+        "jaxgame/competition/independent/smooth.py",
         ("test_competition",),
         chords_are_never_exceeded=(
             "raised = jnp.where(known, curvature * height, 0.0).sum(1) / 2",
@@ -481,7 +481,7 @@ MUTATIONS = (
         ),
     ),
     *_in(
-        "jaxgame/competition/entry.py",
+        "jaxgame/competition/independent/entry.py",
         ("test_units_competition",),
         rationality_in_the_wrong_unit=(
             "scaled = jnp.asarray(units.scaled(rationality))",
@@ -489,7 +489,7 @@ MUTATIONS = (
         ),
     ),
     *_in(
-        "jaxgame/run.py",
+        "jaxgame/runs/run.py",
         ("test_batch",),
         keys_off_by_one=(
             "run.function(jax.random.fold_in(root, draw))",

@@ -13,9 +13,9 @@ import polars as pl
 import pytest
 
 import jaxgame as jg
-from jaxgame.batch import run_draws
-from jaxgame.chunk_files import ChunkFiles
-from jaxgame.run_directory import RunDirectoryError
+from jaxgame.runs.batch import run_draws
+from jaxgame.runs.chunk_files import ChunkFiles
+from jaxgame.runs.run_directory import RunDirectoryError
 from jaxgame.sampling import Noise, Shape
 
 GRID = {"diversity": [0.0, 1.0], "leaders": [1, 2, 3]}
@@ -129,7 +129,7 @@ def test_a_killed_process_loses_at_most_its_chunk(tmp_path, signals):
         jax.config.update("jax_enable_x64", True)
         jax.config.update("jax_num_cpu_devices", 2)
         from tests.test_batch import GRID, toy, run_draws
-        from jaxgame.run_directory import RunDirectory
+        from jaxgame.runs.run_directory import RunDirectory
         save = RunDirectory.save_chunk
         def slowly(self, start, stop, table):
             save(self, start, stop, table)

@@ -14,15 +14,17 @@ import numpy as np
 import pytest
 
 import jaxgame as jg
-from jaxgame import hull, leader_program, selection, theorems
-from jaxgame.frontier import curve_of
-from jaxgame.leader import best_at
-from jaxgame.leader_program import _program
+from jaxgame import selection, theorems
+from jaxgame.core.units import standard
+from jaxgame.hull.distance import certificate
+from jaxgame.lp.matrix_game import Strategies
+from jaxgame.persuasion import pivoting
+from jaxgame.persuasion.bounds import LIKELY, OBEYED, Program, Solution, bounds
+from jaxgame.persuasion.frontier import curve_of
+from jaxgame.persuasion.programs import _program
+from jaxgame.persuasion.value import best_at
 from jaxgame.selection import worst
-from jaxgame.solve.matrix_game import Strategies
-from jaxgame.solve.persuasion import LIKELY, OBEYED, Program, Solution, bounds
 from jaxgame.summary import wilson_interval
-from jaxgame.units import standard
 from tests.kinds import KINDS, hulls, programs
 from tests.reference import exact
 from tests.reference import hull as hull_reference
@@ -209,7 +211,7 @@ def test_a_walk_that_goes_astray_leaves_a_curve_true(monkeypatch):
     """Kinks in any order, of any game: the curve's brackets hold, only wider."""
     given = lanes()
     rng = np.random.default_rng(9)
-    real = leader_program.pivoting.solve_frontier
+    real = pivoting.solve_frontier
 
     def astray(program, points, *rest):
         budget, solution, path = real(program, points, *rest)
@@ -232,7 +234,7 @@ def test_a_walk_that_goes_astray_leaves_a_curve_true(monkeypatch):
         return jax.vmap(lambda share: curve.value(share * budget))(shares)
 
     right = jax.device_get(jax.jit(jax.vmap(values))(given.games, given.budget))
-    monkeypatch.setattr(leader_program.pivoting, "solve_frontier", astray)
+    monkeypatch.setattr(pivoting, "solve_frontier", astray)
     jax.clear_caches()  # JAX keeps what it traced with the other one
     wrong = jax.device_get(jax.jit(jax.vmap(values))(given.games, given.budget))
     monkeypatch.undo()
@@ -282,7 +284,7 @@ def test_no_proposal_makes_a_distance_false(norm, scale):
         "on one entry": (np.eye(leaders)[rng.integers(leaders, size=count)], np.eye(rows)[:1] + 0 * noise),
     }
     weights, measure = (np.stack(x) for x in zip(*proposals.values(), strict=True))
-    one = functools.partial(hull.certificate, groups=groups, norm=norm, simplex=scale == "simplex")
+    one = functools.partial(certificate, groups=groups, norm=norm, simplex=scale == "simplex")
     each_problem = jax.vmap(one, (0, 0, 0, 0))
     found, _ = jax.jit(jax.vmap(each_problem, (0, 0, None, None)))(
         weights, measure, jnp.asarray(target), jnp.asarray(utilities.transpose(0, 2, 1))
@@ -321,13 +323,9 @@ def test_weights_whose_sum_is_nearly_one_are_charged_for_it(heavy):
     """Two leaders who are the same, and a target beyond or short of them."""
     target, columns = jnp.array([1.0, -1.0]), jnp.array([[1.0, 1.0], [-1.0, -1.0]])
     weights = jnp.array([0.5, 0.5]) * heavy
-    less, _ = hull.certificate(
-        weights, target, 0.9 * target, columns, jnp.zeros((2, 0)), norm="sup", simplex=True
-    )
+    less, _ = certificate(weights, target, 0.9 * target, columns, jnp.zeros((2, 0)), norm="sup", simplex=True)
     assert Fraction(float(less.upper)) >= 1 - Fraction(0.9)
-    more, _ = hull.certificate(
-        weights, target, 1.1 * target, columns, jnp.zeros((2, 0)), norm="sup", simplex=True
-    )
+    more, _ = certificate(weights, target, 1.1 * target, columns, jnp.zeros((2, 0)), norm="sup", simplex=True)
     assert Fraction(float(more.upper)) >= Fraction(1.1) - 1
 
 

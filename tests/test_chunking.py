@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxgame import chunking
-from jaxgame.batch import run_draws
-from jaxgame.chunking import FIRST_SHARE, SECONDS, Chunking, free_memory, host_memory
-from jaxgame.run_directory import RunDirectory
+from jaxgame.runs import chunking
+from jaxgame.runs.batch import run_draws
+from jaxgame.runs.chunking import FIRST_SHARE, SECONDS, Chunking, free_memory, host_memory
+from jaxgame.runs.run_directory import RunDirectory
 
 DEVICES = jax.local_devices()
 

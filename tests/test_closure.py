@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgame.solve.closure import certified, concave_closure
+from jaxgame.competition.rich.concave_closure import certified, concave_closure
 from tests.reference import competition as reference
 
 

@@ -11,7 +11,7 @@ from scipy.special import expit
 
 import jaxgame as jg
 from jaxgame import competition
-from jaxgame.batch import spread
+from jaxgame.runs.batch import spread
 from tests.reference import competition as reference
 
 PROSECUTOR = [[0.0, 1.0], [0.0, 1.0]]

@@ -16,10 +16,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from jaxgame.batch import run_draws, run_statistics
-from jaxgame.chunk_files import ChunkFiles, checksum_of
-from jaxgame.interruption import Terminated, exit_code, terminable
-from jaxgame.run_directory import RunDirectory, RunDirectoryError
+from jaxgame.runs.batch import run_draws, run_statistics
+from jaxgame.runs.chunk_files import ChunkFiles, checksum_of
+from jaxgame.runs.interruption import Terminated, exit_code, terminable
+from jaxgame.runs.run_directory import RunDirectory, RunDirectoryError
 
 ROOT = Path(__file__).parent.parent
 DRAWS, CHUNK = 600, 4
@@ -30,8 +30,8 @@ PROGRAM = """
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_num_cpu_devices", 1)
     from tests.test_faults import CHUNK, DRAWS, numbers
-    from jaxgame import batch
-    from jaxgame.run_directory import RunDirectory
+    from jaxgame.runs import batch
+    from jaxgame.runs.run_directory import RunDirectory
     save = RunDirectory.save_chunk
     def slowly(self, *arguments):
         save(self, *arguments)
@@ -164,7 +164,7 @@ def test_of_merged_chunks_and_their_parts_each_draw_counts_once(tmp_path, monkey
         save(self, start, stop, table)
         parts.append((start, stop, table))
 
-    monkeypatch.setattr("jaxgame.run.MERGED", 5)
+    monkeypatch.setattr("jaxgame.runs.run.MERGED", 5)
     monkeypatch.setattr(RunDirectory, "save_chunk", keep)
 
     def stop(self, *arguments, **more):

@@ -8,7 +8,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from experiments.guarantee import INSIDE, LOSSLESS, checked
-from jaxgame.bracket import Bracket
+from jaxgame.core.bracket import Bracket
 
 GRID = {"diversity": [0.0, 1.0], "leaders": [2, 3, 5]}
 MEANS = ("full_information", "allowed")

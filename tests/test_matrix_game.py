@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from jaxgame.solve.matrix_game import solve_matrix_game
+from jaxgame.lp.matrix_game import solve_matrix_game
 
 
 def value(payoff: np.ndarray) -> float:

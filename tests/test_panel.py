@@ -7,7 +7,7 @@ import pytest
 
 from jaxgame import panel
 
-FILES = resources.files("jaxgame") / "panels"
+FILES = resources.files("jaxgame.panel") / "data"
 
 
 def test_snippets_is_complete_and_without_the_share_alike_column():

@@ -6,16 +6,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from jaxgame import panel_coverage
-from jaxgame.batch import run_draws
-from jaxgame.bracket import Bracket
-from jaxgame.panel import Panel, load
-from jaxgame.panel_coverage import Table, prepare
+from jaxgame.core.bracket import Bracket
+from jaxgame.panel import Panel, coverage, load
+from jaxgame.panel.coverage import Table, prepare
+from jaxgame.runs.batch import run_draws
 from tests.reference import panel as reference
 
 # Panels of one shape and the same sizes share a compiled program.
 ALL = [1, 2, 3, 4, 5]
-PLAIN = [method for method in panel_coverage.METHODS if method != "null"]
+PLAIN = [method for method in coverage.METHODS if method != "null"]
 
 
 def make_panel(scores, target=None, train=None, groups=None) -> Panel:
@@ -44,7 +43,7 @@ def random_panel(seed: int, rows: int = 60, raters: int = 5, fixed: bool = True)
 @functools.partial(jax.jit, static_argnames=("sizes", "offset"))
 def compiled(keys, table, sizes, offset):
     # The table is an argument: panels of one shape share a program.
-    return jax.vmap(lambda key: panel_coverage.coverage(key, table, sizes, offset=offset))(keys)
+    return jax.vmap(lambda key: coverage.coverage(key, table, sizes, offset=offset))(keys)
 
 
 def measure(table: Table, sizes: list[int], draws: int, offset: str = "none") -> pl.DataFrame:
@@ -76,7 +75,7 @@ def test_all_raters_agree_with_a_fit_row_by_row(name):
     table = prepare(bundled, standardise=standardise)
     # The senate's sizes and draws are those of the note's table below, and so is the compiled program.
     results = measure(table, [104], 2) if standardise else measure(table, [1, 8, 90], 200)
-    size = panel_coverage.largest_pool(bundled)
+    size = coverage.largest_pool(bundled)
     for row in results.filter(pl.col("raters") == size).head(5).iter_rows(named=True):
         if standardise:
             both = np.column_stack([bundled.scores, bundled.target])
@@ -129,7 +128,7 @@ NOTE = {
 @pytest.mark.slow
 @pytest.mark.parametrize("part", ["neutral_paraphrase", "goal_viewpoint", "any", "other_group"])
 def test_means_reproduce_the_notes_tables(part):
-    if part in panel_coverage.POOLS:
+    if part in coverage.POOLS:
         table, drawn_there = prepare(load("senate"), standardise=False, pool=part), 200
     else:
         table, drawn_there = prepare(load("snippets", groups=[part]), standardise=True), 50
@@ -300,7 +299,7 @@ def test_pools_keep_to_their_groups():
     scores = np.column_stack([vote] * 3 + [vote + 100] * 2)
     made = make_panel(scores, groups=["a", "a", "a", "b", "b"])
     for pool, distance, largest in (("same_group", 0.0, 1), ("other_group", 100.0, 2)):
-        assert panel_coverage.largest_pool(made, pool) == largest
+        assert coverage.largest_pool(made, pool) == largest
         table = prepare(made, standardise=False, pool=pool)
         np.testing.assert_allclose(measure(table, [1], 20)["hull_test"], distance, atol=1e-10)
 
@@ -311,11 +310,11 @@ def test_pools_keep_to_their_groups():
 def test_permutations_are_permutations_and_alike_frequent():
     draws = 6_000
     keys = jax.random.split(jax.random.key(0), draws)
-    orders = np.asarray(jax.vmap(lambda key: panel_coverage._permutation(key, 3))(keys))
+    orders = np.asarray(jax.vmap(lambda key: coverage._permutation(key, 3))(keys))
     kinds, counts = np.unique(orders, axis=0, return_counts=True)
     assert kinds.tolist() == [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]
     assert np.abs(counts - draws / 6).max() <= 4 * np.sqrt(draws * 5 / 36)
-    long = np.asarray(panel_coverage._permutation(jax.random.key(1), 10_605))
+    long = np.asarray(coverage._permutation(jax.random.key(1), 10_605))
     assert sorted(long.tolist()) == list(range(10_605))
 
 
@@ -329,14 +328,14 @@ def test_a_draw_depends_on_its_key_alone():
 def test_run_draws_takes_a_draw_as_it_is():
     table = prepare(random_panel(13), standardise=False)
     results = run_draws(
-        lambda key: panel_coverage.coverage(key, table, [1, 3]),
+        lambda key: coverage.coverage(key, table, [1, 3]),
         3,
         0,
         coordinates={"raters": [1, 3]},
         progress=False,
     )
     assert results.select("draw", "raters").rows() == [(d, k) for d in range(3) for k in (1, 3)]
-    named = {f"{method}_{side}" for method in panel_coverage.METHODS for side in ("train", "test")}
+    named = {f"{method}_{side}" for method in coverage.METHODS for side in ("train", "test")}
     assert named <= {name.removesuffix("_upper") for name in results.columns}
     assert results["converged"].all() and results["hull_test"].dtype == pl.Float64
 
@@ -355,9 +354,9 @@ def test_bad_draws_say_what_is_wrong():
     with pytest.raises(ValueError, match="leaves 'r0' of panel 'made', as a target, without raters"):
         prepare(random_panel(14, fixed=False), standardise=False, pool="other_group")
     with pytest.raises(ValueError, match="offset is 'some'; it must be one of 'none', 'constant'"):
-        panel_coverage.coverage(key, table, [1], offset="some")
+        coverage.coverage(key, table, [1], offset="some")
     for sizes in ([], [0, 1], [2, 2], [3, 1]):
         with pytest.raises(ValueError, match="it must be increasing numbers of raters from 1 on"):
-            panel_coverage.coverage(key, table, sizes)
+            coverage.coverage(key, table, sizes)
     with pytest.raises(ValueError, match="sizes has 6, but a target of this panel has at most 5 raters"):
-        jax.jit(lambda key: panel_coverage.coverage(key, table, [1, 6]))(key)
+        jax.jit(lambda key: coverage.coverage(key, table, [1, 6]))(key)

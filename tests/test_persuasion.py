@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import jaxgame as jg
-from jaxgame.leader import best_at
-from jaxgame.leader_program import _program
-from jaxgame.solve.persuasion import Solution, bounds
-from jaxgame.units import standard
+from jaxgame.core.units import standard
+from jaxgame.persuasion.bounds import Solution, bounds
+from jaxgame.persuasion.programs import _program
+from jaxgame.persuasion.value import best_at
 from tests.kinds import KINDS, programs
 from tests.reference import exact
 

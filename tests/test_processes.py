@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 
 import jaxgame as jg
-from jaxgame.batch import run_draws, run_statistics
-from jaxgame.run_directory import RunDirectory
+from jaxgame.runs.batch import run_draws, run_statistics
+from jaxgame.runs.run_directory import RunDirectory
 from jaxgame.sampling import Noise, Shape
 
 ROOT = Path(__file__).parent.parent

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 import jaxgame as jg
-from jaxgame.batch import run_draws, run_statistics
-from jaxgame.run_directory import RunDirectoryError
-from jaxgame.streaming import BITS, TINY, Statistics, added, bin_of, lower_end, summed
+from jaxgame.runs.batch import run_draws, run_statistics
+from jaxgame.runs.run_directory import RunDirectoryError
+from jaxgame.runs.streaming import BITS, TINY, Statistics, added, bin_of, lower_end, summed
 from jaxgame.summary import coverage_summary, wilson_interval
 
 GRID = {"scale": [1.0, -3.0]}
@@ -148,16 +148,16 @@ def test_spread_far_from_zero_keeps_its_digits():
 
 
 def test_a_run_without_rows_resumes_and_is_found_again(tmp_path, monkeypatch):
-    import jaxgame.run
+    import jaxgame.runs.run
 
-    monkeypatch.setattr(jaxgame.run, "MERGED", 4)
+    monkeypatch.setattr(jaxgame.runs.run, "MERGED", 4)
     arguments = {"coordinates": GRID, "labels": LABELS, "levels": LEVELS}
     whole = run_statistics(scattered, 300, 0, **arguments)
 
     class Stop(Exception):
         pass
 
-    save, saved = jaxgame.run.RunDirectory.save_chunk, []
+    save, saved = jaxgame.runs.run.RunDirectory.save_chunk, []
 
     def stop_at_fifteen(self, start, stop, table):
         if len(saved) == 15:
@@ -165,11 +165,11 @@ def test_a_run_without_rows_resumes_and_is_found_again(tmp_path, monkeypatch):
         saved.append(start)
         save(self, start, stop, table)
 
-    monkeypatch.setattr(jaxgame.run.RunDirectory, "save_chunk", stop_at_fifteen)
+    monkeypatch.setattr(jaxgame.runs.run.RunDirectory, "save_chunk", stop_at_fifteen)
     with pytest.raises(Stop):
         run_statistics(scattered, 300, 0, **arguments, chunk=10, directory=tmp_path)
     assert len(list((tmp_path / "chunks").glob("*.parquet"))) == 3 + 3  # merged by four, and the rest
-    monkeypatch.setattr(jaxgame.run.RunDirectory, "save_chunk", save)
+    monkeypatch.setattr(jaxgame.runs.run.RunDirectory, "save_chunk", save)
     resumed = run_statistics(scattered, 300, 0, **arguments, chunk=10, directory=tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["manifest.json", "statistics.parquet"]
 

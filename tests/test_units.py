@@ -14,7 +14,7 @@ import pytest
 
 import jaxgame as jg
 from jaxgame import competition, conversation, selection, theorems
-from jaxgame.units import at_stake, standard
+from jaxgame.core.units import at_stake, standard
 
 EPS = np.finfo(float).eps
 FACTORS = tuple(2.0**power for power in (-40, -20, 0, 20, 40))

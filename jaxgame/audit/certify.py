@@ -13,7 +13,7 @@ from jaxtyping import Float
 from scipy.optimize import linprog
 
 from jaxgame.audit.moments import Mixture
-from jaxgame.solve import CONE_REACH
+from jaxgame.core.cone import CONE_REACH
 
 # The linear program sees this many rows per model at first, and as many more in each round.
 ROWS_PER_MODEL = 1
@@ -141,7 +141,7 @@ def _separation(
     """The lower end that a measure proves (see the module).
 
     On the cone an excess `<m, model_i> > 0` by rounding is charged: the bound then holds against weights with
-    `sum_i w_i |model_i| <= 1e4 |target|`, as in `solve.chebyshev.separation`.
+    `sum_i w_i |model_i| <= 1e4 |target|`, as in `hull.chebyshev.separation`.
     """
     if hull == "simplex":
         return max(-float((measure @ (models - target[:, None])).max()), 0.0)

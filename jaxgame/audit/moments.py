@@ -66,7 +66,7 @@ class LeastSquares:
         covariance = sums[:-1, :-1] / total - np.outer(self.means, self.means)
         gram, moment = covariance[:-1, :-1], covariance[:-1, -1]
         if hull == "simplex":
-            # As in `solve.least_squares`: non-negative least squares after a rescaling.
+            # As in `hull.least_squares`: non-negative least squares after a rescaling.
             gram = gram - moment[:, None] - moment[None, :] + covariance[-1, -1]
             kappa = float(np.diagonal(gram).mean()) if len(gram) else 0.0
             kappa = kappa if kappa > 0 else 1.0

@@ -17,7 +17,7 @@ import polars as pl
 from jaxgame.audit.errors import InputError
 from jaxgame.audit.prepare import Scores
 from jaxgame.audit.text import LARGEST, read_text
-from jaxgame.panel_table import BUNDLED, Panel, load
+from jaxgame.panel.table import BUNDLED, Panel, load
 
 # Cells that mean "missing", in any case.
 ABSENT = ("", "na", "n/a", "nan", "null", "none", "-", ".", "?")

@@ -4,19 +4,19 @@ Independent signals: `best_response`, `best_response_dynamics`, `exploitability`
 all equilibria at once: `worst_equilibrium`; a leader alone: `leader_closure`.
 """
 
-from jaxgame.competition.dynamics import (
+from jaxgame.competition.independent.dynamics import (
     STARTS,
     Trace,
     best_response_dynamics,
     exploitability,
     starting_schemes,
 )
-from jaxgame.competition.equilibrium import LeaderClosure, WorstEquilibrium
-from jaxgame.competition.private import TIES
-from jaxgame.competition.profile import law_distance, outcome_of, sampled_outcome
-from jaxgame.competition.reply import METHODS, Reply, best_response
-from jaxgame.competition.worst import leader_closure, worst_equilibrium
-from jaxgame.revision import ENDS, ORDERS
+from jaxgame.competition.independent.private import TIES
+from jaxgame.competition.independent.profile import law_distance, outcome_of, sampled_outcome
+from jaxgame.competition.independent.reply import METHODS, Reply, best_response
+from jaxgame.competition.rich.equilibrium import LeaderClosure, WorstEquilibrium
+from jaxgame.competition.rich.worst import leader_closure, worst_equilibrium
+from jaxgame.core.revision import ENDS, ORDERS
 
 __all__ = [
     "ENDS",

@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxgame.bracket import Bracket
-from jaxgame.frontier import Curve, curve_of
-from jaxgame.game import Game
-from jaxgame.leader import budget_of
-from jaxgame.units import is_sound, standard
+from jaxgame.core.bracket import Bracket
+from jaxgame.core.game import Game
+from jaxgame.core.units import is_sound, standard
+from jaxgame.persuasion.frontier import Curve, curve_of
+from jaxgame.persuasion.value import budget_of
 
 
 def unlimited_bound(game: Game, leader: int | Int[Array, ""], level: Float[Array, ""]) -> Float[Array, ""]:

@@ -11,8 +11,7 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxgame import checks, units
-from jaxgame.competition.private import TIED, TIES, check_rationality, expected, respond
+from jaxgame.competition.independent.private import TIED, TIES, check_rationality, expected, respond
 from jaxgame.conversation.protocol import Protocol
 from jaxgame.conversation.transcripts import (
     Rules,
@@ -22,10 +21,11 @@ from jaxgame.conversation.transcripts import (
     heard,
     reply_probability,
 )
-from jaxgame.game import Game
-from jaxgame.record import record
-from jaxgame.response import best_response, quantal_response
-from jaxgame.units import Standard, is_sound, limited, standard, unheard
+from jaxgame.core import checks, units
+from jaxgame.core.game import Game
+from jaxgame.core.record import record
+from jaxgame.core.response import best_response, quantal_response
+from jaxgame.core.units import Standard, is_sound, limited, standard, unheard
 
 
 @record

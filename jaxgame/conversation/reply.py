@@ -17,12 +17,10 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxgame import checks
-from jaxgame.bracket import Bracket
-from jaxgame.competition.ascent import informed_bound
-from jaxgame.competition.private import TIED, Private, check_rationality, is_best, respond
-from jaxgame.competition.reply import reply_to
-from jaxgame.competition.restricted import most_likely
+from jaxgame.competition.independent.ascent import informed_bound
+from jaxgame.competition.independent.private import TIED, Private, check_rationality, is_best, respond
+from jaxgame.competition.independent.reply import reply_to
+from jaxgame.competition.independent.restricted import most_likely
 from jaxgame.conversation.bound import bound_within
 from jaxgame.conversation.follower import losses, outcome_of, replied, soft_replies
 from jaxgame.conversation.protocol import Protocol
@@ -35,10 +33,12 @@ from jaxgame.conversation.transcripts import (
     spell,
 )
 from jaxgame.conversation.view import one_round_problem, viewed
-from jaxgame.game import Game
-from jaxgame.leader import best_at
-from jaxgame.record import record
-from jaxgame.units import is_sound, limited, standard, unheard, unknown
+from jaxgame.core import checks
+from jaxgame.core.bracket import Bracket
+from jaxgame.core.game import Game
+from jaxgame.core.record import record
+from jaxgame.core.units import is_sound, limited, standard, unheard, unknown
+from jaxgame.persuasion.value import best_at
 
 COMPETITIONS = ("all", "selection")
 

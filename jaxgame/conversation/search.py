@@ -7,18 +7,18 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxgame import checks
-from jaxgame.bracket import Bracket
 from jaxgame.conversation.follower import replied
 from jaxgame.conversation.protocol import Protocol
 from jaxgame.conversation.reply import Reply, check, offer, reply_in, silent
 from jaxgame.conversation.teaching import Teaching, taught_in, teaching
 from jaxgame.conversation.transcripts import Rules, Views
 from jaxgame.conversation.view import viewed
-from jaxgame.game import Game
-from jaxgame.record import record
-from jaxgame.revision import ENDS, ending
-from jaxgame.units import Standard, is_sound, limited, standard, unheard, unknown
+from jaxgame.core import checks
+from jaxgame.core.bracket import Bracket
+from jaxgame.core.game import Game
+from jaxgame.core.record import record
+from jaxgame.core.revision import ENDS, ending
+from jaxgame.core.units import Standard, is_sound, limited, standard, unheard, unknown
 
 STARTS = ("none", "aligned", "random")
 

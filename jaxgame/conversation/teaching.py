@@ -13,17 +13,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxgame import checks
-from jaxgame.bracket import Bracket
-from jaxgame.competition.private import TIED
+from jaxgame.competition.independent.private import TIED
 from jaxgame.conversation.follower import at_stake, replied
 from jaxgame.conversation.protocol import Protocol
 from jaxgame.conversation.transcripts import reply_probability, spell
 from jaxgame.conversation.view import viewed
-from jaxgame.game import Game
-from jaxgame.record import record
-from jaxgame.response import best_response
-from jaxgame.units import is_sound, standard, unheard, unknown
+from jaxgame.core import checks
+from jaxgame.core.bracket import Bracket
+from jaxgame.core.game import Game
+from jaxgame.core.record import record
+from jaxgame.core.response import best_response
+from jaxgame.core.units import is_sound, standard, unheard, unknown
 
 METHODS = ("auto", "exact", "search")
 

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgame import checks
-from jaxgame.beliefs import Beliefs
 from jaxgame.conversation.protocol import Protocol
-from jaxgame.record import record
+from jaxgame.core import checks
+from jaxgame.core.beliefs import Beliefs
+from jaxgame.core.record import record
 
 Rules = Float[Array, "K V H M"]
 Views = Float[Array, "K S V"] | None

@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxgame.competition.private import Private
-from jaxgame.game import Game
+from jaxgame.competition.independent.private import Private
+from jaxgame.core.game import Game
 
 
 def viewed(game: Game, view: Float[Array, "S V"] | None) -> Game:

@@ -18,15 +18,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxgame import beliefs, checks
-from jaxgame.bracket import Bracket
-from jaxgame.frontier import Curve, curve_of
-from jaxgame.game import Game
-from jaxgame.leader import best_at, check_leader, outcome_of_recommendations
-from jaxgame.record import record
-from jaxgame.response import best_response
-from jaxgame.revision import ENDS, ORDERS, ending
-from jaxgame.units import Standard, is_sound, standard, unheard, unknown
+from jaxgame.core import beliefs, checks
+from jaxgame.core.bracket import Bracket
+from jaxgame.core.game import Game
+from jaxgame.core.record import record
+from jaxgame.core.response import best_response
+from jaxgame.core.revision import ENDS, ORDERS, ending
+from jaxgame.core.units import Standard, is_sound, standard, unheard, unknown
+from jaxgame.persuasion.frontier import Curve, curve_of
+from jaxgame.persuasion.value import best_at, check_leader, outcome_of_recommendations
 
 __all__ = ["ENDS", "ORDERS", "STARTS", "Trace", "best_response_dynamics", "starting_offers"]
 

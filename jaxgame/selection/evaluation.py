@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxgame import checks
-from jaxgame.game import Game
-from jaxgame.record import record
-from jaxgame.units import is_sound, standard, unheard
+from jaxgame.core import checks
+from jaxgame.core.game import Game
+from jaxgame.core.record import record
+from jaxgame.core.units import is_sound, standard, unheard
 
 
 @record

@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgame import checks
-from jaxgame.bracket import Bracket
-from jaxgame.game import Game, no_information_value
-from jaxgame.leader import LeaderBest, best_at, check_leader, leader_value
-from jaxgame.units import is_sound, standard, unknown
+from jaxgame.core import checks
+from jaxgame.core.bracket import Bracket
+from jaxgame.core.game import Game, no_information_value
+from jaxgame.core.units import is_sound, standard, unknown
+from jaxgame.persuasion.value import LeaderBest, best_at, check_leader, leader_value
 
 # An outcome may miss its prior, or obedience in parts of what is at stake, by this much: rounding.
 FEASIBLE = 1e-9

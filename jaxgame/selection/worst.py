@@ -28,15 +28,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxgame import checks
-from jaxgame.bracket import Bracket
-from jaxgame.frontier import Curve, curve_of
-from jaxgame.game import Game
-from jaxgame.leader import best_at, check_leader, outcome_of_recommendations
-from jaxgame.record import record
+from jaxgame.core import checks
+from jaxgame.core.bracket import Bracket
+from jaxgame.core.game import Game
+from jaxgame.core.record import record
+from jaxgame.core.units import Standard, is_sound, standard, unheard, unknown
+from jaxgame.lp.matrix_game import law, solve_matrix_game
+from jaxgame.persuasion.frontier import Curve, curve_of
+from jaxgame.persuasion.value import best_at, check_leader, outcome_of_recommendations
 from jaxgame.selection.dynamics import starting_offers
-from jaxgame.solve.matrix_game import law, solve_matrix_game
-from jaxgame.units import Standard, is_sound, standard, unheard, unknown
 
 # All three are in standard units, in which between 1/2 and 1 is at stake for a player.
 MARGIN = 1e-9  # an interval is excluded if its conditions are missed by more

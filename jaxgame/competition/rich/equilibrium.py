@@ -1,0 +1,82 @@
+"""What the search for the worst equilibrium, and for a lone leader's best, hands back."""
+
+import dataclasses
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxgame.core.bracket import Bracket
+from jaxgame.core.record import record
+from jaxgame.core.units import Standard, unheard, unknown
+
+
+@record
+class WorstEquilibrium:
+    """The follower's least value over equilibria, and an equilibrium near it.
+
+    No equilibrium is worth less than `value.lower`. The law of N public posteriors `posteriors` [N, S] with
+    `weights` [N] and the follower's `responses` [N, T, A], probabilities of actions, is one: no leader gains
+    more than `slack` of its range (its largest difference between two actions) by revealing more, and
+    `value.upper` is what it is worth. `loss` is the same counted from full information downwards, which large
+    constants of utility do not round. `converged` says that it is no wider than the tolerance. `candidates`
+    counts the posteriors (or intervals of them) examined, `open` those not excluded, `pivots` the largest
+    number of pivots. Of an input that is not finite nothing is known: both are [-inf, inf], the rest NaN.
+    """
+
+    value: Bracket
+    loss: Bracket
+    posteriors: Float[Array, "N S"]
+    weights: Float[Array, " N"]
+    responses: Float[Array, "N T A"]
+    slack: Float[Array, ""]
+    converged: Bool[Array, ""]
+    candidates: Int[Array, ""]
+    open: Int[Array, ""]
+    pivots: Int[Array, ""]
+
+
+@record
+class LeaderClosure:
+    """What a leader earns at best when alone, and a law of N posteriors that attains `value.lower`.
+
+    Of an input that is not finite nothing is known: the value is [-inf, inf], the law NaN.
+    """
+
+    value: Bracket
+    posteriors: Float[Array, "N S"]
+    weights: Float[Array, " N"]
+
+
+def told(
+    units: Standard,
+    sound: Bool[Array, ""],
+    loss: Bracket,
+    tolerance: Float[Array, ""],
+    posteriors: Float[Array, "N S"],
+    weights: Float[Array, " N"],
+    responses: Float[Array, "N T A"],
+    slack: Float[Array, ""],
+    candidates: Int[Array, ""],
+    opened: Int[Array, ""],
+    pivots: Int[Array, ""],
+) -> WorstEquilibrium:
+    """What was found in the caller's units; loss and tolerance are in standard ones."""
+    some = units.stake > 0  # else nothing is lost, whatever rounding says
+    loss = Bracket(jnp.where(some, loss.lower, 0.0), jnp.where(some, loss.upper, 0.0))
+    found = WorstEquilibrium(
+        value=loss,
+        loss=loss,
+        posteriors=posteriors,
+        weights=weights,
+        responses=responses,
+        slack=slack,
+        converged=(loss.width >= 0) & (loss.width <= tolerance) & sound,
+        candidates=candidates,
+        open=opened,
+        pivots=pivots,
+    )
+    return dataclasses.replace(
+        unheard(sound, found),
+        value=unknown(sound, units.follower.bracket(Bracket(-loss.upper, -loss.lower))),
+        loss=unknown(sound, units.follower.difference(loss)),
+    )

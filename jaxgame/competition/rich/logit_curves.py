@@ -1,0 +1,237 @@
+"""A logit follower and two states: utilities as smooth functions of the public posterior, on a grid of it.
+
+On a cell of width w a utility v stays within w^2/8 max |v''| of its chord. The bounds on v'' hold on the cell
+only, by the probabilities the follower can give to actions other than her favourite there, and decay
+exponentially away from ties [own].
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from jaxgame.competition.independent.entry import STEEPEST
+from jaxgame.competition.rich import posteriors
+from jaxgame.core.units import Standard
+
+UNIFORM = 65  # points of the first grid, besides those around ties
+AROUND_TIES = 12  # on either side of each, at distances that grow by a factor of 3
+SPLIT = 32  # cells a round, into PARTS each
+PARTS = 4
+NARROWEST = 1e-14  # no cell is split further
+
+# Rounding of a utility from 0 to 1, and what it gains by a unit of the exponent of her response.
+ROUNDING = 1e-14
+ROUNDING_OF_EXPONENT = 1e-15
+
+
+class Problem(NamedTuple):
+    """Utilities from 0 to 1 given state and type: K leaders' and, last, minus the follower's losses.
+
+    What is impossible is worth nothing, and tells a type that there is none of nothing. `unit` and `her_unit`
+    take utilities to standard units, in which the game was given.
+    """
+
+    given: Float[Array, "T 2"]
+    at: Float[Array, ""]  # the prior probability of state 1
+    utility: Float[Array, "P T 2 A"]
+    exponent: Float[Array, "T 2 A"]  # of her response
+    rounding: Float[Array, ""]  # of a utility as computed
+    unit: Float[Array, " K"]
+    her_unit: Float[Array, ""]
+
+
+class Curves(NamedTuple):
+    """Utilities at grid points, how far they get from their chords on cells, and a point above each cell.
+
+    On a cell `chord - under <= v <= chord + over`; v also is below what joins `raised` at the cell's ends to
+    `peak` at `middle` (where v is concave: its tangents, with `raised` = v at the ends).
+    """
+
+    x: Float[Array, " N"]
+    values: Float[Array, "P N"]
+    over: Float[Array, "P N_minus_1"]
+    under: Float[Array, "P N_minus_1"]
+    middle: Float[Array, "P N_minus_1"]
+    peak: Float[Array, "P N_minus_1"]
+    raised: Float[Array, "P N"]
+
+
+def problem_of(units: Standard, rationality: Float[Array, ""]) -> Problem:
+    """The game in units of 0 to 1; both are given in standard ones. ValueError for other than two states."""
+    _, states, _ = units.loss.shape
+    if states != 2:
+        raise ValueError(
+            f"game has {states} states; with a finite rationality two are supported: merge states, or take "
+            "rationality infinity (best responses) for up to 4"
+        )
+    marginal, given = posteriors.conditional(units.game.prior)
+    found = posteriors.ranges(units)
+    steepness = jnp.minimum(rationality * found.her_unit, STEEPEST)
+    return Problem(
+        given=given,
+        at=marginal[1],
+        utility=jnp.concatenate([found.gain, -found.loss[None]]),
+        exponent=-steepness * found.loss,
+        rounding=ROUNDING + ROUNDING_OF_EXPONENT * steepness,
+        unit=found.unit,
+        her_unit=found.her_unit,
+    )
+
+
+def responses(problem: Problem, x: Float[Array, " N"]) -> Float[Array, "T A N"]:
+    """Probabilities of actions at posteriors x."""
+    belief, _ = _beliefs(problem, x)
+    return jax.nn.softmax(_between(problem.exponent, belief), axis=1)
+
+
+def _utilities(problem: Problem, x: Float[Array, " N"]) -> Float[Array, "P N"]:
+    belief, weight = _beliefs(problem, x)
+    worth = jax.vmap(_between, (0, None))(problem.utility, belief)  # [P,T,A,N]
+    return ((worth * responses(problem, x)[None]).sum(2) * weight[None]).sum(1)
+
+
+def _beliefs(problem: Problem, x: Float[Array, " N"]) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
+    """Each type's probability of state 1, and the type's probability."""
+    zero, one = problem.given[:, :1] * (1 - x)[None], problem.given[:, 1:] * x[None]
+    weight = zero + one
+    return one / jnp.where(weight > 0, weight, 1.0), weight
+
+
+def _between(ends: Float[Array, "T 2 A"], belief: Float[Array, "T N"]) -> Float[Array, "T A N"]:
+    return ends[:, 0, :, None] * (1 - belief)[:, None] + ends[:, 1, :, None] * belief[:, None]
+
+
+def curves_on(problem: Problem, x: Float[Array, " N"]) -> Curves:
+    """Everybody's utility on a grid of posteriors, with bounds on what it is between grid points."""
+
+    def derivative(f: Callable[[Array], Array]) -> Callable[[Array], Array]:
+        return lambda x: jax.jvp(f, (x,), (jnp.ones_like(x),))[1]
+
+    def utilities(x: Array) -> Array:
+        return _utilities(problem, x)
+
+    values, slopes = utilities(x), derivative(utilities)(x)
+    bends = derivative(derivative(utilities))(x)
+    second, third, coarse = _derivative_bounds(problem, x)
+
+    # Bounds on v'' on a cell, from its ends or from the cell as a whole.
+    width = jnp.diff(x)[None]
+    ends = jnp.stack([bends[:, :-1], bends[:, 1:]])
+    most = jnp.minimum(ends.max(0) + width / 2 * third, second)
+    least = jnp.maximum(ends.min(0) - width / 2 * third, -second)
+    over = jnp.minimum(width**2 / 8 * jnp.maximum(-least, 0.0), coarse)
+    under = jnp.minimum(width**2 / 8 * jnp.maximum(most, 0.0), coarse)
+
+    # Where v is concave its tangents at the two ends meet above it; any point above both will do.
+    concave = jnp.maximum(most, 0.0) * width**2 / 2 <= ROUNDING / 4
+    bend = slopes[:, :-1] - slopes[:, 1:]
+    rise = values[:, 1:] - values[:, :-1]
+    reach = (rise - slopes[:, 1:] * width) / jnp.where(bend > 0, bend, 1.0)
+    reach = jnp.where(bend > 0, jnp.clip(reach, 0.0, width), width / 2)
+    tangents = jnp.maximum(
+        values[:, :-1] + slopes[:, :-1] * reach, values[:, 1:] - slopes[:, 1:] * (width - reach)
+    )
+    chord = values[:, :-1] + rise * jnp.where(width > 0, reach / jnp.where(width > 0, width, 1.0), 0.0)
+    raise_by = jnp.where(concave, 0.0, over)
+    none = jnp.zeros_like(raise_by[:, :1])
+    raised = values + jnp.maximum(jnp.concatenate([none, raise_by], 1), jnp.concatenate([raise_by, none], 1))
+    return Curves(
+        x=x,
+        values=values,
+        over=over,
+        under=under,
+        middle=x[None, :-1] + reach,
+        peak=jnp.where(concave, tangents, chord + over),
+        raised=raised,
+    )
+
+
+def _derivative_bounds(
+    problem: Problem, x: Float[Array, " N"]
+) -> tuple[Float[Array, "P C"], Float[Array, "P C"], Float[Array, "P C"]]:
+    """On each cell bounds on |v''|, on |v'''|, and on the distance from the chord by the range of v.
+
+    By how probable actions other than the favourite get: all decay exponentially away from ties.
+    """
+    belief, weight = _beliefs(problem, x)
+    response = responses(problem, x)
+    # Log-odds are linear in the belief.
+    exponents = _between(problem.exponent, belief)
+    odds = exponents[:, None] - exponents[:, :, None]  # [T,A,A,N]: of b against a at [a, b]
+    odds = jnp.minimum(odds[..., :-1], odds[..., 1:])
+    largest = 1.0 / jnp.exp(jnp.minimum(odds, 700.0)).sum(2)  # [T,A,C]
+    favourite = (response[..., :-1] + response[..., 1:]).argmax(1)  # [T,C]
+    is_favourite = favourite[:, None] == jnp.arange(response.shape[1])[None, :, None]
+    others = jnp.where(is_favourite, 0.0, largest)[None]
+
+    # With g = sum_a P(a) worth_a, y = slope_a - mean slope:  P' = P y,  P'' = P (y^2 - Var),
+    # P''' = P (y^3 - 3 y Var - third moment). The favourite's worth may be subtracted from all.
+    slope = problem.exponent[:, 1] - problem.exponent[:, 0]  # [T,A]
+    steep = jnp.abs(slope[:, :, None] - slope[:, None]).max(2)  # [T,A]
+    spread = steep.max(1, keepdims=True)
+    first, second = steep, jnp.maximum(steep**2, spread**2 / 4)
+    third = steep**3 + 0.75 * steep * spread**2 + 0.1 * spread**3
+    first, second, third = (bound[None, :, :, None] for bound in (first, second, third))
+    gap = _gap(problem, belief, is_favourite)  # [P,T,A,C]
+    change = (problem.utility[:, :, 1] - problem.utility[:, :, 0])[..., None]  # [P,T,A,1]
+    change = jnp.abs(change - jnp.where(is_favourite[None], change, 0.0).sum(2, keepdims=True))
+    bend = (others * (second * gap + 2 * first * change)).sum(2)  # [P,T,C]
+    twist = (others * (third * gap + 3 * second * change)).sum(2)
+
+    # v is g's perspective, w g(n / w) with n and w linear in x: v'' = g'' both^2 / w^3.
+    both = problem.given[:, 0] * problem.given[:, 1]
+    possible = (both > 0)[:, None]
+    least = jnp.where(possible, jnp.minimum(weight[:, :-1], weight[:, 1:]), 1.0)
+    square = jnp.where(possible, both[:, None] ** 2, 0.0)
+    tilt = jnp.abs(problem.given[:, 1] - problem.given[:, 0])[:, None]
+    second_x = (square / least**3)[None] * bend
+    third_x = (square * both[:, None] / least**5)[None] * twist + 3 * (square * tilt / least**4)[None] * bend
+    coarse = 2 * jnp.maximum(weight[:, :-1], weight[:, 1:])[None] * (others * gap).sum(2)
+    return second_x.sum(1), third_x.sum(1), coarse.sum(1)
+
+
+def _gap(
+    problem: Problem, belief: Float[Array, "T N"], is_favourite: Bool[Array, "T A C"]
+) -> Float[Array, "P T A C"]:
+    """The most that an action is worth more or less than the favourite on each cell."""
+
+    def at(belief: Float[Array, "T C"]) -> Float[Array, "P T A C"]:
+        worth = jax.vmap(_between, (0, None))(problem.utility, belief)
+        return jnp.abs(worth - jnp.where(is_favourite[None], worth, 0.0).sum(2, keepdims=True))
+
+    return jnp.maximum(at(belief[:, :-1]), at(belief[:, 1:]))
+
+
+def first_grid(problem: Problem, rounds: int) -> Float[Array, " N"]:
+    """A uniform grid, points around posteriors where a type is indifferent, and room for refining it."""
+    actions = problem.exponent.shape[2]
+    a, b = np.triu_indices(actions, 1)
+    zero, one = (problem.exponent[:, s, a] - problem.exponent[:, s, b] for s in (0, 1))
+    crossing = zero * problem.given[:, :1] - one * problem.given[:, 1:]
+    tie = zero * problem.given[:, :1] / jnp.where(crossing != 0, crossing, 1.0)  # [T,B]
+    scale = 1.0 / jnp.maximum(jnp.abs(crossing), 1.0)
+    steps = 0.1 * 3.0 ** np.arange(AROUND_TIES)
+    offsets = jnp.asarray(np.concatenate([-steps[::-1], [0.0], steps]), tie.dtype)
+    around = (tie[..., None] + scale[..., None] * offsets[None, None]).reshape(-1)
+    uniform = jnp.asarray(np.linspace(0, 1, UNIFORM), tie.dtype)
+    inside = jnp.where((around > 0) & (around < 1), around, 1.0)
+    x = jnp.concatenate([uniform, problem.at[None], inside])
+    room = jnp.ones(rounds * SPLIT * (PARTS - 1), x.dtype)
+    return jnp.sort(jnp.concatenate([x, room]))
+
+
+def refined(curves: Curves, wanted: Bool[Array, " C"]) -> Float[Array, " N"]:
+    """Split the wanted cells, then those with the largest errors; the end of the grid has room for them."""
+    x = curves.x
+    width = jnp.diff(x)
+    score = jnp.maximum(curves.over, curves.under).max(0) + jnp.where(wanted, 10.0, 0.0)
+    score = jnp.where(width > NARROWEST, score, 0.0)
+    worth, cells = jax.lax.top_k(score, SPLIT)
+    parts = jnp.asarray(np.arange(1, PARTS) / PARTS, x.dtype)
+    new = x[cells][:, None] + width[cells][:, None] * parts[None]
+    new = jnp.where(worth[:, None] > 0, new, 1.0).reshape(-1)
+    return jnp.sort(jnp.concatenate([x[: -len(new)], new]))

@@ -1,0 +1,23 @@
+"""The follower's distance to the hull of the leaders' utilities: see `distance`."""
+
+from jaxgame.hull.distance import (
+    GAME_OFFSETS,
+    NORMS,
+    OFFSETS,
+    SCALES,
+    HullFit,
+    game_hull_distance,
+    hull_distance,
+    leader_distances,
+)
+
+__all__ = [
+    "GAME_OFFSETS",
+    "NORMS",
+    "OFFSETS",
+    "SCALES",
+    "HullFit",
+    "game_hull_distance",
+    "hull_distance",
+    "leader_distances",
+]

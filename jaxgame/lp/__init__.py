@@ -1,0 +1,1 @@
+"""Small linear programs by the thousand."""

@@ -1,0 +1,18 @@
+"""Real score tables: the bundled panels and your own, and the audit of whether a panel covers its users."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from jaxgame.panel.table import BUNDLED, SENATE_MISSING, Panel, load
+
+if TYPE_CHECKING:
+    from jaxgame.audit import Audit, InputError, audit
+
+__all__ = ["BUNDLED", "SENATE_MISSING", "Audit", "InputError", "Panel", "audit", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    # The audit reads tables: it stands above this room, which only tells where it is found.
+    if name in __all__:
+        return getattr(importlib.import_module("jaxgame.audit"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,206 @@
+"""Real score tables: K raters' scores of N items, read and checked.
+
+A panel holds the scores of K raters (AI models, people, legislators) on N rows, split into train and
+test, and what a reader must know about them. `coverage` measures hulls of its raters.
+"""
+
+import difflib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float
+
+BUNDLED = ("snippets", "senate")
+
+# Senators who missed more of the votes are left out; then votes that any of the others missed.
+SENATE_MISSING = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """A complete table of scores and what a reader must know about it.
+
+    `scores` [N, K] holds one column per rater, `target` [N] the scores to be approximated; None says
+    that each rater in turn is the target of the others. `train` [N] marks the rows for fitting.
+    `groups` names each rater's group, `unit` the scores' unit, `caveat` belongs under every figure.
+    """
+
+    name: str
+    title: str
+    raters: tuple[str, ...]
+    groups: tuple[str, ...]
+    scores: Float[np.ndarray, "N K"]
+    target: Float[np.ndarray, " N"] | None
+    train: Bool[np.ndarray, " N"]
+    unit: str
+    caveat: str
+
+    def __repr__(self) -> str:
+        rows, raters = self.scores.shape
+        return f"Panel({self.name!r}: {rows} rows, {self.train.sum()} of them train; {raters} raters)"
+
+    def of_groups(self, groups: Iterable[str]) -> "Panel":
+        """The panel with the raters of `groups` only.
+
+        Raises ValueError for a group without raters.
+        """
+        wanted = list(groups)
+        known = sorted(set(self.groups))
+        unknown = next((group for group in wanted if group not in known), None)
+        if unknown is not None or not wanted:
+            said = f"is {unknown!r}" if wanted else "is empty"
+            raise ValueError(f"groups {said}; it must be one of {', '.join(map(repr, known))}")
+        keep = np.array([group in wanted for group in self.groups])
+        return replace(
+            self,
+            raters=tuple(np.array(self.raters)[keep].tolist()),
+            groups=tuple(np.array(self.groups)[keep].tolist()),
+            scores=self.scores[:, keep],
+        )
+
+
+def load(
+    source: str | Path,
+    *,
+    groups: Sequence[str] | None = None,
+    target: str | None = None,
+    raters: Sequence[str] | None = None,
+    split: str = "split",
+) -> Panel:
+    """Read a panel: "snippets", "senate", or the path of a .parquet or .csv table of your own.
+
+    `groups` keeps the raters of these groups only: snippets has "neutral_paraphrase",
+    "goal_viewpoint" and "independent_tool", senate has the parties "R" and "D".
+
+    In your own table `split` names the column that holds "train" or "test", `target` the column to be
+    approximated (None: each rater in turn) and `raters` the raters' columns (None: every other
+    column of numbers). Its raters form one group, "raters".
+
+    "senate" is the complete block of its table: senators (not the president) who missed less than
+    5 % of the votes, and the votes that none of them missed.
+
+    Raises ValueError for an unknown name, a missing column, scores that are missing or not numbers
+    (naming file, column and row), and a split without train or test rows.
+
+    >>> from jaxgame import panel
+    >>> panel.load("senate", groups=["D"])
+    Panel('senate': 242 rows, 167 of them train; 39 raters)
+    """
+    if source in BUNDLED:
+        if (target, raters, split) != (None, None, "split"):
+            raise ValueError(f"target, raters and split are fixed for the bundled panel {str(source)!r}")
+        panel = _snippets() if source == "snippets" else _senate()
+    else:
+        panel = _own_table(source, target, raters, split)
+    return panel if groups is None else panel.of_groups(groups)
+
+
+def _snippets() -> Panel:
+    path = _bundled("snippets_personas.parquet")
+    frame = _read(path)
+    groups: dict[str, str] = json.loads(pl.read_parquet_metadata(path)["column_groups"])
+    return Panel(
+        name="snippets",
+        title="Film-review snippets: mean human rating against AI raters",
+        raters=tuple(groups),
+        groups=tuple(groups.values()),
+        scores=_numbers(frame, list(groups), path),
+        target=_numbers(frame, ["human_mean"], path)[:, 0],
+        train=_train_rows(frame, "split", path),
+        unit="raw scores, each rater its own",
+        caveat="raters are embedding personas of one small model and four lexical tools, not chat models",
+    )
+
+
+def _senate() -> Panel:
+    path = _bundled("senate_109.parquet")
+    frame = _read(path).with_columns(pl.col(pl.Float32).fill_null(float("nan")))
+    members = pl.read_csv(_bundled("senate_109_members.csv")).filter(pl.col("role") == "senator")
+    parties = dict(zip(members["column"], members["party"], strict=True))
+    missing = frame.select(pl.col(list(parties)).is_nan().mean()).row(0, named=True)
+    raters = [name for name in parties if missing[name] < SENATE_MISSING]
+    frame = frame.filter(~pl.any_horizontal(pl.col(raters).is_nan()))
+    return Panel(
+        name="senate",
+        title="US Senate roll calls 2005-2006: one senator against others",
+        raters=tuple(raters),
+        groups=tuple(parties[name] for name in raters),
+        scores=_numbers(frame, raters, path),
+        target=None,
+        train=_train_rows(frame, "split", path),
+        unit="votes: yea 1, nay 0",
+        caveat="raters are senators, not AI models; train and test votes are split at random, not by date",
+    )
+
+
+def _own_table(source: str | Path, target: str | None, raters: Sequence[str] | None, split: str) -> Panel:
+    path = Path(source)
+    if path.suffix not in (".parquet", ".csv") or not path.is_file():
+        close = difflib.get_close_matches(str(source), BUNDLED, n=1)
+        raise ValueError(
+            f"source is {str(source)!r}; it must be one of {', '.join(map(repr, BUNDLED))} or an existing "
+            f".parquet or .csv file" + (f" (did you mean {close[0]!r}?)" if close else "")
+        )
+    frame = _read(path)
+    if raters is None:
+        raters = [name for name, kind in frame.schema.items() if kind.is_numeric() and name != target]
+    if not raters:
+        raise ValueError(f"{path} has no columns of numbers to be raters")
+    return Panel(
+        name=path.stem,
+        title=path.stem,
+        raters=tuple(raters),
+        groups=("raters",) * len(raters),
+        scores=_numbers(frame, raters, path),
+        target=None if target is None else _numbers(frame, [target], path)[:, 0],
+        train=_train_rows(frame, split, path),
+        unit="units of the scores",
+        caveat="",
+    )
+
+
+def _bundled(name: str) -> Path:
+    return Path(str(resources.files("jaxgame.panel") / "data" / name))
+
+
+def _read(path: Path) -> pl.DataFrame:
+    return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path)
+
+
+def _numbers(frame: pl.DataFrame, columns: Sequence[str], path: Path) -> np.ndarray:
+    """Columns as float64 [N, K], after a check that each is there, numeric and complete."""
+    for name in columns:
+        _check_column(frame, name, path)
+        if not frame.schema[name].is_numeric():
+            raise ValueError(f"{path}: column {name!r} holds {frame.schema[name]}; it must hold numbers")
+    values = frame.select(pl.col(list(columns)).cast(pl.Float64)).to_numpy()
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        row, column = bad[0]
+        raise ValueError(
+            f"{path}: column {columns[column]!r}, row {row} (the first is 0) is {values[row, column]} "
+            f"({len(bad)} such entries); every score must be a finite number"
+        )
+    return values
+
+
+def _train_rows(frame: pl.DataFrame, split: str, path: Path) -> np.ndarray:
+    _check_column(frame, split, path)
+    found = set(frame[split].unique().to_list())
+    if found != {"train", "test"}:
+        raise ValueError(
+            f"{path}: column {split!r} holds {', '.join(map(repr, sorted(found, key=str)[:5]))}; "
+            "it must hold 'train' and 'test', each at least once"
+        )
+    return (frame[split] == "train").to_numpy()
+
+
+def _check_column(frame: pl.DataFrame, name: str, path: Path) -> None:
+    if name not in frame.columns:
+        close = difflib.get_close_matches(name, frame.columns, n=3) or frame.columns[:5]
+        raise ValueError(f"{path}: no column {name!r}; near are {', '.join(map(repr, close))}")

@@ -1,0 +1,1 @@
+"""Many draws: the loop, chunks, files, devices and statistics. The only room that vmaps over draws."""
