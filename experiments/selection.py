@@ -148,14 +148,14 @@ def _report_ends(ended: pl.DataFrame, settings: DictConfig) -> None:
 
 def _example(
     family: Family, shape: Shape, ends: pl.DataFrame, config: DictConfig
-) -> tuple[dict[str, Any], selection.Trace]:
+) -> tuple[dict[str, Any], selection.OfferTrace]:
     """The game in which dynamics from the selfish offers took nearest to 40 revisions, and their trace."""
     settings = config.experiment
     selfish = ends.filter(pl.col("start") == "selfish")
     row = selfish.sort((pl.col("steps") - 40).abs(), maintain_order=True).row(0, named=True)
 
     @jax.jit
-    def trace(key: Array, d: Array) -> selection.Trace:
+    def trace(key: Array, d: Array) -> selection.OfferTrace:
         game = first_leaders(family.sample(key, shape, d), settings.dynamics_leaders)
         offers = selection.starting_offers(game, "selfish")
         return selection.best_response_dynamics(game, offers, "in_turn", settings.outbid, settings.steps)

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from experiments.guarantee import verdict_sentence
 from experiments.panels import by_leaders, scatter
 from jaxgame import plot
-from jaxgame.selection import STARTS, Trace
+from jaxgame.selection import STARTS, OfferTrace
 
 START_NAMES = {
     "selfish": "selfish offers",
@@ -27,7 +27,7 @@ def figure(
     ends: pl.DataFrame,
     ended: pl.DataFrame,
     game: dict[str, Any],
-    trace: Trace,
+    trace: OfferTrace,
     config: DictConfig,
 ) -> Figure:
     """Loss against the bound at the worst equilibrium and after dynamics; against diversity; over time."""
@@ -66,7 +66,7 @@ def _caption(worst: pl.DataFrame, summary: pl.DataFrame, ended: pl.DataFrame, co
     )
 
 
-def _over_time(axes: Axes, game: dict[str, Any], trace: Trace) -> None:
+def _over_time(axes: Axes, game: dict[str, Any], trace: OfferTrace) -> None:
     last = int(trace.steps) + 1
     steps = np.arange(last + 1)
     axes.step(steps, trace.follower[: last + 1], where="post", color="0.0", linewidth=2, label="user")

@@ -232,7 +232,7 @@ MUTATIONS = (
             "test_units::test_where_nothing_is_at_stake_nothing_is_lost",
         ),
         intervals_excluded_for_nothing=(
-            "        excluded = self.test.missed.lower > MARGIN\n",
+            "        excluded = self.test.missed.lower > MISSED\n",
             "        excluded = self.test.missed.lower > -0.05\n",
         ),
         slack_asks_for_more=(
@@ -244,7 +244,7 @@ MUTATIONS = (
             "base, end = self.at(interval.low).lower + 0.02, self.at(interval.end).lower + 0.02",
         ),
         anything_is_an_equilibrium=(
-            "curves.gain(units, self.test.outcome) <= EQUILIBRIUM)",
+            "curves.gain(units, self.test.outcome) <= GAIN)",
             "curves.gain(units, self.test.outcome) <= 1.0)",
         ),
         solver_is_trusted=(
@@ -448,9 +448,12 @@ MUTATIONS = (
     *_in(
         "jaxgame/competition/rich/worst.py",
         ("test_competition_worst",),
-        equilibria_excluded_for_nothing=("gains = (lower - gain > MARGIN)", "gains = (lower - gain > -0.01)"),
+        equilibria_excluded_for_nothing=(
+            "gains = (lower - gain > EXCLUDING_GAIN)",
+            "gains = (lower - gain > -0.01)",
+        ),
         anything_is_an_equilibrium=(
-            "certified = pairs.valid & (upper - gain <= EQUILIBRIUM).all(0)",
+            "certified = pairs.valid & (upper - gain <= EQUILIBRIUM_GAIN).all(0)",
             "certified = pairs.valid & (upper - gain <= 1.0).all(0)",
         ),
         ends_swapped=("_apart(game, attained, bound))", "_apart(game, bound, attained))"),

@@ -6,15 +6,15 @@ all equilibria at once: `worst_equilibrium`; a leader alone: `leader_closure`.
 
 from jaxgame.competition.independent.dynamics import (
     STARTS,
-    Trace,
+    SchemeTrace,
     best_response_dynamics,
     exploitability,
     starting_schemes,
 )
 from jaxgame.competition.independent.private import TIES
 from jaxgame.competition.independent.profile import law_distance, outcome_of, sampled_outcome
-from jaxgame.competition.independent.reply import METHODS, Reply, best_response
-from jaxgame.competition.rich.equilibrium import LeaderClosure, WorstEquilibrium
+from jaxgame.competition.independent.reply import METHODS, SchemeReply, best_response
+from jaxgame.competition.rich.equilibrium import LeaderClosure, WorstRichEquilibrium
 from jaxgame.competition.rich.worst import leader_closure, worst_equilibrium
 from jaxgame.core.revision import ENDS, ORDERS
 
@@ -25,9 +25,9 @@ __all__ = [
     "STARTS",
     "TIES",
     "LeaderClosure",
-    "Reply",
-    "Trace",
-    "WorstEquilibrium",
+    "SchemeReply",
+    "SchemeTrace",
+    "WorstRichEquilibrium",
     "best_response",
     "best_response_dynamics",
     "exploitability",

@@ -8,10 +8,10 @@ kept: `best_response`, `best_response_dynamics`, `exploitability`.
 from jaxgame.conversation.bound import unlimited_bound
 from jaxgame.conversation.follower import Conversed, best_reply, conversed
 from jaxgame.conversation.protocol import Protocol
-from jaxgame.conversation.reply import COMPETITIONS, Reply, best_response
+from jaxgame.conversation.reply import COMPETITIONS, RuleReply, best_response
 from jaxgame.conversation.search import (
     STARTS,
-    Trace,
+    RuleTrace,
     best_response_dynamics,
     exploitability,
     outcome_of,
@@ -28,9 +28,9 @@ __all__ = [
     "Conversed",
     "Observed",
     "Protocol",
-    "Reply",
+    "RuleReply",
+    "RuleTrace",
     "Teaching",
-    "Trace",
     "beliefs",
     "best_reply",
     "best_response",

@@ -186,11 +186,11 @@ def _conversed(
     replies: Float[Array, "T G N"],
     response: Float[Array, "T L A"],
 ) -> Conversed:
-    outcome = outcome_of(game, said, reply_probability(shared, replies), response)
+    outcome = outcome_of_transcripts(game, said, reply_probability(shared, replies), response)
     return Conversed(replies, response, outcome, (game.follower * outcome).sum())
 
 
-def outcome_of(
+def outcome_of_transcripts(
     game: Game, said: Float[Array, "S L"], replied: Float[Array, "T L"], response: Float[Array, "T L A"]
 ) -> Float[Array, "T S A"]:
     """The joint law of type, state and action from both factors of the law of transcripts."""

@@ -22,7 +22,7 @@ from jaxgame.competition.independent.private import TIED, Private, check_rationa
 from jaxgame.competition.independent.reply import reply_to
 from jaxgame.competition.independent.restricted import most_likely
 from jaxgame.conversation.bound import bound_within
-from jaxgame.conversation.follower import losses, outcome_of, replied, soft_replies
+from jaxgame.conversation.follower import losses, outcome_of_transcripts, replied, soft_replies
 from jaxgame.conversation.protocol import Protocol
 from jaxgame.conversation.transcripts import (
     Rules,
@@ -42,7 +42,7 @@ from jaxgame.persuasion.value import best_at
 
 COMPETITIONS = ("all", "selection")
 
-STARTS = 4
+RANDOM_STARTS = 4
 STEPS = 150
 RATE = 0.15
 WARMING = (3.0, 300.0)  # sharpness at the first and the last step, per unit of the follower's utility
@@ -54,11 +54,11 @@ REACHES = 1e-10
 TIES_ADD = 1e-10
 
 # A bracket narrower than this, in the leader's unit, counts as exact.
-EXACT = 1e-5
+CONVERGED_WIDTH = 1e-5
 
 
 @record
-class Reply:
+class RuleReply:
     """A leader's best response: a rule and what it is worth.
 
     `rule` [V, H, M] is worth `value.lower` to the leader; no rule of any protocol is worth more than
@@ -83,7 +83,7 @@ def best_response(
     aligned: Float[Array, "V H M"] | None = None,
     level: Float[Array, ""] | None = None,
     key: Array | None = None,
-) -> Reply:
+) -> RuleReply:
     """The rule that serves leader `leader` best, given the others' rules `leaders` and how she replies.
 
     `competition`: "all", the follower hears all leaders at once, her ties go to the lowest index, and with
@@ -104,7 +104,7 @@ def best_response(
         units.centred(), protocol, leaders, leader, competition, views, sharp, aligned, worth, key
     )
     value = unknown(sound, units.leader(leader).bracket(found.value))
-    return Reply(unheard(sound, found.rule), value, found.converged & sound)
+    return RuleReply(unheard(sound, found.rule), value, found.converged & sound)
 
 
 def reply_in(
@@ -118,7 +118,7 @@ def reply_in(
     aligned: Float[Array, "V H M"] | None = None,
     level: Float[Array, ""] | None = None,
     key: Array | None = None,
-) -> Reply:
+) -> RuleReply:
     """`best_response` in a standard game that is centred; nothing is checked."""
     key = jax.random.key(0) if key is None else key
     known = [leaders[leader][None]] if aligned is None else [jnp.stack([leaders[leader], aligned])]
@@ -146,7 +146,7 @@ def reply_in(
     values = jax.lax.map(earned, rules)
     chosen = values.argmax()
     value = Bracket(values[chosen] * (1 - 1e-13), upper + TIES_ADD)  # sums of positive terms
-    return Reply(rules[chosen], value, (value.width >= 0) & (value.width <= EXACT))
+    return RuleReply(rules[chosen], value, (value.width >= 0) & (value.width <= CONVERGED_WIDTH))
 
 
 def offer(
@@ -241,7 +241,7 @@ def _ascend(
     rationality: float | Float[Array, ""],
     level: Float[Array, ""] | None,
     key: Array,
-) -> Float[Array, "STARTS V H M"]:
+) -> Float[Array, "RANDOM_STARTS V H M"]:
     """Rules at which gradient ascent ends, from random starts."""
     if competition == "selection":
         game = viewed(game, None if views is None else views[leader])
@@ -268,7 +268,7 @@ def _ascend(
 
     share = jnp.linspace(0.0, 1.0, STEPS)
     path = WARMING[0] * (WARMING[1] / WARMING[0]) ** share
-    logits = 2 * jax.random.normal(key, (STARTS, *leaders.shape[1:]), game.prior.dtype)
+    logits = 2 * jax.random.normal(key, (RANDOM_STARTS, *leaders.shape[1:]), game.prior.dtype)
     (logits, _), _ = jax.lax.scan(step, (logits, adam.init(logits)), path)
     return jax.nn.softmax(logits, -1)
 
@@ -287,7 +287,7 @@ def _smooth_outcome(
     weights = game.prior[:, :, None] * said[None]
     response = respond(weights, game.follower, sharpness if is_best(rationality) else rationality, "lowest")
     replies = soft_replies(shared, losses(game, said, response), weights.sum(1), sharpness)
-    return outcome_of(game, said, reply_probability(shared, replies), response)
+    return outcome_of_transcripts(game, said, reply_probability(shared, replies), response)
 
 
 def _upper(

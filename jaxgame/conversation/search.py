@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxgame.conversation.follower import replied
 from jaxgame.conversation.protocol import Protocol
-from jaxgame.conversation.reply import Reply, check, offer, reply_in, silent
+from jaxgame.conversation.reply import RuleReply, check, offer, reply_in, silent
 from jaxgame.conversation.teaching import Teaching, taught_in, teaching
 from jaxgame.conversation.transcripts import Rules, Views
 from jaxgame.conversation.view import viewed
@@ -27,7 +27,7 @@ INDIFFERENT = 1e-5
 
 
 @record
-class Trace:
+class RuleTrace:
     """N revisions, leaders taking turns, and the profile before the first: N + 1 entries.
 
     `follower` [N+1] and `leaders` [N+1, K] are expected utilities; `rules` [K, V, H, M] is the last profile,
@@ -126,7 +126,7 @@ def best_response_dynamics(
     steps: int = 20,
     outbid: float = 1e-3,
     key: Array | None = None,
-) -> Trace:
+) -> RuleTrace:
     """Let leaders revise the rules `leaders` [K, V, H, M] in turn, `steps` times, by `best_response`.
 
     In selection an offer must exceed its rivals' by `outbid` > 0 to win, in parts of what is at stake for the
@@ -159,7 +159,7 @@ def best_response_dynamics(
     aligned = _taught_rules(game, protocol, count, views)
     mute = silent(protocol, leaders.shape[1], leaders.dtype)
 
-    def reply(rules: Rules, i: Int[Array, ""], level: Array | None, key: Array) -> Reply:
+    def reply(rules: Rules, i: Int[Array, ""], level: Array | None, key: Array) -> RuleReply:
         return reply_in(game, protocol, rules, i, competition, views, sharp, aligned[i], level, key)
 
     def hear_all(rules: Rules, i: Int[Array, ""], key: Array, last: Array) -> tuple[Array, Bracket]:
@@ -205,7 +205,7 @@ def best_response_dynamics(
     follower, theirs = jax.lax.map(worth, profiles)
     end, taken = ending(profiles.reshape(steps + 1, -1), count, periodic=True)
     gain = _largest(units, Bracket(gains.lower[steps:], gains.upper[steps:]))
-    trace = Trace(
+    trace = RuleTrace(
         follower=follower,
         leaders=theirs,
         rules=last,

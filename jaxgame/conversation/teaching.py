@@ -28,7 +28,7 @@ from jaxgame.core.units import is_sound, standard, unheard, unknown
 METHODS = ("auto", "exact", "search")
 
 MAX_RULES = 65_536  # rules of the leader tried one by one
-STARTS = 64
+RANDOM_STARTS = 64
 TURNS = 16
 
 
@@ -151,7 +151,7 @@ def _best_of_turns(game: Game, protocol: Protocol, key: Array) -> Float[Array, "
         rule = jax.lax.fori_loop(0, TURNS, turn, jax.nn.one_hot(said, messages, dtype=stake.dtype))
         return rule, replied(game, protocol, rule[None]).value
 
-    rules, values = jax.vmap(play)(jax.random.split(key, STARTS))
+    rules, values = jax.vmap(play)(jax.random.split(key, RANDOM_STARTS))
     return rules[values.argmax()]
 
 

@@ -4,7 +4,7 @@ from jaxgame.selection.dynamics import (
     ENDS,
     ORDERS,
     STARTS,
-    Trace,
+    OfferTrace,
     best_response_dynamics,
     starting_offers,
 )
@@ -17,7 +17,7 @@ __all__ = [
     "ORDERS",
     "STARTS",
     "Evaluation",
-    "Trace",
+    "OfferTrace",
     "WorstEquilibrium",
     "best_outbids",
     "best_response_dynamics",

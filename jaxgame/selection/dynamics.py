@@ -28,7 +28,7 @@ from jaxgame.core.units import Standard, is_sound, standard, unheard, unknown
 from jaxgame.persuasion.frontier import Curve, curve_of
 from jaxgame.persuasion.value import best_at, check_leader, outcome_of_recommendations
 
-__all__ = ["ENDS", "ORDERS", "STARTS", "Trace", "best_response_dynamics", "starting_offers"]
+__all__ = ["ENDS", "ORDERS", "STARTS", "OfferTrace", "best_response_dynamics", "starting_offers"]
 
 STARTS = ("selfish", "none", "full", "random")
 
@@ -37,7 +37,7 @@ INDIFFERENT = 1e-9
 
 
 @record
-class Trace:
+class OfferTrace:
     """N revisions (or rounds of simultaneous ones), and the state before the first: N + 1 entries.
 
     `follower` [N+1] is the value of the selected offer to the follower, `offers` [N+1, K] that of each
@@ -111,7 +111,7 @@ def best_response_dynamics(
     outbid: float = 1e-3,
     steps: int = 200,
     key: Array | None = None,
-) -> Trace:
+) -> OfferTrace:
     """Let leaders revise `offers` by exact best responses, `steps` times.
 
     `order`: "in_turn" (0, ..., K - 1, 0, ...), "random" (one leader drawn at each step, with `key`) or
@@ -168,7 +168,7 @@ def best_response_dynamics(
     entries = jax.tree.map(lambda x, rest: jnp.concatenate([x[None], rest]), first, later)
     end, taken = _end(entries, leaders if order != "simultaneous" else 1, periodic=order != "random")
     gain = jax.tree.map(lambda x: (x * units.leaders.unit[None]).max(1), entries.gain)
-    trace = Trace(
+    trace = OfferTrace(
         follower=units.follower.value(-entries.lost.min(1)),
         offers=units.follower.value(-entries.lost),
         leaders=jax.vmap(units.leaders.value)(entries.earned),

@@ -39,8 +39,8 @@ from jaxgame.persuasion.value import best_at, check_leader, outcome_of_recommend
 from jaxgame.selection.dynamics import starting_offers
 
 # All three are in standard units, in which between 1/2 and 1 is at stake for a player.
-MARGIN = 1e-9  # an interval is excluded if its conditions are missed by more
-EQUILIBRIUM = 1e-8  # an outcome is an equilibrium if no leader gains more
+MISSED = 1e-9  # an interval is excluded if its conditions are missed by more
+GAIN = 1e-8  # an outcome is an equilibrium if no leader gains more
 GAP = 1e-10  # a game between conditions and outcomes is solved when its bounds are this near
 
 LOOSEST = 1e-3  # a tolerance above is this one: some think of large utilities in their own units
@@ -143,7 +143,7 @@ def _worst(game: Game, tolerance: Float[Array, ""], slack: Float[Array, ""]) -> 
         return _choose(test.is_open(), going, going.decided(units, curves, tolerance, top))
 
     final = jax.lax.while_loop(unfinished, step, _Search.start(units, none, top, informed))
-    judged = jnp.where(units.stake > 0, 2 * MARGIN, 0.0)  # where nothing is at stake nothing is lost
+    judged = jnp.where(units.stake > 0, 2 * MISSED, 0.0)  # where nothing is at stake nothing is lost
     loss = Bracket((1 - rounding) * units.lost(final.outcome), judged - final.floor)
     return WorstEquilibrium(
         value=unknown(sound, units.follower.bracket(Bracket(-loss.upper, -loss.lower))),
@@ -292,7 +292,7 @@ class _Test(NamedTuple):
 
     def is_open(self) -> Bool[Array, ""]:
         """Whether another column may still decide."""
-        undecided = (self.missed.lower <= MARGIN) & (self.missed.upper > MARGIN)
+        undecided = (self.missed.lower <= MISSED) & (self.missed.upper > MISSED)
         return undecided & (self.missed.width > GAP) & (self.added < MAX_COLUMNS_ADDED)
 
 
@@ -331,12 +331,12 @@ class _Search(NamedTuple):
     ) -> "_Search":
         """What follows from a finished test: the next interval, or the end."""
         narrow = NARROW * tolerance
-        excluded = self.test.missed.lower > MARGIN
+        excluded = self.test.missed.lower > MISSED
         looking = self.stage == LOOK
 
         # The proof holds for a higher `high` too, until nothing is missed any more.
         weight = self.test.weight_of_high
-        spare = (self.test.missed.lower - MARGIN) / jnp.where(weight > 0, weight, 1.0)
+        spare = (self.test.missed.lower - MISSED) / jnp.where(weight > 0, weight, 1.0)
         spare = jnp.where(weight > 0, spare, jnp.inf)
         floor = jnp.minimum(self.interval.high + spare, self.interval.end)
         floor = jnp.where(excluded & ~looking, floor, self.floor)
@@ -346,9 +346,9 @@ class _Search(NamedTuple):
         rest = excluded & (floor < self.interval.end)
         climbing = self.stage == CLIMB
         over = climbing & (~excluded | (rest & (floor - self.interval.high <= NO_STEP * narrow)))
-        # Up to MARGIN what is missed counts as met, also the value of the interval.
-        found = (over | looking) & (curves.gain(units, self.test.outcome) <= EQUILIBRIUM)
-        found &= -units.lost(self.test.outcome) >= self.floor - MARGIN
+        # Up to MISSED what is missed counts as met, also the value of the interval.
+        found = (over | looking) & (curves.gain(units, self.test.outcome) <= GAIN)
+        found &= -units.lost(self.test.outcome) >= self.floor - MISSED
 
         # An excluded interval is followed by the rest of its piece or by the next; one that was not, by its
         # lower end; and that by higher values.

@@ -35,7 +35,7 @@ from jaxgame.core.response import quantal_regret_bound
 from jaxgame.persuasion.programs import recommendations
 from jaxgame.persuasion.value import best_at
 
-STARTS = 8
+RANDOM_STARTS = 8
 STEPS = 400
 RATE = 0.1
 COARSE = 2.0**-30  # what multipliers are proposed for: utilities as multiples of this part of the largest
@@ -58,7 +58,7 @@ def best_ascent(
     margin: float,
     messages: int,
 ) -> Ascent:
-    """Ascend from STARTS random schemes with `messages` messages, all at once."""
+    """Ascend from RANDOM_STARTS random schemes with `messages` messages, all at once."""
     states = problem.prior.shape[1]
     best = is_best(rationality)
     follower = problem.follower
@@ -84,11 +84,11 @@ def best_ascent(
             change, memory = adam.update(slope, memory)
         return (logits + change, memory), None
 
-    logits = 2 * jax.random.normal(key, (STARTS, states, messages), follower.dtype)
+    logits = 2 * jax.random.normal(key, (RANDOM_STARTS, states, messages), follower.dtype)
     (logits, _), _ = jax.lax.scan(step, (logits, adam.init(logits)), path)
     schemes = jax.nn.softmax(logits, -1)
     if best:  # all starts' recommendations together
-        together = jnp.moveaxis(schemes, 0, 1).reshape(1, states, -1) / STARTS
+        together = jnp.moveaxis(schemes, 0, 1).reshape(1, states, -1) / RANDOM_STARTS
         scheme = obedient_schemes(problem, together, 0.0 if tie == "favoured" else margin)[0]
         schemes = most_likely(problem, scheme, messages + states)[None]
     values = jax.vmap(lambda s: message_values(problem, s, rationality, tie).sum())(schemes)

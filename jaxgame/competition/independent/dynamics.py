@@ -36,7 +36,7 @@ INDIFFERENT = 1e-5
 
 
 @record
-class Trace:
+class SchemeTrace:
     """N revisions (or rounds of simultaneous ones), and the profile before the first: N + 1 entries.
 
     `follower` [N+1] and `leaders` [N+1, K] are expected utilities, `schemes` [K, S, M] the last profile and
@@ -116,7 +116,7 @@ def best_response_dynamics(
     method: str = "auto",
     tie: str = "lowest",
     margin: float = 1e-2,
-) -> Trace:
+) -> SchemeTrace:
     """Let leaders revise `schemes` [K, S, M] by best responses, `steps` times.
 
     `order`: "in_turn" (0, ..., K - 1, 0, ...), "random" (one leader drawn at each step, with `key`) or
@@ -188,7 +188,7 @@ def best_response_dynamics(
         periodic=order != "random",
     )
     gain = _largest_gain(entry._replace(schemes=list(last)), method, tie, margin)
-    trace = Trace(
+    trace = SchemeTrace(
         follower=follower,
         leaders=theirs,
         schemes=last,

@@ -33,11 +33,11 @@ from jaxgame.persuasion.value import MAX_RECOMMENDATIONS, best_at
 
 METHODS = ("auto", "closure", "program", "gradient")
 
-EXACT = 1e-9  # a bracket narrower than this part of what is at stake for the leader is exact
+EXACT_WIDTH = 1e-9  # a bracket narrower than this part of what is at stake for the leader is exact
 
 
 @record
-class Reply:
+class SchemeReply:
     """A leader's best response: a scheme and what it is worth.
 
     `scheme` [S, M] is worth `value.lower` to the leader; no scheme with any number of messages is worth more
@@ -65,7 +65,7 @@ def best_response(
     margin: float = MARGIN,
     messages: int | None = None,
     key: Array | None = None,
-) -> Reply:
+) -> SchemeReply:
     """The scheme that serves leader `leader` best, given what the others say.
 
     `schemes`: one array [S, M_j] for each leader (the leader's own is ignored), messages independent given
@@ -101,7 +101,7 @@ def best_response(
     entry = entered(game, schemes, rationality)
     problem = private_problem(entry.units.game, entry.schemes, leader)
     reply = reply_to(problem, entry.rationality, method, tie, margin, messages, key)
-    return Reply(
+    return SchemeReply(
         scheme=unheard(entry.sound, reply.scheme),
         value=unknown(entry.sound, entry.units.leader(leader).bracket(reply.value)),
         converged=reply.converged & entry.sound,
@@ -117,7 +117,7 @@ def reply_to(
     margin: float = MARGIN,
     messages: int | None = None,
     key: Array | None = None,
-) -> Reply:
+) -> SchemeReply:
     """`best_response` to a problem in standard units, rationality included, and so is the value.
 
     Arguments and errors are the same; all numbers must be finite.
@@ -145,7 +145,7 @@ def reply_to(
     return _gradient(problem, rationality, tie, margin, messages, key)
 
 
-def _two_states(problem: Private, tie: str, margin: float) -> Reply:
+def _two_states(problem: Private, tie: str, margin: float) -> SchemeReply:
     """Piecewise linear: the best split is between posteriors where two actions tie, or certainties."""
     actions = problem.follower.shape[2]
     first, second = np.triu_indices(actions, 1)
@@ -163,8 +163,8 @@ def _two_states(problem: Private, tie: str, margin: float) -> Reply:
     off = rounding(problem, np.inf)
     lower = message_values(problem, scheme, np.inf, tie).sum() - off.sum()
     value = Bracket(lower, split.bound(split.excess, off))
-    width = EXACT if tie == "favoured" else 10 * margin
-    return Reply(scheme, value, _narrow(value, width * scale(problem)), split.turns)
+    width = EXACT_WIDTH if tie == "favoured" else 10 * margin
+    return SchemeReply(scheme, value, _narrow(value, width * scale(problem)), split.turns)
 
 
 def _narrow(value: Bracket, width: Float[Array, ""]) -> Bool[Array, ""]:
@@ -172,18 +172,20 @@ def _narrow(value: Bracket, width: Float[Array, ""]) -> Bool[Array, ""]:
     return (value.width >= 0) & (value.width <= width)
 
 
-def _two_states_logit(problem: Private, rationality: float | Float[Array, ""]) -> Reply:
+def _two_states_logit(problem: Private, rationality: float | Float[Array, ""]) -> SchemeReply:
     found = smooth_closure(problem, jnp.asarray(rationality, problem.prior.dtype))
-    return Reply(found.scheme, found.value, _narrow(found.value, 2 * WIDTH * scale(problem)), found.steps)
+    return SchemeReply(
+        found.scheme, found.value, _narrow(found.value, 2 * WIDTH * scale(problem)), found.steps
+    )
 
 
-def _program(problem: Private, tie: str, margin: float) -> Reply:
+def _program(problem: Private, tie: str, margin: float) -> SchemeReply:
     """Of all maps from the follower's private types to actions, which to recommend when."""
     private = Game(problem.prior, problem.follower, problem.leader[None])
     unlimited = jnp.full(1, jnp.inf, problem.prior.dtype)
     best = jax.tree.map(lambda x: x[0], best_at(private, problem.leader, unlimited))
     if tie == "favoured":
-        return Reply(best.scheme, Bracket(best.lower, best.upper), best.converged, best.pivots)
+        return SchemeReply(best.scheme, Bracket(best.lower, best.upper), best.converged, best.pivots)
     states = problem.prior.shape[1]
     few = most_likely(problem, best.scheme, states)  # a vertex uses no more than S
     scheme = obedient_schemes(problem, few[None], margin)[0]
@@ -193,7 +195,7 @@ def _program(problem: Private, tie: str, margin: float) -> Reply:
     most = (problem.prior * problem.leader.max(2)).sum() + off
     upper = jnp.minimum(best.upper + beyond_ties(problem, prices), most)
     value = Bracket(message_values(problem, scheme, np.inf, tie).sum() - off, upper)
-    return Reply(scheme, value, _narrow(value, 10 * margin * scale(problem)), best.pivots)
+    return SchemeReply(scheme, value, _narrow(value, 10 * margin * scale(problem)), best.pivots)
 
 
 def _gradient(
@@ -203,8 +205,10 @@ def _gradient(
     margin: float,
     messages: int | None,
     key: Array | None,
-) -> Reply:
+) -> SchemeReply:
     states = problem.prior.shape[1]
     key = jax.random.key(0) if key is None else key
     found = best_ascent(key, problem, rationality, tie, margin, 2 * states if messages is None else messages)
-    return Reply(found.scheme, found.value, _narrow(found.value, 2 * WIDTH * scale(problem)), found.steps)
+    return SchemeReply(
+        found.scheme, found.value, _narrow(found.value, 2 * WIDTH * scale(problem)), found.steps
+    )

@@ -47,7 +47,7 @@ OPEN = 64  # cells that may exceed the line at a time
 HALVINGS = 60
 
 
-class Closure(NamedTuple):
+class SmoothClosure(NamedTuple):
     """The best scheme found, a bracket of the best there is, and how often cells were halved."""
 
     scheme: Float[Array, "2 2"]
@@ -55,7 +55,7 @@ class Closure(NamedTuple):
     steps: Int[Array, ""]
 
 
-def smooth_closure(problem: Private, rationality: Float[Array, ""]) -> Closure:
+def smooth_closure(problem: Private, rationality: Float[Array, ""]) -> SmoothClosure:
     """The leader's best scheme against a logit follower, all in standard units."""
     # Her values matter here, and no near tie does.
     problem = Private(problem.prior, centred(problem.follower), problem.leader)
@@ -95,7 +95,7 @@ def smooth_closure(problem: Private, rationality: Float[Array, ""]) -> Closure:
     nothing = Bracket(jnp.asarray(-jnp.inf), jnp.asarray(jnp.inf))
     silent = jnp.concatenate([first, last]) * 0.0 + 0.5
     end = jax.lax.while_loop(unfinished, attempt, State(spare, silent, nothing, jnp.int32(0), jnp.int32(0)))
-    return Closure(end.scheme, end.value, end.steps)
+    return SmoothClosure(end.scheme, end.value, end.steps)
 
 
 class _Points(NamedTuple):

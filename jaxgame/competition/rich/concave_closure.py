@@ -50,7 +50,7 @@ class Certified(NamedTuple):
     multipliers: Float[Array, " S"]
 
 
-class Closure(NamedTuple):
+class ConcaveClosure(NamedTuple):
     """The closure at the target, as `Certified`, and where the pivoting ended."""
 
     lower: Float[Array, ""]
@@ -75,7 +75,7 @@ def concave_closure(
     corners: Float[Array, " S"],
     target: Float[Array, " S"],
     start: Basis | None = None,
-) -> Closure:
+) -> ConcaveClosure:
     """The closure at `target` of points with `values`, and of the S unit vectors with values `corners`.
 
     Points are laws, the target is at least 0 (its sum need not be 1: the closure is homogeneous). A value of
@@ -139,7 +139,7 @@ def concave_closure(
     found = jnp.zeros(size + count, points.dtype).at[walk.basis.columns].set(walk.basis.amounts[:, 0])
     multipliers = unit * (walk.worth @ walk.basis.inverse) + jnp.where(within.any(), low, 0.0)
     proved = certified(points, values, corners, target, found[size:], multipliers)
-    return Closure(*proved, basis=walk.basis, pivots=walk.pivots)
+    return ConcaveClosure(*proved, basis=walk.basis, pivots=walk.pivots)
 
 
 def certified(

@@ -11,7 +11,7 @@ from jaxgame.core.units import Standard, unheard, unknown
 
 
 @record
-class WorstEquilibrium:
+class WorstRichEquilibrium:
     """The follower's least value over equilibria, and an equilibrium near it.
 
     No equilibrium is worth less than `value.lower`. The law of N public posteriors `posteriors` [N, S] with
@@ -59,11 +59,11 @@ def told(
     candidates: Int[Array, ""],
     opened: Int[Array, ""],
     pivots: Int[Array, ""],
-) -> WorstEquilibrium:
+) -> WorstRichEquilibrium:
     """What was found in the caller's units; loss and tolerance are in standard ones."""
     some = units.stake > 0  # else nothing is lost, whatever rounding says
     loss = Bracket(jnp.where(some, loss.lower, 0.0), jnp.where(some, loss.upper, 0.0))
-    found = WorstEquilibrium(
+    found = WorstRichEquilibrium(
         value=loss,
         loss=loss,
         posteriors=posteriors,

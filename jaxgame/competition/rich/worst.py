@@ -29,8 +29,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxgame.competition.rich import posteriors
-from jaxgame.competition.rich.concave_closure import Basis, Closure, concave_closure, corner_basis
-from jaxgame.competition.rich.equilibrium import LeaderClosure, WorstEquilibrium, told
+from jaxgame.competition.rich.concave_closure import Basis, ConcaveClosure, concave_closure, corner_basis
+from jaxgame.competition.rich.equilibrium import LeaderClosure, WorstRichEquilibrium, told
 from jaxgame.competition.rich.worst_quantal import closure_quantal, worst_quantal
 from jaxgame.core import checks
 from jaxgame.core.bracket import Bracket
@@ -38,9 +38,9 @@ from jaxgame.core.game import Game
 from jaxgame.core.units import is_sound, standard, unheard, unknown
 
 # All are parts of a leader's range of utility, its largest difference between two actions.
-MARGIN = 1e-9  # a pair is excluded if a leader gains more for certain: rounding is far below
+EXCLUDING_GAIN = 1e-9  # a pair is excluded if a leader gains more for certain: rounding is far below
 ROUNDING = 1e-13  # of a utility
-EQUILIBRIUM = 1e-8  # nobody gains more at a pair of an equilibrium
+EQUILIBRIUM_GAIN = 1e-8  # nobody gains more at a pair of an equilibrium
 
 # What a single leader's loss costs the follower in the program for it: a bound for each, the best one counts.
 PRICES = (0.0, 1.0, 10.0, 1e2, 1e3, 1e4, 1e5)
@@ -51,7 +51,7 @@ def worst_equilibrium(
     rationality: float | Float[Array, ""] = math.inf,
     tolerance: float = 1e-6,
     rounds: int = 16,
-) -> WorstEquilibrium:
+) -> WorstRichEquilibrium:
     """The follower's least equilibrium value, with a certified bracket (theory, section 4 (1) and (2)) [own].
 
     `rationality` is infinity for best responses, with at most 4 states, or that of a logit follower, with
@@ -155,7 +155,7 @@ def _is_finite(rationality: float | Array) -> bool:
 
 
 @jax.jit
-def _best_response(game: Game, tolerance: Float[Array, ""]) -> WorstEquilibrium:
+def _best_response(game: Game, tolerance: Float[Array, ""]) -> WorstRichEquilibrium:
     units = standard(game)
     sound, game = units.sound & is_sound(tolerance), units.game
     pairs, values = posteriors.pairs(game), posteriors.values(units)
@@ -173,14 +173,14 @@ def _best_response(game: Game, tolerance: Float[Array, ""]) -> WorstEquilibrium:
             return sure.lower, most.upper, pivots
 
         lower, upper, pivots = jax.vmap(closures)(gain, low, high)
-        gains = (lower - gain > MARGIN) & pairs.valid[None]
+        gains = (lower - gain > EXCLUDING_GAIN) & pairs.valid[None]
         # On the region of a map that is not strict the excess may be negative: all vertices go, or none.
         by_map = (len(values.gain), len(pairs.maps), -1)
         nowhere = (gains | ~pairs.valid[None]).reshape(by_map).all(2, keepdims=True)
         counts = pairs.strict[None, :, None] | nowhere
         excluded = (gains.reshape(by_map) & counts).reshape(gains.shape).any(0)
         allowed = pairs.valid & ~excluded
-        certified = pairs.valid & (upper - gain <= EQUILIBRIUM).all(0)
+        certified = pairs.valid & (upper - gain <= EQUILIBRIUM_GAIN).all(0)
         losses = jnp.stack(
             [jnp.where(allowed, followed, -jnp.inf), jnp.where(allowed & certified, every, -jnp.inf)]
         )
@@ -207,7 +207,7 @@ def _best_response(game: Game, tolerance: Float[Array, ""]) -> WorstEquilibrium:
         posteriors=_with_corners(pairs.posterior),
         weights=jnp.concatenate([weights, corners]),
         responses=jnp.concatenate([jnp.repeat(responses, candidates, 0), jnp.moveaxis(known, 1, 0)]),
-        slack=jnp.asarray(EQUILIBRIUM, game.prior.dtype),
+        slack=jnp.asarray(EQUILIBRIUM_GAIN, game.prior.dtype),
         candidates=pairs.valid.sum(dtype=jnp.int32),
         opened=allowed.sum(dtype=jnp.int32),
         pivots=pivots,
@@ -230,7 +230,7 @@ def _single(
     short_corners = jnp.maximum(best.multipliers - high, 0.0)
     missed = best.upper - sure.lower + ROUNDING
     # A law that misses no more is among those that the bounds are about.
-    least = best.upper - jnp.minimum(missed, EQUILIBRIUM)
+    least = best.upper - jnp.minimum(missed, EQUILIBRIUM_GAIN)
 
     def priced(price: Float[Array, ""]) -> tuple[Array, Array, Array, Array]:
         """A bound on the loss, then a law, if it is one that the leader takes."""
@@ -251,7 +251,7 @@ def _single(
     return (
         bounds.min(),
         jnp.where(own, best.weights @ every, attained[place]),
-        pairs.valid & (short <= EQUILIBRIUM),
+        pairs.valid & (short <= EQUILIBRIUM_GAIN),
         jnp.where(own, best.weights, weights[place]),
         jnp.where(own, best.corner_weights, corners[place]),
         pivots,
@@ -264,11 +264,11 @@ def _closures(
     low: Float[Array, " S"],
     high: Float[Array, " S"],
     target: Float[Array, " S"],
-) -> tuple[Closure, Closure, Int[Array, ""]]:
+) -> tuple[ConcaveClosure, ConcaveClosure, Int[Array, ""]]:
     """What a leader attains for certain at a posterior, what it attains at most, and pivots for both."""
     values = jnp.where(jnp.stack([pairs.sure, pairs.valid]), gain[None], -jnp.inf)
 
-    def after(basis: Basis, these: tuple[Array, Array]) -> tuple[Basis, Closure]:
+    def after(basis: Basis, these: tuple[Array, Array]) -> tuple[Basis, ConcaveClosure]:
         found = concave_closure(pairs.posterior, *these, target, basis)
         return found.basis, found
 

@@ -23,8 +23,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgame.competition.independent.entry import steepness
-from jaxgame.competition.rich.concave_closure import Closure, concave_closure
-from jaxgame.competition.rich.equilibrium import LeaderClosure, WorstEquilibrium, told
+from jaxgame.competition.rich.concave_closure import ConcaveClosure, concave_closure
+from jaxgame.competition.rich.equilibrium import LeaderClosure, WorstRichEquilibrium, told
 from jaxgame.competition.rich.logit_curves import (
     ROUNDING,
     Curves,
@@ -41,7 +41,7 @@ from jaxgame.core.units import is_sound, standard, unheard, unknown
 
 CLOSURE_ROUNDS = 10
 COLLINEAR = 1e-16  # a point that is no higher above an edge is on it
-EQUILIBRIUM = 4.0  # roundings that a leader may gain, as computed, at a posterior of an equilibrium
+ROUNDINGS = 4.0  # roundings that a leader may gain, as computed, at a posterior of an equilibrium
 PRICES = (0.0, 1.0, 10.0, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7)
 
 
@@ -72,7 +72,7 @@ class _Search(NamedTuple):
 @functools.partial(jax.jit, static_argnames="rounds")
 def worst_quantal(
     game: Game, rationality: Float[Array, ""], tolerance: Float[Array, ""], rounds: int
-) -> WorstEquilibrium:
+) -> WorstRichEquilibrium:
     """The follower's least equilibrium value when she responds by logit, for two states; see the module.
 
     Posteriors [N, 2] of the result are the last grid; `slack` is a few roundings: 6e-14 of a
@@ -177,13 +177,15 @@ def _hull(x: Float[Array, " N"], y: Float[Array, " N"]) -> _Hull:
     return hull._replace(height=jnp.maximum(hull.height, y))
 
 
-def _program(problem: Problem, x: Float[Array, " N"], loss: Float[Array, " N"], ends: Array) -> Closure:
+def _program(
+    problem: Problem, x: Float[Array, " N"], loss: Float[Array, " N"], ends: Array
+) -> ConcaveClosure:
     """The largest mean of `loss` over laws on x (-inf: left out) and the ends that average to the prior."""
     target = jnp.stack([1 - problem.at, problem.at])
     return concave_closure(jnp.stack([1 - x, x], 1), loss, ends, target)
 
 
-def _with_ends(found: Closure) -> Float[Array, " N"]:
+def _with_ends(found: ConcaveClosure) -> Float[Array, " N"]:
     """Weights on the grid, whose first and last points are the ends."""
     return found.weights.at[0].add(found.corner_weights[0]).at[-1].add(found.corner_weights[1])
 
@@ -223,13 +225,13 @@ def _competing(problem: Problem, curves: Curves) -> tuple[_Law, Bool[Array, " C"
     above = jax.vmap(lambda player: _hull(*_above(curves, player)))(jnp.arange(leaders))
     short = hull.height - values
     # What an equilibrium may gain is more than rounding: the law below keeps to cells that are open.
-    rounding = (EQUILIBRIUM + 1) * problem.rounding
+    rounding = (ROUNDINGS + 1) * problem.rounding
     excluded = (jnp.minimum(short[:, :-1], short[:, 1:]) > over + rounding).any(0)
     opened = ~excluded
     loss = -curves.values[-1]
     ends = jnp.stack([loss[0], loss[-1]])
     bound, cells = _cells_program(problem, curves, opened, jnp.zeros_like(over[0]), ends)
-    certified = (above.height[:, ::2] - values <= EQUILIBRIUM * problem.rounding).all(0)
+    certified = (above.height[:, ::2] - values <= ROUNDINGS * problem.rounding).all(0)
     law = _program(problem, x, jnp.where(certified, loss, -jnp.inf), ends)
     points = _with_ends(law)
 
@@ -242,10 +244,10 @@ def _competing(problem: Problem, curves: Curves) -> tuple[_Law, Bool[Array, " C"
     for side in (hull.left, hull.right, above.left[:, ::2] // 2, above.right[:, ::2] // 2):
         carriers = carriers.at[jnp.where(here[None], side, len(x))].set(True, mode="drop")
     wanted |= _beside(carriers)
-    return _Law(bound, law.lower, cells, points, opened, (EQUILIBRIUM + 2) * problem.rounding), wanted
+    return _Law(bound, law.lower, cells, points, opened, (ROUNDINGS + 2) * problem.rounding), wanted
 
 
-def _at_prior(problem: Problem, curves: Curves) -> tuple[Closure, Closure, Bool[Array, " C"]]:
+def _at_prior(problem: Problem, curves: Curves) -> tuple[ConcaveClosure, ConcaveClosure, Bool[Array, " C"]]:
     """The first leader's closure at the prior from below and from above, and the cells that decide it."""
     value = curves.values[0]
     ends = jnp.stack([value[0], value[-1]])
