@@ -91,7 +91,7 @@ MUTATIONS = (
             "_height(program, program.gain - rows - paid, sizes)",
         ),
         bound_without_rounding=(
-            "(weighed + _rounding(program) * (program.size[:, None] + sizes)).max(1).sum(0)",
+            "(weighed + rounding_of(program) * (program.size[:, None] + sizes)).max(1).sum(0)",
             "weighed.max(1).sum(0) + 0.0 * sizes.sum()",
         ),
         steepest_exchange_becomes_the_flattest=(
@@ -109,10 +109,6 @@ MUTATIONS = (
         lower_end_without_rounding=(
             "    attained = kept * vertex.gained + reveal * full - rounding * size\n",
             "    attained = kept * vertex.gained + reveal * full\n",
-        ),
-        obedience_is_not_repaired=(
-            "p * less))",
-            "p))",
         ),
         the_budget_is_not_kept=("jnp.where(vertex.lost > budget,", "jnp.where(vertex.lost > budget + 0.1,"),
         products_that_overflow_count=("jnp.where(jnp.isnan(height), jnp.inf, height)", "height"),
@@ -134,7 +130,26 @@ MUTATIONS = (
         ),
     ),
     *_in(
-        "jaxgame/persuasion/programs.py",
+        "jaxgame/persuasion/repair.py",
+        ("test_persuasion", CENSUS, "test_certificates", "test_leader"),
+        obedience_is_not_repaired=("p * less))", "p))"),
+        ties_may_be_broken_for_free=(
+            "self.kept + jnp.minimum(OBEYED, LIKELY * self.broken)",
+            "self.kept + OBEYED",
+        ),
+        nothing_is_handed_back=("p * (1.0 - back)[None]", "p + 0.0 * back.sum()"),
+    ),
+    *_in(
+        "jaxgame/persuasion/walk.py",
+        ("test_leader", "test_frontier"),
+        ties_go_to_the_flattest=("jnp.where(tied, gain, -jnp.inf)", "jnp.where(tied, -gain, -jnp.inf)"),
+        multipliers_of_the_next_edge=(
+            "edge = walk._replace(price=jnp.where(entering.content, 0.0, price))",
+            "edge = walk._replace(price=0.5 * price)",
+        ),
+    ),
+    *_in(
+        "jaxgame/persuasion/lanes.py",
         ("test_persuasion", CENSUS, "test_leader"),
         obedience_against_the_recommended=(
             "gap = follower[t][:, maps[:, t], None] - follower[t][:, others[:, t]]",
@@ -191,7 +206,7 @@ MUTATIONS = (
         ),
     ),
     *_in(
-        "jaxgame/hull.py",
+        "jaxgame/hull/distance.py",
         ("test_hull", "test_census::test_hulls", "test_certificates", "test_units::test_hull_distances"),
         upper_end_of_unusable_weights=("    upper = jnp.where(usable, upper, jnp.inf)\n", ""),
         upper_end_without_rounding=(
@@ -225,16 +240,8 @@ MUTATIONS = (
         measures_of_any_mass=("centred / jnp.where(usable, mass, 1.0), 0.0)", "centred, 0.0)"),
     ),
     *_in(
-        "jaxgame/selection/worst.py",
-        (
-            "test_selection",
-            "test_certificates",
-            "test_units::test_where_nothing_is_at_stake_nothing_is_lost",
-        ),
-        intervals_excluded_for_nothing=(
-            "        excluded = self.test.missed.lower > MISSED\n",
-            "        excluded = self.test.missed.lower > -0.05\n",
-        ),
+        "jaxgame/selection/exclusion.py",
+        ("test_selection", "test_certificates"),
         slack_asks_for_more=(
             "return Bracket(best.lower - self.slack, best.upper - self.slack)",
             "return Bracket(best.lower + self.slack, best.upper + self.slack)",
@@ -243,22 +250,39 @@ MUTATIONS = (
             "base, end = self.at(interval.low).lower, self.at(interval.end).lower",
             "base, end = self.at(interval.low).lower + 0.02, self.at(interval.end).lower + 0.02",
         ),
+        the_wrong_end_of_the_interval=(
+            "ends = jnp.stack([interval.low, -interval.high])",
+            "ends = jnp.stack([interval.low, -interval.low])",
+        ),
+        solver_is_trusted=(
+            "return Proof(offset - best.upper[0], parts[-1], outcome)",
+            "return Proof(offset - best.lower[0] + 1e-3, parts[-1], outcome)",
+        ),
+        weights_are_trusted=("    weights = law(weights)\n", ""),
+        the_made_up_leader_forgets_the_chords=(
+            "- parts[:-2] @ conditions.slope) * units.loss",
+            ") * units.loss",
+        ),
+    ),
+    *_in(
+        "jaxgame/selection/search.py",
+        ("test_selection", "test_certificates"),
+        intervals_excluded_for_nothing=(
+            "        excluded = self.test.missed.lower > MISSED\n",
+            "        excluded = self.test.missed.lower > -0.05\n",
+        ),
         anything_is_an_equilibrium=(
             "curves.gain(units, self.test.outcome) <= GAIN)",
             "curves.gain(units, self.test.outcome) <= 1.0)",
-        ),
-        solver_is_trusted=(
-            "        lower = mix.offset - best.upper[0]\n",
-            "        lower = mix.missed - 1e-3\n",
         ),
         proof_reaches_too_far=(
             "        spare = jnp.where(weight > 0, spare, jnp.inf)\n",
             "        spare = jnp.where(weight > 0, 3 * spare, jnp.inf)\n",
         ),
-        the_wrong_end_of_the_interval=(
-            "ends = jnp.stack([interval.low, -interval.high])",
-            "ends = jnp.stack([interval.low, -interval.low])",
-        ),
+    ),
+    *_in(
+        "jaxgame/selection/worst.py",
+        ("test_selection", "test_units::test_where_nothing_is_at_stake_nothing_is_lost"),
         ends_swapped=(
             "    loss = Bracket((1 - rounding) * units.lost(final.outcome), judged - final.floor)\n",
             "    loss = Bracket(judged - final.floor, (1 - rounding) * units.lost(final.outcome))\n",

@@ -19,11 +19,13 @@ from jaxgame.core.units import standard
 from jaxgame.hull.distance import certificate
 from jaxgame.lp.matrix_game import Strategies
 from jaxgame.persuasion import pivoting
-from jaxgame.persuasion.bounds import LIKELY, OBEYED, Program, Solution, bounds
+from jaxgame.persuasion.bounds import bounds
 from jaxgame.persuasion.frontier import curve_of
-from jaxgame.persuasion.programs import _program
+from jaxgame.persuasion.lanes import _program
+from jaxgame.persuasion.program import Program, Solution
+from jaxgame.persuasion.repair import LIKELY, OBEYED
 from jaxgame.persuasion.value import best_at
-from jaxgame.selection import worst
+from jaxgame.selection import search, worst
 from jaxgame.summary import wilson_interval
 from tests.kinds import KINDS, hulls, programs
 from tests.reference import exact
@@ -347,7 +349,7 @@ def searched():
         rng.random((count, 1, 3, 3)) + 0.3 * np.eye(3),
         rng.random((count, 2, 1, 3, 3)),
     )
-    right = worst.solve_matrix_game
+    right = search.solve_matrix_game
 
     def all_ways(game, way):
         def wrong(payoff):
@@ -364,7 +366,7 @@ def searched():
             return Strategies(law(rows, 0.0), law(columns, 1.0))
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(worst, "solve_matrix_game", wrong)
+            patch.setattr(search, "solve_matrix_game", wrong)
             patch.setattr(worst, "MAX_STEPS", 150)
             return worst._worst.__wrapped__(game, jnp.asarray(1e-6), jnp.asarray(1e-8))
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jaxgame as jg
-from jaxgame.persuasion import programs
+from jaxgame.persuasion import lanes
 from tests.reference import persuasion as reference
 
 BATCH = 64  # problems solved at a time, so that few programs are compiled
@@ -201,7 +201,7 @@ def test_two_states_in_closed_form_agree_with_pivoting(actions, monkeypatch):
     families, cases = zip(*draws(BATCH, 2, actions, 8), strict=True)
     found = []
     for most in (0, 8):  # pivoting, then the closed form
-        monkeypatch.setattr(programs, "TWO_STATE_ACTIONS", most)
+        monkeypatch.setattr(lanes, "TWO_STATE_ACTIONS", most)
         jax.clear_caches()  # JAX may keep what it traced under the other constant
         found.append([solve(*case) for case in cases])
     for family, pivoted, closed in zip(families, *found, strict=True):
@@ -402,9 +402,9 @@ def test_an_empty_batch_is_an_empty_answer():
 
 def test_ends_that_cross_are_as_bad_as_none():
     lower, upper = jnp.array([[0.0, 1.0, 1.0]]), jnp.array([[0.5, 0.0, 0.0]])
-    blank = programs.Solved(*[jnp.zeros((1, 3))] * len(programs.Solved._fields))
+    blank = lanes.Solved(*[jnp.zeros((1, 3))] * len(lanes.Solved._fields))
     solved = blank._replace(lower=lower, upper=upper, feasible=jnp.array([[True, True, False]]))
-    np.testing.assert_array_equal(programs._width(solved), [[0.5, np.inf, 0.0]])
+    np.testing.assert_array_equal(lanes._width(solved), [[0.5, np.inf, 0.0]])
 
 
 # Errors

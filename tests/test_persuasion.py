@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 import jaxgame as jg
+from jaxgame import persuasion
 from jaxgame.core.units import standard
-from jaxgame.persuasion.bounds import Solution, bounds
-from jaxgame.persuasion.programs import _program
+from jaxgame.persuasion.bounds import bounds
+from jaxgame.persuasion.lanes import _program
+from jaxgame.persuasion.program import Program, Solution
+from jaxgame.persuasion.repair import Obeyed
 from jaxgame.persuasion.value import best_at
 from tests.kinds import KINDS, programs
 from tests.reference import exact
@@ -172,6 +175,39 @@ def test_an_outcome_that_is_nearly_feasible_is_repaired():
     best = np.array([float(x) for x in optima])
     assert (best - known > 1e-3).sum() >= 3  # full information would not do
     assert (np.asarray(found.lower) >= best - 1e-6).all()
+
+
+def least_program():
+    """Two states and actions: action 1 may be recommended in state 0 as often as state 1 allows, .001."""
+    obedience = jnp.array([[[0.0], [-1.0]], [[-1.0], [1e-3]]])
+    gain, start = jnp.array([[0.0, 1.0], [0.0, 0.0]]), jnp.array([0, 1], jnp.int32)
+    lanes = (gain, jnp.ones(2), 0 * gain, obedience, start)
+    program = Program(*(x[..., None] for x in lanes))
+    done = jnp.ones(1, bool), jnp.zeros(1, int)
+    return program, lambda share, lam: Solution(
+        jnp.array([[1 - share, share], [0.0, 1.0]])[..., None],
+        jnp.array([[0.0], [lam]])[..., None],
+        jnp.zeros(1),
+        *done,
+    )
+
+
+def test_what_is_missed_of_obedience_is_owed():
+    """Within what is allowed, .5e-9 of what speaks against it: gained, but for what it is worth."""
+    program, proposal = least_program()
+    share = 1e-3 * (1 + 5e-10)
+    found = judged()(program, jnp.ones(1), proposal(share, 1.0))
+    assert float(found.probability[0, 1, 0]) == share  # nothing to repair
+    assert 0.99e-3 <= float(found.lower[0]) <= float(found.upper[0]) <= 1e-3 + 1e-13
+
+
+def test_an_outcome_that_could_not_be_repaired_counts_for_nothing(monkeypatch):
+    """Should the repair fail, full information is left, and what the multipliers prove."""
+    program, proposal = least_program()
+    monkeypatch.setattr(persuasion.bounds, "obedient", lambda program, at, p: (p, Obeyed.of(program, p)))
+    found = bounds(program, jnp.ones((1, 1)), jax.tree.map(lambda x: x[None], proposal(0.5, 1.0)))
+    np.testing.assert_array_equal(found.probability[0, ..., 0], np.eye(2))
+    assert -1e-12 <= float(found.lower[0, 0]) <= 0 and float(found.upper[0, 0]) == pytest.approx(1e-3)
 
 
 def test_a_recommendation_that_is_nowhere_best_is_repaired_alone():

@@ -1,13 +1,7 @@
-"""Persuasion programs: what they are, and bounds on them that hold whatever a solver did.
+"""Bounds on persuasion programs that hold whatever a solver did: what a sceptic reads first.
 
-The program, in probabilities p[s,m] of recommendation m in state s (priors are folded into the coefficients):
-
-    maximise  sum gain p   over   p >= 0,   sum_m p[s,m] = 1,
-                                  sum_s obedience[s,m,q] p[s,m] >= 0,   sum loss p <= budget
-
-`start` is a recommendation in each state that is always feasible: full information, with loss 0.
-
-Arrays carry a batch as their last axis W ("lanes"), which suits the processor's vector units.
+`bounds` takes any outcomes and any multipliers. From the outcomes it makes feasible ones (`repair`), whose
+gain no optimum is below; the multipliers prove, by weak duality, what no optimum is above.
 """
 
 from typing import NamedTuple, TypeVar
@@ -16,44 +10,17 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxgame.persuasion.program import Path, Program, Solution, is_start, rounding_of
+from jaxgame.persuasion.repair import law_of, obedient
+
 # A budget may be negative by this much: rounding.
 FEASIBILITY = 1e-12
-
-# Where obedience can hold only with equality, what speaks against a recommendation may exceed what speaks for
-# it by OBEYED of the row's largest entry, and by LIKELY of itself, which is less where those are small.
-OBEYED = 1e-12
-LIKELY = 1e-9
-
-REPAIRS = 12  # rounds of `_obedient`
 
 # A plain proof replaces the one proposed if it is better by more than this part of the gains.
 PLAIN = 1e-10
 
 
 Tree = TypeVar("Tree")
-
-
-class Program(NamedTuple):
-    """Coefficients, one program per lane; obedience rows are scaled to a largest entry of about 1.
-
-    Losses and obedience are exact but for a few roundings of their own size, a gain but for some of `size`.
-    """
-
-    gain: Float[Array, "S M W"]
-    size: Float[Array, "S W"]
-    loss: Float[Array, "S M W"]  # >= 0, and 0 at the start
-    obedience: Float[Array, "S M Q W"]  # >= 0 at the start
-    start: Int[Array, "S W"]
-
-
-class Solution(NamedTuple):
-    """A proposed outcome and proposed multipliers, neither to be trusted."""
-
-    probability: Float[Array, "S M W"]
-    obedience: Float[Array, "M Q W"]  # multipliers, >= 0
-    price: Float[Array, " W"]  # multiplier of the budget, >= 0
-    converged: Bool[Array, " W"]
-    pivots: Int[Array, " W"]
 
 
 class Bounds(NamedTuple):
@@ -70,13 +37,6 @@ class Bounds(NamedTuple):
     multipliers: Float[Array, "M Q W"]
     price: Float[Array, " W"]
     feasible: Bool[Array, " W"]
-
-
-class Path(NamedTuple):
-    """Where N budgets lie along V proposals: which one they have passed, and how far on to the next."""
-
-    first: Int[Array, "N W"]
-    share: Float[Array, "N W"]  # from 0 to 1
 
 
 def bounds(
@@ -96,7 +56,7 @@ def bounds(
     something is wrong.
     """
     at = is_start(program)
-    rounding = _rounding(program)
+    rounding = rounding_of(program)
     feasible = budget >= -FEASIBILITY
     budget = jnp.maximum(budget, 0.0)
     proof = jax.lax.map(lambda x: _proposed(program, *x), (solution.obedience, solution.price))
@@ -131,16 +91,6 @@ def bounds(
     )
 
 
-def _rounding(program: Program) -> float:
-    """Of the sums above, in parts of the sum of absolute values: twice n u for the longest of them.
-
-    Coefficients are sums over types, of which there are no more than rows.
-    """
-    states, messages, rows, _ = program.obedience.shape
-    longest = max(states + 3 * rows, states * messages + 2 * rows) + 10
-    return longest * float(jnp.finfo(program.gain.dtype).eps)
-
-
 class _Proof(NamedTuple):
     """That no outcome gains more than `height + price budget`."""
 
@@ -162,7 +112,7 @@ def _height(
     program: Program, weighed: Float[Array, "S M W"], sizes: Float[Array, "S M W"]
 ) -> Float[Array, " W"]:
     """What no outcome gains more than but for the price; infinite where a product overflowed."""
-    height = (weighed + _rounding(program) * (program.size[:, None] + sizes)).max(1).sum(0)
+    height = (weighed + rounding_of(program) * (program.size[:, None] + sizes)).max(1).sum(0)
     return jnp.where(jnp.isnan(height), jnp.inf, height)
 
 
@@ -214,31 +164,6 @@ def _better(
     return best
 
 
-class _Obeyed(NamedTuple):
-    """What speaks for each recommendation against each other action, and what speaks against it."""
-
-    kept: Float[Array, "*N M Q W"]
-    broken: Float[Array, "*N M Q W"]
-
-    @classmethod
-    def of(cls, program: Program, probability: Float[Array, "S M W"]) -> "_Obeyed":
-        slack = (program.obedience * probability[:, :, None]).sum(0)
-        size = (jnp.abs(program.obedience) * probability[:, :, None]).sum(0)
-        return cls((size + slack) / 2, (size - slack) / 2)
-
-    def missed(self) -> Bool[Array, "*N M Q W"]:
-        """Where another action is better."""
-        return self.broken > self.kept + jnp.minimum(OBEYED, LIKELY * self.broken)
-
-
-def _law(at: Bool[Array, "S M W"], probability: Float[Array, "S M W"]) -> Float[Array, "S M W"]:
-    """A law of recommendations in each state near what was proposed; the start where nothing was."""
-    p = jnp.where(jnp.isfinite(probability), jnp.maximum(probability, 0.0), 0.0)
-    total = p.sum(1, keepdims=True)
-    usable = (total > 0) & jnp.isfinite(total)
-    return jnp.where(usable, p / jnp.where(usable, total, 1.0), at.astype(p.dtype))
-
-
 class _Vertex(NamedTuple):
     """An obedient outcome and sums over it, linear or convex in it.
 
@@ -264,14 +189,14 @@ def _vertices(
 
     If `carried`, the outcome before replaces it, for then what follows loses no less than what is before.
     """
-    rounding = _rounding(program)
+    rounding = rounding_of(program)
     full = jnp.where(at, program.gain, 0.0).sum((0, 1))
     start = at.astype(probability.dtype)
     none = jnp.zeros_like(multipliers[0])
 
     def vertex(before: tuple[Array, Array, Array], proposal: tuple[Array, Array]) -> tuple[tuple, _Vertex]:
         p, weights = proposal
-        p, obeyed = _obedient(program, at, _law(at, p))
+        p, obeyed = obedient(program, at, law_of(at, p))
         usable = ~obeyed.missed().any((0, 1)) & ((program.gain * p).sum((0, 1)) >= full)
         kept, broken = obeyed
         missed = jnp.where(broken > 0, jnp.maximum(rounding * (kept + broken) - (kept - broken), 0.0), 0.0)
@@ -310,58 +235,3 @@ def _picked(tree: Tree, index: Int[Array, "N W"]) -> Tree:
         return jax.vmap(lambda i: jnp.take_along_axis(x, i.reshape(1, *[1] * (x.ndim - 2), -1), 0)[0])(index)
 
     return jax.tree.map(pick, tree)
-
-
-def _obedient(
-    program: Program, at: Bool[Array, "S M W"], p: Float[Array, "S M W"]
-) -> tuple[Float[Array, "S M W"], _Obeyed]:
-    """An obedient outcome near any given one: exactly where obedience can hold strictly, else within OBEYED.
-
-    A recommendation that another action beats is made less often in the states that speak against it, as
-    much as that action asks, and the start more often, where nothing speaks against it. That may leave other
-    actions better, thus REPAIRS rounds at most. What still is not obeyed hands all back to the start but what
-    full information keeps. Most outcomes need one round or none, and no more passes over the rows are made.
-    """
-    enough = 1.0 - 4 * _rounding(program)
-
-    def refill(p: Array) -> tuple[Array, _Obeyed]:
-        p = jnp.where(at, p + (1.0 - p.sum(1, keepdims=True)), p)
-        return p, _Obeyed.of(program, p)
-
-    def weaken(state: tuple[Array, Array, _Obeyed]) -> tuple[Array, Array, _Obeyed]:
-        count, p, (kept, broken) = state
-        share = jnp.where(broken > enough * kept, enough * kept / jnp.where(broken > 0, broken, 1.0), 1.0)
-        less = jnp.where(program.obedience < 0, share[None], 1.0).min(2)
-        return count + 1, *refill(jnp.where(at, p, p * less))
-
-    def hand_back(p: Array, obeyed: _Obeyed) -> tuple[Array, _Obeyed]:
-        missed = obeyed.missed()
-        held = (program.obedience * jnp.where(at, p, 0.0)[:, :, None]).sum(0)
-        # What full information keeps is part of `kept`, and less than `broken` where obedience is missed.
-        rest = jnp.where(missed, obeyed.broken - obeyed.kept + held, 1.0)
-        back = jnp.where(missed, 1.0 - held / rest, 0.0).max(1)
-        return refill(jnp.where(at, p, p * (1.0 - back)[None]))
-
-    start = jnp.int32(0), p, _Obeyed.of(program, p)
-    _, p, obeyed = jax.lax.while_loop(lambda x: (x[0] < REPAIRS) & x[2].missed().any(), weaken, start)
-    return jax.lax.cond(obeyed.missed().any(), hand_back, lambda *same: same, p, obeyed)
-
-
-def is_start(program: Program) -> Bool[Array, "S M W"]:
-    """Where the start recommends."""
-    return program.start[:, None] == jnp.arange(program.gain.shape[1], dtype=jnp.int32)[None, :, None]
-
-
-def scaled(program: Program) -> tuple[Program, Float[Array, " W"], Float[Array, " W"]]:
-    """The program with gain (less the start's, in each state) and loss of largest entry 1, and both units."""
-
-    def unit(size: Float[Array, " W"]) -> Float[Array, " W"]:
-        return jnp.where(size > 0, size, 1.0)
-
-    at = is_start(program)
-    # Exactly 0 at the start, also where XLA rounds product and difference once: that column is empty.
-    gain = program.gain - jnp.where(at, program.gain, 0.0).sum(1, keepdims=True)
-    gain = jnp.where(at, 0.0, gain)
-    unit_gain, unit_loss = unit(jnp.abs(gain).max((0, 1))), unit(program.loss.max((0, 1)))
-    gain, loss = gain / unit_gain[None, None], program.loss / unit_loss[None, None]
-    return program._replace(gain=gain, loss=loss), unit_gain, unit_loss

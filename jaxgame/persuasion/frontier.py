@@ -19,7 +19,7 @@ from jaxgame.core.bracket import Bracket
 from jaxgame.core.game import Game
 from jaxgame.core.record import record
 from jaxgame.core.units import Standard, standard, unheard, unknown
-from jaxgame.persuasion.programs import solve_frontiers
+from jaxgame.persuasion.lanes import solve_frontiers
 from jaxgame.persuasion.value import budget_of, check_leader, outcome_of_recommendations
 
 

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxgame.persuasion.bounds import Program, Solution, is_start, scaled
+from jaxgame.persuasion.program import Program, Solution, is_start, scaled
 
 GAIN_TOLERANCE = 1e-12  # a point that gains less is no reason to go on (coefficients are scaled to 1)
 

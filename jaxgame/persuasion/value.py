@@ -22,7 +22,7 @@ from jaxgame.core.checks import Numbers
 from jaxgame.core.game import Game
 from jaxgame.core.record import record
 from jaxgame.core.units import FEASIBILITY, Standard, is_sound, standard, unheard, unknown
-from jaxgame.persuasion.programs import Solved, coefficients, recommendations, solve_programs
+from jaxgame.persuasion.lanes import Solved, coefficients, recommendations, solve_programs
 
 MAX_RECOMMENDATIONS = 1024
 

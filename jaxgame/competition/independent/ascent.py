@@ -32,7 +32,7 @@ from jaxgame.competition.independent.restricted import most_likely, obedient_sch
 from jaxgame.core.bracket import Bracket
 from jaxgame.core.game import Game
 from jaxgame.core.response import quantal_regret_bound
-from jaxgame.persuasion.programs import recommendations
+from jaxgame.persuasion.lanes import recommendations
 from jaxgame.persuasion.value import best_at
 
 RANDOM_STARTS = 8

@@ -11,7 +11,8 @@ from jaxtyping import Array, Float
 from jaxgame.competition.independent.private import Private, respond
 from jaxgame.core.units import power_of_two
 from jaxgame.persuasion import pivoting
-from jaxgame.persuasion.bounds import Program, bounds
+from jaxgame.persuasion.bounds import bounds
+from jaxgame.persuasion.program import Program
 
 
 def obedient_schemes(

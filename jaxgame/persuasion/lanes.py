@@ -22,7 +22,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxgame.core.units import power_of_two
 from jaxgame.persuasion import pivoting, two_state
-from jaxgame.persuasion.bounds import Path, Program, Solution, bounds
+from jaxgame.persuasion.bounds import bounds
+from jaxgame.persuasion.program import Path, Program, Solution
 
 # Two states: the closed form compares (2 A)^2 splits, fewer operations than pivoting up to here.
 TWO_STATE_ACTIONS = 8
