@@ -29,7 +29,7 @@ FUNCTIONS = {name: x for name, x in PUBLIC.items() if inspect.isfunction(x)}
 def missing(parts: dict[str, Any], text: str) -> list[str]:
     """Parts, with their annotations, that a docstring does not name in backticks, or whose shape it lacks."""
     named = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]*)`", text))))
-    shapes = {tuple(re.findall(r"\w+", shape)) for shape in re.findall(r"\[([\w, +*]*)\]", text)}
+    shapes = {tuple(re.findall(r"\w+", shape)) for shape in re.findall(r"\[([\w, +*.]*)\]", text)}
     wrong = [part for part in parts if part not in named]
     for part, annotation in parts.items():
         for shape in shapes_of(annotation):
@@ -39,11 +39,13 @@ def missing(parts: dict[str, Any], text: str) -> list[str]:
 
 
 def shapes_of(annotation: Any) -> list[tuple[str, ...]]:
-    """The axes of a jaxtyping annotation, without those that a batch may have; none of other types."""
+    """The axes of a jaxtyping annotation that have names, but for a batch's; none of other types."""
     dims = getattr(annotation, "dim_str", None)
     if dims is None:
         return []
-    return [tuple(re.findall(r"\w+", " ".join(d for d in dims.split() if not d.startswith(("*", "...")))))]
+    return [
+        tuple(re.findall(r"\w+", " ".join(d for d in dims.split() if not d.startswith(("*", "...", "_")))))
+    ]
 
 
 def is_end(shape: tuple[str, ...], given: tuple[str, ...]) -> bool:

@@ -11,7 +11,8 @@ from jaxgame.core.record import record
 class Beliefs:
     """What the follower expects to hear and what she then believes, for each of her types.
 
-    `probability[t, m] = P(m | t)`; `posterior[t, m, s] = P(s | t, m)`.
+    `probability` [T, M] is the law of messages, P(m | t), `posterior` [T, M, S] what each of them makes her
+    believe of the state, P(s | t, m).
     """
 
     probability: Float[Array, "T M"]
@@ -59,11 +60,11 @@ def update(prior: checks.Numbers, scheme: checks.Numbers) -> Beliefs:
 
 
 def joint_scheme(*schemes: Float[Array, "_ _"]) -> Float[Array, "S M"]:
-    """The scheme of hearing several leaders at once, messages independent given the state.
+    """The scheme [S, M] of hearing several leaders at once, whose messages are independent given the state.
 
-    Messages of the result number prod(M_i); the last leader's message varies fastest. The posterior
-    after it multiplies the leaders' likelihoods (theory, section 2). The result's size is
-    exponential in the number of leaders.
+    `schemes` are arrays [S, M_i], one for each leader, rows summing to 1. Messages of the result number
+    prod(M_i); the last leader's message varies fastest. The posterior after it multiplies the leaders'
+    likelihoods (theory, section 2). The result's size is exponential in the number of leaders.
 
     Raises ValueError without schemes or if they disagree in the number of states.
     """
@@ -79,7 +80,10 @@ def joint_scheme(*schemes: Float[Array, "_ _"]) -> Float[Array, "S M"]:
 
 
 def action_values(posterior: Float[Array, "T M S"], utility: Float[Array, "T S A"]) -> Float[Array, "T M A"]:
-    """Expected utility of each action after each message, v[t,m,a] = sum_s P(s|t,m) u[t,s,a]."""
+    """Expected utility of each action after each message, v[t,m,a] = sum_s P(s|t,m) u[t,s,a], as [T, M, A].
+
+    `posterior` [T, M, S] is that of `Beliefs`, `utility` [T, S, A] the follower's or any leader's.
+    """
     # Not einsum: many small matrix products run one by one on a CPU, products and sums fuse.
     return (posterior[:, :, :, None] * utility[:, None]).sum(2)
 
@@ -87,9 +91,11 @@ def action_values(posterior: Float[Array, "T M S"], utility: Float[Array, "T S A
 def outcome(
     prior: Float[Array, "T S"], scheme: Float[Array, "S M"], response: Float[Array, "T M A"]
 ) -> Float[Array, "T S A"]:
-    """The joint law x[t,s,a] when types respond to messages by `response[t, m, a] = P(a | t, m)`.
+    """The joint law x[t,s,a] of type, state and action, [T, S, A]: the outcome of a scheme and a response.
 
-    Every player's expected utility is linear in it: `(x * utility).sum()` (theory, section 2).
+    `prior` [T, S] is the law of type and state, `scheme` [S, M] that of messages given the state, `response`
+    [T, M, A] = P(a | t, m) that of actions given type and message. Every player's expected utility is linear
+    in it: `(x * utility).sum()` (theory, section 2).
     """
     sent = (scheme[None, :, :, None] * response[:, None]).sum(2)
     return prior[:, :, None] * sent

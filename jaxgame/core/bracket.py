@@ -7,7 +7,7 @@ from jaxgame.core.record import record
 
 @record
 class Bracket:
-    """Interval [lower, upper] that holds the true value whatever the solver that proposed it did.
+    """Interval from `lower` to `upper` that holds the true value whatever the solver that proposed it did.
 
     Both ends are recomputed from the definition of the quantity (theory, section 6) and moved outwards by
     what that evaluation rounds. Where they cross one of them is wrong: they are kept as they

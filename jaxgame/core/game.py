@@ -12,10 +12,13 @@ from jaxgame.core.record import record
 class Game:
     """One follower (the user), advised by K leaders (AI models), in reduced form (theory, section 1).
 
-    `prior[t, s]` is the joint law of the follower's private type t and of the state s that every
-    leader observes; `follower[t, s, a]` and `leaders[i, t, s, a]` are expected utilities of action a
-    given both. A pytree: `jax.vmap` over a batch of games works. No checks are made here; use
-    `make_game` for input from outside.
+    - `prior` [T, S]: `prior[t, s]` is the joint law of the follower's private type t and of the state s that
+      every leader observes;
+    - `follower` [T, S, A]: her expected utility of action a given both, in any unit;
+    - `leaders` [K, T, S, A]: each leader's, in units of its own.
+
+    Neither a factor nor a constant for each (type, state) changes what anybody does. A pytree: `jax.vmap`
+    over a batch of games works. No checks are made here; use `make_game` for input from outside.
     """
 
     prior: Float[Array, "T S"]
@@ -121,10 +124,16 @@ def game_from_outcomes(joint: Numbers, follower: Numbers, leaders: Numbers) -> G
 
 
 def no_information_value(game: Game) -> Float[Array, ""]:
-    """The follower's value NONE when she acts on the prior: sum_t max_a sum_s prior[t,s] u[t,s,a]."""
+    """The follower's value NONE in a `game` if she acts on the prior: sum_t max_a sum_s prior[t,s] u[t,s,a].
+
+    In her utility units. No equilibrium of a competition leaves her less, as she may ignore what she hears.
+    """
     return jnp.einsum("ts,tsa->ta", game.prior, game.follower).max(axis=-1).sum()
 
 
 def full_information_value(game: Game) -> Float[Array, ""]:
-    """The follower's value OPT when she learns the state: sum_ts prior[t,s] max_a u[t,s,a]."""
+    """The follower's value OPT in a `game` where she learns the state: sum_ts prior[t,s] max_a u[t,s,a].
+
+    In her utility units. It is what a perfectly aligned leader would bring her, and nothing brings her more.
+    """
     return (game.prior * game.follower.max(axis=-1)).sum()

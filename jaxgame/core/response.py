@@ -17,7 +17,7 @@ def best_response(
     favour: Float[Array, "*batch A"] | None = None,
     tolerance: float = 0.0,
 ) -> Float[Array, "*batch A"]:
-    """Probabilities of the actions that maximise `values` [..., A], ties broken by an explicit rule.
+    """Probabilities [..., A] of the actions that maximise `values` [..., A], ties broken by an explicit rule.
 
     `tie`: "lowest" takes the lowest index among the best, "uniform" mixes them equally, "favoured"
     takes the one with the largest `favour` [..., A] (a leader's expected utilities; then the lowest
@@ -47,11 +47,12 @@ def best_response(
 def quantal_response(
     values: Float[Array, "*batch A"], rationality: float | Float[Array, ""]
 ) -> Float[Array, "*batch A"]:
-    """Logit response P(a) = softmax(rationality * values) over the last axis (theory, section 2).
+    """Logit response P(a) = softmax(rationality * values) as [..., A] (theory, section 2).
 
-    `rationality` >= 0 has the unit 1 / utility: 0 is uniform play, infinity is allowed and is the
-    limit, uniform over the best actions. No size of rationality overflows. Where a value is not finite, or a
-    traced rationality not a number or negative, nothing is known: NaN.
+    `values` [..., A] are expected utilities of the actions, on the last axis. `rationality` >= 0 has the unit
+    1 / utility: 0 is uniform play, infinity is allowed and is the limit, uniform over the best actions. No
+    size of rationality overflows. Where a value is not finite, or a traced rationality not a number or
+    negative, nothing is known: NaN.
 
     Raises ValueError for a negative or NaN rationality.
     """
@@ -66,9 +67,10 @@ def quantal_response(
 
 
 def regret(values: Float[Array, "*batch A"], response: Float[Array, "*batch A"]) -> Float[Array, "*batch"]:
-    """What `response` loses against the best action: max_a values[a] - sum_a response[a] values[a].
+    """What a response loses against the best action: max_a values[a] - sum_a response[a] values[a].
 
-    Where a value is not finite neither is what is lost.
+    `values` [..., A] are expected utilities, `response` [..., A] the probabilities of the actions. Where a
+    value is not finite neither is what is lost.
     """
     return values.max(axis=-1) - (values * response).sum(axis=-1)
 
@@ -76,7 +78,8 @@ def regret(values: Float[Array, "*batch A"], response: Float[Array, "*batch A"])
 def quantal_regret_bound(actions: int, rationality: float) -> float:
     """The largest regret of quantal response over A actions, W((A-1)/e) / rationality (theory, section 2).
 
-    W is Lambert's function; the bound is attained and is at most ln(A) / rationality. At
+    In utility units, for any utilities: `actions` is A, at least 1, and `rationality` at least 0, per unit of
+    utility. W is Lambert's function; the bound is attained and is at most ln(A) / rationality. At
     rationality 0 it is infinite, as utilities are not bounded here, except for a single action.
 
     Raises ValueError for fewer than one action or a negative rationality.

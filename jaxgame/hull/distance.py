@@ -141,19 +141,21 @@ def game_hull_distance(
     """Distance of the follower's utility to the hull of the leaders' over all entries (t, s, a).
 
     `offset` "state" allows one shift per (type, state), which moves every outcome's value alike and so
-    changes no incentive; the other options are those of `hull_distance`. Fields refer to the
-    entries in the order of `game.follower.reshape(-1)`.
+    changes no incentive; "constant" allows one for all, "none" none. `scale`, "simplex" or "cone", and
+    `norm`, "sup" or "square", are those of `hull_distance`. Fields refer to the entries in the order of
+    `game.follower.reshape(-1)`, distances are in the follower's utility units.
 
-    Raises ValueError for an unknown offset.
+    Raises ValueError for an unknown option.
     """
     leaders = game.leaders.reshape(game.leaders.shape[0], -1)
     return hull_distance(game.follower.reshape(-1), leaders, norm, _game_labels(game, offset), scale)
 
 
 def leader_distances(game: Game, offset: str = "constant", norm: str = "sup") -> Float[Array, " K"]:
-    """Distance of the follower's utility to each single leader's, up to the offset: the hull of one.
+    """Distance [K] of the follower's utility to each single leader's, up to the offset: the hull of one.
 
-    Exact, in utility units. The least of them is what choosing the best single model would give.
+    `game`, `offset` and `norm` are those of `game_hull_distance`. Exact, in utility units. The least of them
+    is what choosing the best single model would give.
 
     Raises ValueError for an unknown option.
     """

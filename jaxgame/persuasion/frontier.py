@@ -76,7 +76,8 @@ class Frontier:
     `outcome` [N, T, S, A] are best responses, worth `worth` [N] to the follower, descending, and `earned` [N]
     to the leader, ascending. No outcome worth v earns more than `above - price * v` [N], for
     each of the N, but for rounding, which `value` allows for. `converged` says that brackets at the kinks are
-    narrower than 1e-9 of what is at stake for the leader and that no kink is missing.
+    narrower than 1e-9 of what is at stake for the leader and that no kink is missing. `curve` is the same in
+    the standard `units` of the game, from which `value` and `best` are computed.
     """
 
     worth: Float[Array, " N"]
@@ -105,7 +106,7 @@ class Frontier:
 
 
 def leader_frontier(game: Game, leader: int | Int[Array, ""]) -> Frontier:
-    """The whole curve f_j of leader j = `leader`, exact up to the brackets; not differentiable.
+    """The whole curve f_j of leader j = `leader` of the `game`, exact up to the brackets; no derivatives.
 
     Sizes and errors are those of `leader_value`. Works under jit and vmap.
 

@@ -43,14 +43,14 @@ class Multipliers:
 class LeaderBest:
     """A leader's best response; of `value_curve`, with a leading axis N in every field.
 
-    `outcome` [T, S, A] = P(t, s, a) is feasible and attains `value.lower`; `scheme` [S, M] induces it from
-    a follower who obeys: the probability of each recommendation in each state. With one type,
-    recommendation m is action m; with T types they are the maps type -> action in lexicographic order.
-    `multipliers` prove `value.upper`, in exact arithmetic too. An infeasible threshold, above full
-    information, gives value -inf. `converged` says that the solver's bracket is narrower than 1e-9 of what is
-    at stake for the leader, `sum_ts P(t,s) (max_a U - min_a U)`, before large constants of utility round it;
-    `pivots` how many steps the solver took. Of an input that is not finite nothing is known: the value is
-    [-inf, inf], the rest is NaN.
+    `outcome` [T, S, A] = P(t, s, a) is feasible and attains `value.lower`; `scheme` [S, M] induces it from a
+    follower who obeys: the probability of each recommendation in each state. With one type, recommendation m
+    is action m; with T types they are the maps type -> action in lexicographic order. `multipliers` prove
+    `value.upper`, in exact arithmetic too. `feasible` is False for a threshold above full information, which
+    gives value -inf. `converged` says that the solver's bracket is narrower than 1e-9 of what is at stake for
+    the leader, `sum_ts P(t,s) (max_a U - min_a U)`, before large constants of utility round it; `pivots` how
+    many steps the solver took. Of an input that is not finite nothing is known: the value is [-inf, inf], the
+    rest is NaN.
     """
 
     outcome: Float[Array, "*N T S A"]
@@ -63,14 +63,14 @@ class LeaderBest:
 
 
 def leader_value(game: Game, leader: int | Int[Array, ""], threshold: ArrayLike) -> LeaderBest:
-    """f_j(v): what leader j = `leader` earns at best while the follower keeps at least v = `threshold`.
+    """f_j(v): what leader j = `leader` of the `game` earns at best while she keeps at least v = `threshold`.
 
-    Exact up to the bracket. Works under jit, vmap and grad: derivatives of `value` in prior, utilities
-    and threshold are those of the Lagrangian at the solution (envelope theorem), one-sided at kinks.
-    S, A from 1 to 32 and T types with A^T <= 1,024 recommendations. A threshold counts as met within 1e-12 of
-    what is at stake for the follower and the rounding of her value of full information. Obedience holds;
-    where it can only with equality, but for 1e-12 of the largest `prior |u_a - u_b|` of the two actions
-    compared, and for 1e-9 of what speaks against it.
+    In that leader's utility units, v in the follower's. Exact up to the bracket. Works under jit, vmap and
+    grad: derivatives of `value` in prior, utilities and threshold are those of the Lagrangian at the solution
+    (envelope theorem), one-sided at kinks. S, A from 1 to 32 and T types with A^T <= 1,024 recommendations. A
+    threshold counts as met within 1e-12 of what is at stake for the follower and the rounding of her value of
+    full information. Obedience holds; where it can only with equality, but for 1e-12 of the largest `prior
+    |u_a - u_b|` of the two actions compared, and for 1e-9 of what speaks against it.
 
     Raises ValueError for a leader that is not there, a threshold that is not a finite number, too many
     recommendations, and precision below float64.
@@ -92,8 +92,9 @@ def leader_value(game: Game, leader: int | Int[Array, ""], threshold: ArrayLike)
 
 
 def value_curve(game: Game, leader: int | Int[Array, ""], thresholds: Numbers) -> LeaderBest:
-    """f_j at thresholds [N], for little more than the cost of the lowest one: one walk serves them all.
+    """f_j at many thresholds, for little more than the cost of the lowest one: one walk serves them all.
 
+    `thresholds` [N] are values that the follower of the `game` is to keep, in any order; j = `leader`.
     Fields, derivatives and errors are those of `leader_value`, with a leading axis N.
 
     >>> import jax

@@ -40,9 +40,10 @@ INDIFFERENT = 1e-9
 class OfferTrace:
     """N revisions (or rounds of simultaneous ones), and the state before the first: N + 1 entries.
 
-    `follower` [N+1] is the value of the selected offer to the follower, `offers` [N+1, K] that of each
-    offer, `leaders` [N+1, K] each leader's utility, `selected` [N+1] who is kept, `gain` [N+1] the
-    exploitability of the selected outcome. `outcome` [T, S, A] is the selected one at the end.
+    With N_plus_1 = N + 1, `follower` [N_plus_1] is the value of the selected offer to the follower, `offers`
+    [N_plus_1, K] that of each offer, `leaders` [N_plus_1, K] each leader's utility, `selected` [N_plus_1] who
+    is kept, `gain` the exploitability of the selected outcome. `outcome` [T, S, A] is the selected one at the
+    end.
 
     `end` is the place in ENDS: "converged" (no leader would revise), "cycle" (a state returned and the
     order of revisions is periodic), or "limit". `steps` counts revisions before the end; entries after
@@ -60,7 +61,7 @@ class OfferTrace:
 
 
 def starting_offers(game: Game, start: str, key: Array | None = None) -> Float[Array, "K T S A"]:
-    """Offers [K, T, S, A] to start from.
+    """Offers [K, T, S, A] of the leaders of a `game` to start from, by the name of the `start`.
 
     "selfish": each leader's best obedient outcome; "none" and "full": no or full information from
     all; "random": each leader sends one of A messages by a law drawn uniformly for each state, and the
@@ -112,7 +113,7 @@ def best_response_dynamics(
     steps: int = 200,
     key: Array | None = None,
 ) -> OfferTrace:
-    """Let leaders revise `offers` by exact best responses, `steps` times.
+    """Let the leaders of a `game` revise `offers` [K, T, S, A] by exact best responses, `steps` times.
 
     `order`: "in_turn" (0, ..., K - 1, 0, ...), "random" (one leader drawn at each step, with `key`) or
     "simultaneous" (all at once, each against the others' old offers). `outbid` > 0 is the smallest

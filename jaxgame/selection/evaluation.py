@@ -26,7 +26,8 @@ class Evaluation:
 def evaluate(key: Array, game: Game, offers: Float[Array, "K T S A"], interactions: int) -> Evaluation:
     """Let the follower try every leader in `interactions` independent draws of (type, state, action).
 
-    `offers[i]` is the law of (t, s, a) with leader i. Works under jit and vmap (over keys, for the law of
+    `offers` [K, T, S, A] are the laws of type, state and action with each leader of the `game`; draws use the
+    random `key`. Works under jit and vmap (over keys, for the law of
     the loss).
 
     Raises ValueError for fewer than one interaction and offers of another shape than the leaders.

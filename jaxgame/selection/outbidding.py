@@ -22,8 +22,8 @@ FEASIBLE = 1e-9
 def exploitability(game: Game, outcome: Float[Array, "T S A"]) -> Bracket:
     """The largest gain that a leader has by outbidding `outcome`, in the leaders' utility units.
 
-    `outcome[t, s, a] = P(t, s, a)` is what the follower has now. 0 at equilibria; the bracket rests on
-    those of `leader_value`, without the rounding of large constants, which no gain depends on.
+    `outcome` [T, S, A] = P(t, s, a) is what the follower of the `game` has now. 0 at equilibria; the bracket
+    rests on those of `leader_value`, without the rounding of large constants, which no gain depends on.
 
     Raises ValueError if the outcome is not one that an obeying follower can have: its law of types and states
     is not the prior, it is negative, or (one type) an action is taken where another is better.
@@ -61,7 +61,7 @@ def _largest_gain(game: Game, outcome: Float[Array, "T S A"]) -> Bracket:
 
 
 def best_outbids(game: Game, worth: Float[Array, ""]) -> LeaderBest:
-    """Each leader's best outcome worth at least `worth` to the follower; fields lead with the axis K.
+    """Each leader's best outcome worth at least `worth` to the follower of a `game`; fields lead with axis K.
 
     A single leader need not outbid anybody: the follower is left with what she knows.
     """

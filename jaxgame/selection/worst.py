@@ -48,7 +48,7 @@ class WorstEquilibrium:
 def worst_equilibrium(
     game: Game, tolerance: float = 1e-6, slack: float | Float[Array, ""] = 0.0
 ) -> WorstEquilibrium:
-    """Bracket on the follower's least value over all pure equilibria of best-AI selection.
+    """Bracket on the follower's least value over all pure equilibria of best-AI selection in a `game`.
 
     `slack` > 0 asks for all slack-equilibria, where no leader gains more than that, in the leaders' utility
     units. `tolerance` is the width aimed at, in parts of what is at stake for the follower,
