@@ -1,4 +1,4 @@
-"""The house stands as CONTRIBUTING says: imports point one way, and rooms, modules and functions stay small."""
+"""The house stands as CONTRIBUTING says: imports point one way, modules and functions stay small."""
 
 import ast
 from collections.abc import Iterator

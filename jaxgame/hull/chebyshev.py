@@ -60,7 +60,7 @@ def separation(
 ) -> Float[Array, ""]:
     """How far `measure` m puts the target beyond every combination: a lower bound on the distance.
 
-    For a measure of dual norm 1 that sums to 0 in each group (theory, section 6):
+    For a measure of dual norm 1 that sums to 0 in each group (theory, section 3):
     `<m, target> - max_i <m, column_i>` on the simplex. On the cone `<m, target>`, less a charge of
     `CONE_REACH` for the part of `<m, column_i> <= 0` that fails: the bound then holds against all
     w with `sum w_i |column_i|_inf <= CONE_REACH |target|_inf`, and against all w if nothing fails.
