@@ -1,9 +1,8 @@
 """Distances on the rows themselves, with a proof from below: least squares and the sup norm.
 
 Any weights bound a distance from above, any signed measure from below: a measure m with m(1) = 0 and dual
-norm 1 gives `<m, target> - max_i <m, model_i>` on the simplex, and `<m, target>` on the cone if no
-`<m, model_i>` is positive [own: proved in the docstrings of `jaxgame.solve`]. Both ends are
-evaluated on all rows, whatever the solver did.
+norm 1 gives `<m, target> - max_i <m, model_i>` on the simplex, and on the cone the bound of
+`jaxgame.core.cone`. Both ends are evaluated on all rows, whatever the solver did.
 """
 
 from dataclasses import dataclass
@@ -13,10 +12,11 @@ from jaxtyping import Float
 from scipy.optimize import linprog
 
 from jaxgame.audit.moments import Mixture
-from jaxgame.core.cone import CONE_REACH
+from jaxgame.core.cone import cone_bound
 
-# The linear program sees this many rows per model at first, and as many more in each round.
-ROWS_PER_MODEL = 1
+# The linear program has K + 2 unknowns: K weights, the offset and the distance. So many rows per unknown join
+# it in each round; it begins with as many of the largest and of the smallest residuals.
+ROWS_PER_UNKNOWN = 1
 ROUNDS = 40
 CLOSED = 1e-7
 
@@ -66,7 +66,7 @@ def certify_sup(
     The program on some rows bounds the whole from below, through its multipliers; its weights bound it from
     above on all rows; the rows where they err most join, until the two meet.
     """
-    count = ROWS_PER_MODEL * (models.shape[1] + 2)
+    count = ROWS_PER_UNKNOWN * (models.shape[1] + 2)
     residual = start.residual(models, target)
     best = _half_range(start, residual)
     lower = 0.0
@@ -140,10 +140,8 @@ def _separation(
 ) -> float:
     """The lower end that a measure proves (see the module).
 
-    On the cone an excess `<m, model_i> > 0` by rounding is charged: the bound then holds against weights with
-    `sum_i w_i |model_i| <= 1e4 |target|`, as in `hull.chebyshev.separation`.
+    `sizes` [K] and `size` are the norms of models and target, in the norm of the distance.
     """
     if hull == "simplex":
         return max(-float((measure @ (models - target[:, None])).max()), 0.0)
-    excess = (measure @ models) / np.where(sizes > 0, sizes, 1.0)
-    return max(float(measure @ target) - CONE_REACH * size * max(float(excess.max()), 0.0), 0.0)
+    return float(cone_bound(measure @ target, measure @ models, size=size, sizes=sizes))

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxgame.audit.moments import LeastSquares, Mixture, distance
+from jaxgame.panel.sizes import nested_sizes
 
 # All sets of at most this many models are compared, so that the smallest panel is exact.
 EXACT_MODELS = 12
@@ -46,10 +47,9 @@ def growth(
     fits: Fits, null: Fits, models: Sequence[int], orders: int, random: np.random.Generator
 ) -> list[dict[str, Any]]:
     """Held-out distance of the first K models in random orders, K = 1, 2, 4, ...: means, quartiles, null."""
-    sizes = [size for size in (2**i for i in range(20)) if size < len(models)] + [len(models)]
     shuffles = [random.permutation(models) for _ in range(orders)]
     rows = []
-    for size in sizes:
+    for size in nested_sizes(len(models)):
         sets = [frozenset(order[:size].tolist()) for order in shuffles]
         own = [fits.heldout(chosen) for chosen in sets]
         chance = [null.heldout(chosen) for chosen in sets]
