@@ -100,6 +100,15 @@ def load(
     return panel if groups is None else panel.of_groups(groups)
 
 
+def near(name: str, names: Sequence[str], cutoff: float = 0.5) -> str:
+    """What to add to an error about an unknown name: the nearest of `names`, or the first of them.
+
+    `cutoff`, from 0 to 1, is the least similarity that counts as near (see `difflib.get_close_matches`).
+    """
+    close = difflib.get_close_matches(name, names, n=3, cutoff=cutoff) or list(names[:5])
+    return f"; near are {', '.join(map(repr, close))}" if close else ""
+
+
 def _snippets() -> Panel:
     path = _bundled("snippets_personas.parquet")
     frame = _read(path)
@@ -202,5 +211,4 @@ def _train_rows(frame: pl.DataFrame, split: str, path: Path) -> np.ndarray:
 
 def _check_column(frame: pl.DataFrame, name: str, path: Path) -> None:
     if name not in frame.columns:
-        close = difflib.get_close_matches(name, frame.columns, n=3) or frame.columns[:5]
-        raise ValueError(f"{path}: no column {name!r}; near are {', '.join(map(repr, close))}")
+        raise ValueError(f"{path}: no column {name!r}{near(name, frame.columns, cutoff=0.6)}")
