@@ -20,7 +20,11 @@ _NAME = re.compile(r"(\d+)-(\d+)-([0-9a-f]{16})\.parquet")
 
 
 class RunDirectoryError(Exception):
-    """A run directory that cannot be used; the message says why and what to do."""
+    """A run directory that cannot be used; the message says why and what to do.
+
+    It cannot be written, its disk is full, it holds another run (the message names each value that differs),
+    or a finished file in it is not what the run wrote. What was computed before stays on disk.
+    """
 
 
 class Chunk(NamedTuple):

@@ -101,7 +101,12 @@ def lower_end(bins: Int[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
 class Statistics:
     """What is known of each value in each cell of the grid of `coordinates`, of all draws together.
 
-    `state` is the table that `summed` describes; `levels` are the thresholds it was counted with.
+    - `state`: counts and sums by value, cell and bin, as `jaxgame.runs.streaming.summed` describes them;
+    - `draws`: how many draws they are of, those included that gave no number;
+    - `coordinates`: the axes of the grid, each with its points; without any there is one cell;
+    - `levels`: for each value its thresholds, increasing, up to which draws were counted exactly.
+
+    `run_statistics` makes it; `table` and `coverage` tell what is in it.
     """
 
     state: pl.DataFrame
@@ -114,6 +119,7 @@ class Statistics:
     ) -> pl.DataFrame:
         """One row per cell and value: coordinates, `name`, `draws`, `missing` (NaN), moments and quantiles.
 
+        `probabilities`, from 0 to 1, are those of the quantiles, `confidence` is that of the mean's interval.
         `mean`, `sd`, `least` and `largest` are of the draws that gave a number. `mean_low` and `mean_high`
         are the mean's confidence interval: Wilson's where all numbers are 0 or 1, else the normal one.
         Quantiles `q25_lower`, `q25_upper` ...: brackets that contain the quantile of these draws
@@ -133,8 +139,8 @@ class Statistics:
     def coverage(self, name: str, confidence: float = 0.99) -> pl.DataFrame:
         """How often the value `name`, a number or a bracket, is within each of its levels.
 
-        Columns and meaning as in `jaxgame.summary.coverage_summary`: one row per cell and level. Raises
-        ValueError for a name without levels.
+        Columns and meaning as in `jaxgame.summary.coverage_summary`, `confidence` too: one row per cell and
+        level. Raises ValueError for a name without levels.
         """
         ends = [f"{name}_upper", f"{name}_lower"] if f"{name}_upper" in self.levels else [name, name]
         if ends[0] not in self.levels:
