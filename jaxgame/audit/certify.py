@@ -18,6 +18,7 @@ from jaxgame.core.cone import cone_bound
 # it in each round; it begins with as many of the largest and of the smallest residuals.
 ROWS_PER_UNKNOWN = 1
 ROUNDS = 40
+# Ends that differ by less than this, relative to the target's largest entry, have met.
 CLOSED = 1e-7
 
 
@@ -43,9 +44,12 @@ def sup(values: np.ndarray) -> float:
 def certify_square(
     models: Float[np.ndarray, "N K"], target: Float[np.ndarray, " N"], mixture: Mixture, hull: str
 ) -> Certified:
-    """The bracket of a least squares fit: m = residual / (its root mean square, times N)."""
+    """The bracket of a least squares fit; the measure is m = residual / (its root mean square, times N).
+
+    The root mean square of residual / (its root mean square) is 1, so that m has dual norm 1.
+    """
     residual = mixture.residual(models, target)
-    # The best constant to rounding, which moments give to about 1e-8.
+    # The best constant: exact to rounding here, to about 1e-8 where moments gave it.
     mixture = Mixture(mixture.weights, mixture.offset + float(residual.mean()))
     residual = residual - residual.mean()
     upper = rms(residual)
@@ -61,10 +65,12 @@ def certify_square(
 def certify_sup(
     models: Float[np.ndarray, "N K"], target: Float[np.ndarray, " N"], start: Mixture, hull: str
 ) -> Certified:
-    """The least largest error over all rows, by a linear program (HiGHS) that is given rows as they matter.
+    """The least largest error over all rows, by linear programs (HiGHS) on the rows that matter.
 
-    The program on some rows bounds the whole from below, through its multipliers; its weights bound it from
-    above on all rows; the rows where they err most join, until the two meet.
+    A program on some rows bounds the error over all rows from below, through its multipliers. Its weights,
+    tried on all rows, bound it from above. The rows where they err most join the program, until both ends
+    meet (CLOSED, relative to the target's largest entry), no further row joins, or ROUNDS are over. `start`
+    is any mixture: it chooses the first rows.
     """
     count = ROWS_PER_UNKNOWN * (models.shape[1] + 2)
     residual = start.residual(models, target)
