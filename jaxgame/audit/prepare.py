@@ -124,12 +124,7 @@ def prepare(
     _some(keep, scores.source, target, notes)
     table, names = _kept(table, names, keep)
     train = _train(len(aim), split, seed, scores.source)
-    unit = float(aim[train].std())
-    if unit <= CONSTANT * np.abs(aim).max() or np.ptp(aim[~train]) == 0:
-        raise InputError(
-            f"{scores.source}: column {target!r} is constant on train or on held-out rows (first score "
-            f"{aim[0]:g}); a target must vary"
-        )
+    unit = _unit(aim, train, scores.source, target)
     fitted = table[train]
     centres, spread = fitted.mean(axis=0), fitted.std(axis=0)
     keep = np.flatnonzero(spread > CONSTANT * np.maximum(fitted.max(axis=0), -fitted.min(axis=0)))
@@ -275,6 +270,17 @@ def _distinct(table: np.ndarray, names: list[str], notes: list[str]) -> np.ndarr
     if copies:
         notes.append(f"duplicates of another model, left out: {_names(copies)}")
     return np.array(keep, int)
+
+
+def _unit(aim: np.ndarray, train: np.ndarray, source: str, target: str) -> float:
+    """One standard deviation of the target on train rows; InputError if it does not vary."""
+    unit = float(aim[train].std())
+    if unit <= CONSTANT * np.abs(aim).max() or np.ptp(aim[~train]) == 0:
+        raise InputError(
+            f"{source}: column {target!r} is constant on train or on held-out rows (first score "
+            f"{aim[0]:g}); a target must vary"
+        )
+    return unit
 
 
 def _chosen_scale(scale: str, spread: np.ndarray, unit: float, notes: list[str]) -> str:
