@@ -1,7 +1,6 @@
-"""The `jaxgame` command."""
+"""The `jaxgame` command: it parses options, has `jaxgame.audit` do the work, and chooses the exit code."""
 
-import json
-import os
+import functools
 import re
 import sys
 from pathlib import Path
@@ -11,8 +10,7 @@ import typer
 from rich.console import Console
 
 import jaxgame
-from jaxgame.audit import DEFAULT_EPSILON, Audit, InputError, audit
-from jaxgame.runs.files import write_whole
+from jaxgame.audit import DEFAULT_EPSILON, InputError, audit, files, terminal
 
 app = typer.Typer(
     name="jaxgame",
@@ -41,7 +39,11 @@ distance with --eps. Two files are written: report.html, to read and pass on, an
 covered. Messages count rows from 1, below the header.
 """
 
-ASK, READ, TRUST, WRITE = "The question", "Reading the table", "How far to trust the answer", "Output"
+# Options by the heading that the help shows them under.
+_ask = functools.partial(typer.Option, rich_help_panel="The question")
+_read = functools.partial(typer.Option, rich_help_panel="Reading the table")
+_trust = functools.partial(typer.Option, rich_help_panel="How far to trust the answer")
+_write = functools.partial(typer.Option, rich_help_panel="Output")
 
 
 def main() -> None:
@@ -58,180 +60,142 @@ def _options(
         raise typer.Exit()
 
 
+# What `audit` can be told, in the order of its help.
+Table = Annotated[
+    str,
+    typer.Argument(
+        metavar="TABLE", show_default=False, help="CSV or Parquet file, or a bundled panel: snippets, senate."
+    ),
+]
+Target = Annotated[
+    list[str] | None,
+    _ask(
+        "--target",
+        "-t",
+        metavar="COLUMN",
+        show_default=False,
+        help="Column with what users want; repeat for several groups of users.",
+    ),
+]
+Eps = Annotated[
+    float,
+    _ask(
+        "--eps",
+        metavar="DISTANCE",
+        help="Largest distance that counts as covered: root mean square on held-out rows, in standard "
+        "deviations of the target.",
+    ),
+]
+Hull = Annotated[
+    str,
+    _ask(
+        metavar="cone|simplex",
+        help="Mixtures the verdict allows: cone (weights of at least 0, whatever the models' scales) "
+        "or simplex (that also sum to 1). Both are reported.",
+    ),
+]
+Models = Annotated[
+    str | None,
+    _ask(
+        metavar="COLUMN,...",
+        show_default=False,
+        help="The panel's columns, separated by commas. Default: all other columns of numbers.",
+    ),
+]
+Candidate = Annotated[
+    list[str] | None,
+    _ask(
+        metavar="COLUMN",
+        show_default=False,
+        help="A model not yet in the panel: what would adding it give? Repeat for several.",
+    ),
+]
+Item = Annotated[
+    str | None,
+    _read(metavar="COLUMN", show_default=False, help="Column that names the items (needed for long tables)."),
+]
+Model = Annotated[
+    str | None, _read(metavar="COLUMN", show_default=False, help="Long tables: column that names the models.")
+]
+Score = Annotated[
+    str | None, _read(metavar="COLUMN", show_default=False, help="Long tables: column with the scores.")
+]
+Split = Annotated[
+    str | None,
+    _read(
+        metavar="COLUMN",
+        show_default=False,
+        help="Column with 'train' and 'test'. Default: two thirds of the rows at random are train.",
+    ),
+]
+Separator = Annotated[
+    str | None,
+    _read(metavar="CHARACTER", show_default=False, help="What separates columns. Default: found out."),
+]
+Scale = Annotated[
+    str,
+    _read(
+        metavar="auto|raw|standard",
+        help="raw; standard: standardise columns on train rows; auto: standard if spreads differ 4-fold.",
+    ),
+]
+Missing = Annotated[
+    str,
+    _read(
+        metavar="auto|complete|fill",
+        help="Missing scores: complete (only rows without any), fill (from the models that scored the "
+        "item), auto (complete if that keeps 80% of the rows).",
+    ),
+]
+Bootstrap = Annotated[int, _trust(metavar="NUMBER", help="Refits to resampled rows, for the intervals.")]
+Shuffles = Annotated[int, _trust(metavar="NUMBER", help="Refits to shuffled targets, for what chance does.")]
+Splits = Annotated[int, _trust(metavar="NUMBER", help="Refits to other random train rows.")]
+Confidence = Annotated[float, _trust(metavar="SHARE", help="Of the intervals.")]
+MinScored = Annotated[
+    int,
+    _read(metavar="NUMBER", help="Sparse tables: leave out models with fewer scores on the target's rows."),
+]
+MaxModels = Annotated[
+    int, _read(metavar="NUMBER", help="Keep at most so many models, those that scored most of the rows.")
+]
+Seed = Annotated[
+    int, _trust(metavar="NUMBER", help="Of all random choices; the same seed gives the same report.")
+]
+Out = Annotated[
+    Path | None,
+    _write(
+        metavar="DIRECTORY",
+        show_default=False,
+        help="Directory for report.html and audit.json. Default: audit-NAME here.",
+    ),
+]
+Quiet = Annotated[bool, _write("--quiet", "-q", help="Print the verdicts only.")]
+
+
 @app.command("audit", help="Does a panel of models cover its users?\n" + EXAMPLES)
 def _audit(
-    table: Annotated[
-        str,
-        typer.Argument(
-            metavar="TABLE",
-            help="CSV or Parquet file, or a bundled panel: snippets, senate.",
-            show_default=False,
-        ),
-    ],
-    target: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--target",
-            "-t",
-            help="Column with what users want; repeat for several groups of users.",
-            show_default=False,
-            rich_help_panel=ASK,
-            metavar="COLUMN",
-        ),
-    ] = None,
-    eps: Annotated[
-        float,
-        typer.Option(
-            "--eps",
-            help="Largest distance that counts as covered: root mean square on held-out rows, in standard "
-            "deviations of the target.",
-            rich_help_panel=ASK,
-            metavar="DISTANCE",
-        ),
-    ] = DEFAULT_EPSILON,
-    hull: Annotated[
-        str,
-        typer.Option(
-            help="Mixtures the verdict allows: cone (weights of at least 0, whatever the models' scales) "
-            "or simplex (that also sum to 1). Both are reported.",
-            rich_help_panel=ASK,
-            metavar="cone|simplex",
-        ),
-    ] = "cone",
-    models: Annotated[
-        str | None,
-        typer.Option(
-            help="The panel's columns, separated by commas. Default: all other columns of numbers.",
-            show_default=False,
-            rich_help_panel=ASK,
-            metavar="COLUMN,...",
-        ),
-    ] = None,
-    candidate: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A model not yet in the panel: what would adding it give? Repeat for several.",
-            show_default=False,
-            rich_help_panel=ASK,
-            metavar="COLUMN",
-        ),
-    ] = None,
-    item: Annotated[
-        str | None,
-        typer.Option(
-            help="Column that names the items (needed for long tables).",
-            show_default=False,
-            rich_help_panel=READ,
-            metavar="COLUMN",
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="Long tables: column that names the models.",
-            show_default=False,
-            rich_help_panel=READ,
-            metavar="COLUMN",
-        ),
-    ] = None,
-    score: Annotated[
-        str | None,
-        typer.Option(
-            help="Long tables: column with the scores.",
-            show_default=False,
-            rich_help_panel=READ,
-            metavar="COLUMN",
-        ),
-    ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(
-            help="Column with 'train' and 'test'. Default: two thirds of the rows at random are train.",
-            show_default=False,
-            rich_help_panel=READ,
-            metavar="COLUMN",
-        ),
-    ] = None,
-    separator: Annotated[
-        str | None,
-        typer.Option(
-            help="What separates columns. Default: found out.",
-            show_default=False,
-            rich_help_panel=READ,
-            metavar="CHARACTER",
-        ),
-    ] = None,
-    scale: Annotated[
-        str,
-        typer.Option(
-            help="raw; standard: standardise columns on train rows; auto: standard if spreads differ 4-fold.",
-            rich_help_panel=READ,
-            metavar="auto|raw|standard",
-        ),
-    ] = "auto",
-    missing: Annotated[
-        str,
-        typer.Option(
-            help="Missing scores: complete (only rows without any), fill (from the models that scored the "
-            "item), auto (complete if that keeps 80% of the rows).",
-            rich_help_panel=READ,
-            metavar="auto|complete|fill",
-        ),
-    ] = "auto",
-    bootstrap: Annotated[
-        int,
-        typer.Option(
-            help="Refits to resampled rows, for the intervals.", rich_help_panel=TRUST, metavar="NUMBER"
-        ),
-    ] = 200,
-    shuffles: Annotated[
-        int,
-        typer.Option(
-            help="Refits to shuffled targets, for what chance does.", rich_help_panel=TRUST, metavar="NUMBER"
-        ),
-    ] = 99,
-    splits: Annotated[
-        int, typer.Option(help="Refits to other random train rows.", rich_help_panel=TRUST, metavar="NUMBER")
-    ] = 10,
-    confidence: Annotated[
-        float, typer.Option(help="Of the intervals.", rich_help_panel=TRUST, metavar="SHARE")
-    ] = 0.95,
-    min_scored: Annotated[
-        int,
-        typer.Option(
-            help="Sparse tables: leave out models with fewer scores on the target's rows.",
-            rich_help_panel=READ,
-            metavar="NUMBER",
-        ),
-    ] = 10,
-    max_models: Annotated[
-        int,
-        typer.Option(
-            help="Keep at most so many models, those that scored most of the rows.",
-            rich_help_panel=READ,
-            metavar="NUMBER",
-        ),
-    ] = 300,
-    seed: Annotated[
-        int,
-        typer.Option(
-            help="Of all random choices; the same seed gives the same report.",
-            rich_help_panel=TRUST,
-            metavar="NUMBER",
-        ),
-    ] = 0,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Directory for report.html and audit.json. Default: audit-NAME here.",
-            show_default=False,
-            rich_help_panel=WRITE,
-            metavar="DIRECTORY",
-        ),
-    ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print the verdicts only.", rich_help_panel=WRITE)
-    ] = False,
+    table: Table,
+    target: Target = None,
+    eps: Eps = DEFAULT_EPSILON,
+    hull: Hull = "cone",
+    models: Models = None,
+    candidate: Candidate = None,
+    item: Item = None,
+    model: Model = None,
+    score: Score = None,
+    split: Split = None,
+    separator: Separator = None,
+    scale: Scale = "auto",
+    missing: Missing = "auto",
+    bootstrap: Bootstrap = 200,
+    shuffles: Shuffles = 99,
+    splits: Splits = 10,
+    confidence: Confidence = 0.95,
+    min_scored: MinScored = 10,
+    max_models: MaxModels = 300,
+    seed: Seed = 0,
+    out: Out = None,
+    quiet: Quiet = False,
 ) -> None:
     chosen = None if models is None else [name.strip() for name in models.split(",")]
     _run(
@@ -274,16 +238,15 @@ def _demo(
 
 
 def _run(table: str, out: Path, quiet: bool, **options: object) -> NoReturn:
+    """Audit `table`, write the files into `out`, print what was found, and exit with the verdict's code."""
     try:
-        _writable(out)
+        files.check_writable(out)
         found = audit(table, progress=sys.stderr.isatty() and not quiet, **options)  # type: ignore[arg-type]
-        paths = write(found, out)
+        paths = files.write(found, out)
     except InputError as error:
         _refuse(str(error))
     except OSError as error:
         _refuse(f"{error.filename or out}: cannot be written ({error.strerror or error})")
-    from jaxgame.audit import terminal
-
     console = Console(highlight=False)
     terminal.show(found, console, quiet=quiet)
     for path in paths:
@@ -291,31 +254,8 @@ def _run(table: str, out: Path, quiet: bool, **options: object) -> NoReturn:
     raise typer.Exit(found.exit_code)
 
 
-def write(found: Audit, directory: Path) -> list[Path]:
-    """Write `report.html` and `audit.json` of an audit; returns their paths."""
-    from jaxgame.audit import report  # matplotlib, not needed to refuse a table
-
-    directory.mkdir(parents=True, exist_ok=True)
-    page = report.html(found)
-    data = json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n"
-    return [
-        write_whole(directory / "report.html", lambda path: path.write_text(page, encoding="utf-8")),
-        write_whole(directory / "audit.json", lambda path: path.write_text(data, encoding="utf-8")),
-    ]
-
-
-def _writable(directory: Path) -> None:
-    """Raise InputError before anything is computed if the results could not be written."""
-    existing = directory
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
-    if not existing.is_dir():
-        raise InputError(f"{existing}: is a file; --out must be a directory")
-    if not os.access(existing, os.W_OK):
-        raise InputError(f"{existing}: no permission to write; choose another --out")
-
-
 def _refuse(message: str) -> NoReturn:
+    """Say in one line of standard error what is wrong, and exit with code 2."""
     line = " ".join(message.split())
     print(f"jaxgame: error: {line}", file=sys.stderr)
     raise typer.Exit(2)

@@ -36,14 +36,19 @@ STYLE: dict[Any, Any] = {
 
 
 def shades(count: int) -> list[tuple[float, ...]]:
-    """`count` colours from dark to light, ordered in grey as in colour."""
+    """`count` colours (red, green, blue, opacity from 0 to 1) from dark to light, in grey as in colour."""
     return [tuple(mpl.colormaps["viridis"](x)) for x in np.linspace(0.0, 0.8, max(count, 1))]
 
 
 def new_figure(
     title: str, caption: str, panels: int, height: float = 3.3, rows: int = 1
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with `rows` of `panels` each, a title above and a wrapped caption below; axes row by row."""
+    """A figure with a title above, a caption below and a grid of axes in between; its axes row by row.
+
+    - `title`: one line; `caption`: the figure's claim, wrapped to its width;
+    - `panels`: how many axes stand in a row, `rows`: how many rows there are;
+    - `height`: of one row, in inches. The width is 3.55 inches per panel, and a margin.
+    """
     width = 3.55 * panels + 0.4
     lines = _wrapped(caption, 0.98 * width, CAPTION_SIZE)
     below = 0.17 * len(lines) + 0.12
@@ -89,9 +94,12 @@ def band(
     by: str,
     label: str = "{}",
 ) -> None:
-    """One line per value of `by`: `middle` against `x` with a band from `low` to `high`.
+    """Draw one line per value of the column `by`, with a band around it.
 
-    Lines differ in shade, marker and dash; `label` is a format of the value.
+    `table` has a row per point: `x`, `middle`, `low` and `high` name its columns of numbers, the band goes
+    from `low` to `high`. Lines are added to `axes` in the order in which their values first occur, and differ
+    in shade, marker and dash, so that they can be told apart in grey. `label` is a format of the value, for
+    the legend, such as "K = {}".
     """
     values = table[by].unique(maintain_order=True).to_list()
     for place, (value, colour) in enumerate(zip(values, shades(len(values)), strict=True)):
@@ -108,7 +116,10 @@ def band(
 
 
 def leaders_axis(axes: Axes, leaders: Sequence[int], label: str = "number of leaders K") -> None:
-    """A logarithmic axis whose ticks are the numbers of leaders that were run."""
+    """Make the horizontal axis logarithmic, with a tick at each of the numbers of leaders that were run.
+
+    `axes` are changed in place; `leaders` are the numbers, at least 1; `label` is the text below the axis.
+    """
     axes.set_xscale("log", base=2)
     axes.set_xticks(list(leaders), [str(k) for k in leaders])
     axes.minorticks_off()
@@ -116,7 +127,10 @@ def leaders_axis(axes: Axes, leaders: Sequence[int], label: str = "number of lea
 
 
 def save(figure: Figure, directory: Path) -> list[Path]:
-    """Write `figure.png` and `figure.pdf` into `directory`; no dates, so equal figures are equal files."""
+    """Write a `figure` as `figure.png` and `figure.pdf` into a `directory` that exists; returns their paths.
+
+    No dates are written, so that equal figures are equal files.
+    """
     metadata: dict[str, dict[str, Any]] = {
         "png": {"Software": None},
         "pdf": {"CreationDate": None, "Producer": None},

@@ -13,7 +13,11 @@ WIDE = 1e-6
 
 
 def wilson_interval(successes: int, trials: int, confidence: float = 0.99) -> tuple[float, float]:
-    """Wilson's score interval for a probability, given how often of `trials` it came true.
+    """Wilson's score interval for a probability: its lower and its upper end, both from 0 to 1.
+
+    `successes` says how often of `trials` independent trials it came true; `confidence` is how often such an
+    interval holds the probability, approximately. Where none or all trials succeed, the end at 0 or 1 is
+    exact. Source: E. B. Wilson, Journal of the American Statistical Association 22 (1927), 209-212.
 
     Raises ValueError unless 0 <= successes <= trials, trials > 0 and 0 < confidence < 1.
 
@@ -37,7 +41,7 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.99) -> tu
 
 
 def z_score(confidence: float) -> float:
-    """How many standard deviations around its mean hold a normal number with this probability.
+    """How many standard deviations around its mean hold a normal number with probability `confidence`.
 
     Raises ValueError unless 0 < confidence < 1.
     """
@@ -49,8 +53,10 @@ def z_score(confidence: float) -> float:
 def bracket_summary(table: pl.DataFrame, name: str, by: Sequence[str]) -> pl.DataFrame:
     """Quantiles of a bracketed number (of its upper end), and how well its brackets pin it down.
 
-    One row per setting in `by`: draws, quartiles `{name}_q25`, `_median`, `_q75`, `{name}_mean`, the
-    largest width and the number of draws wider than 1e-6 or not a number.
+    `table` has a row per draw and setting, with the columns NAME_lower and NAME_upper of the number `name`
+    (see `run_draws`); `by` are the columns that make up a setting. The result has one row per setting, in
+    their order: the columns `by`, `draws`, the quartiles NAME_q25, NAME_median and NAME_q75, NAME_mean,
+    NAME_widest (the largest width), and NAME_wide: how many draws are wider than 1e-6 or not a number.
     """
     width = pl.col(f"{name}_upper") - pl.col(f"{name}_lower")
     upper = pl.col(f"{name}_upper")
@@ -70,9 +76,14 @@ def coverage_summary(
 ) -> pl.DataFrame:
     """How often a bracketed distance is within each of `eps`, with a confidence interval.
 
-    One row per setting in `by` and eps: counts `inside` (upper end within eps), `outside` (lower end
-    beyond it), `undecided` (the bracket straddles it), and `low`, `coverage`, `high`, where undecided
-    draws count for no in `low` and for yes in `high`. eps = 0 stands for 1e-8 (see ZERO).
+    `table` has a row per draw and setting, with the columns NAME_lower and NAME_upper of the distance `name`;
+    `by` are the columns that make up a setting. One row per setting and eps: `by`, `eps`, `draws`, the counts
+    `inside` (upper end within eps), `outside` (lower end beyond it) and `undecided` (the bracket straddles
+    it, or is not a number), the share `coverage` of draws inside, and `low`, `high`: Wilson's interval at the
+    level `confidence`, where undecided draws count for no in `low` and for yes in `high`. An eps of 0 stands
+    for 1e-8 (ZERO): distances are not computed more exactly.
+
+    Raises ValueError unless 0 < confidence < 1.
     """
     rows = []
     for level in eps:

@@ -1,9 +1,8 @@
 """Distances on the rows themselves, with a proof from below: least squares and the sup norm.
 
 Any weights bound a distance from above, any signed measure from below: a measure m with m(1) = 0 and dual
-norm 1 gives `<m, target> - max_i <m, model_i>` on the simplex, and `<m, target>` on the cone if no
-`<m, model_i>` is positive [own: proved in the docstrings of `jaxgame.solve`]. Both ends are
-evaluated on all rows, whatever the solver did.
+norm 1 gives `<m, target> - max_i <m, model_i>` on the simplex, and on the cone the bound of
+`jaxgame.core.cone`. Both ends are evaluated on all rows, whatever the solver did.
 """
 
 from dataclasses import dataclass
@@ -13,11 +12,13 @@ from jaxtyping import Float
 from scipy.optimize import linprog
 
 from jaxgame.audit.moments import Mixture
-from jaxgame.core.cone import CONE_REACH
+from jaxgame.core.cone import cone_bound
 
-# The linear program sees this many rows per model at first, and as many more in each round.
-ROWS_PER_MODEL = 1
+# The linear program has K + 2 unknowns: K weights, the offset and the distance. So many rows per unknown join
+# it in each round; it begins with as many of the largest and of the smallest residuals.
+ROWS_PER_UNKNOWN = 1
 ROUNDS = 40
+# Ends that differ by less than this, relative to the target's largest entry, have met.
 CLOSED = 1e-7
 
 
@@ -43,9 +44,12 @@ def sup(values: np.ndarray) -> float:
 def certify_square(
     models: Float[np.ndarray, "N K"], target: Float[np.ndarray, " N"], mixture: Mixture, hull: str
 ) -> Certified:
-    """The bracket of a least squares fit: m = residual / (its root mean square, times N)."""
+    """The bracket of a least squares fit; the measure is m = residual / (its root mean square, times N).
+
+    The root mean square of residual / (its root mean square) is 1, so that m has dual norm 1.
+    """
     residual = mixture.residual(models, target)
-    # The best constant to rounding, which moments give to about 1e-8.
+    # The best constant: exact to rounding here, to about 1e-8 where moments gave it.
     mixture = Mixture(mixture.weights, mixture.offset + float(residual.mean()))
     residual = residual - residual.mean()
     upper = rms(residual)
@@ -61,12 +65,14 @@ def certify_square(
 def certify_sup(
     models: Float[np.ndarray, "N K"], target: Float[np.ndarray, " N"], start: Mixture, hull: str
 ) -> Certified:
-    """The least largest error over all rows, by a linear program (HiGHS) that is given rows as they matter.
+    """The least largest error over all rows, by linear programs (HiGHS) on the rows that matter.
 
-    The program on some rows bounds the whole from below, through its multipliers; its weights bound it from
-    above on all rows; the rows where they err most join, until the two meet.
+    A program on some rows bounds the error over all rows from below, through its multipliers. Its weights,
+    tried on all rows, bound it from above. The rows where they err most join the program, until both ends
+    meet (CLOSED, relative to the target's largest entry), no further row joins, or ROUNDS are over. `start`
+    is any mixture: it chooses the first rows.
     """
-    count = ROWS_PER_MODEL * (models.shape[1] + 2)
+    count = ROWS_PER_UNKNOWN * (models.shape[1] + 2)
     residual = start.residual(models, target)
     best = _half_range(start, residual)
     lower = 0.0
@@ -140,10 +146,8 @@ def _separation(
 ) -> float:
     """The lower end that a measure proves (see the module).
 
-    On the cone an excess `<m, model_i> > 0` by rounding is charged: the bound then holds against weights with
-    `sum_i w_i |model_i| <= 1e4 |target|`, as in `hull.chebyshev.separation`.
+    `sizes` [K] and `size` are the norms of models and target, in the norm of the distance.
     """
     if hull == "simplex":
         return max(-float((measure @ (models - target[:, None])).max()), 0.0)
-    excess = (measure @ models) / np.where(sizes > 0, sizes, 1.0)
-    return max(float(measure @ target) - CONE_REACH * size * max(float(excess.max()), 0.0), 0.0)
+    return float(cone_bound(measure @ target, measure @ models, size=size, sizes=sizes))

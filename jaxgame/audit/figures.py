@@ -1,6 +1,4 @@
-"""Figures of an audit, each with its claim: one column wide, so that they are legible on a phone and
-in grey.
-"""
+"""Figures of an audit, each with its claim as its caption: legible on a phone and in grey."""
 
 import base64
 import functools

@@ -1,8 +1,9 @@
 """Least squares over the hull from second moments: what a fit needs to know of the rows.
 
-With N rows of K models and the target, every fit to any part of the rows, with any weights of the rows, and
-its mean squared distance on any other part, follow from matrices [K + 2, K + 2] of second moments. They
-are summed once; a bootstrap, a split or a lost model then costs nothing that grows with N.
+The second moments of some rows are the matrix [K + 2, K + 2] of the sums of products of K models, the target
+and the constant 1. A least squares fit to these rows follows from it, and so does the mean squared distance
+of any weights on these rows. Once the moments are summed, a refit (to resampled rows, to a split, without a
+model) costs nothing that grows with the number N of rows.
 
 Precision: a root mean square computed so is exact to about 1e-8 of the columns' size. What a report prints
 as the distance is computed from the rows (`certify`).
@@ -16,7 +17,7 @@ from jaxtyping import Float, Int
 from scipy.linalg import solve_triangular
 from scipy.optimize import nnls
 
-# Added to the unit diagonal of a Gram matrix, so that columns that depend on each other can be factored.
+# Added to the unit diagonal of a Gram matrix, K times: linearly dependent columns can then be factored.
 RIDGE = 1e-12
 
 # A weight above this counts as used.
@@ -48,16 +49,19 @@ def columns(models: Float[np.ndarray, "N K"], target: Float[np.ndarray, " N"]) -
 def moments(
     rows: Float[np.ndarray, "N P"], counts: Float[np.ndarray, " N"] | None = None
 ) -> Float[np.ndarray, "P P"]:
-    """Sums of products of `columns`, rows repeated `counts` times."""
+    """Sums of products over `rows` (see `columns`), each taken `counts` times (None: once)."""
     return rows.T @ (rows if counts is None else counts[:, None] * rows)
 
 
 class LeastSquares:
     """The least squares problem of one hull on given moments, for any set of the models.
 
-    `hull` "simplex" asks for weights that sum to 1, "cone" for weights of at least 0. The offset is the best
-    constant. A problem is w' gram w / 2 - moment' w over w >= 0 on a Gram matrix with a unit diagonal. The
-    exact zeros of active sets are what makes the search for models that can go exact and cheap.
+    `sums` are second moments (`moments`); `hull` "cone" asks for weights of at least 0, "simplex" for weights
+    that also sum to 1. The offset is the best constant. Both become the same problem: to minimise
+    w' gram w / 2 - moment' w over w >= 0, where `gram` has a unit diagonal.
+
+    Methods of active sets give weights that are exactly 0. A model of weight 0 can be left out without any
+    change of the fit, and the searches in `value` rest on that.
     """
 
     def __init__(self, sums: Float[np.ndarray, "P P"], hull: str):
@@ -78,10 +82,11 @@ class LeastSquares:
         self.moment = moment / self.length
 
     def fit(self, models: Int[np.ndarray, " S"] | Sequence[int], start: Mixture | None = None) -> Mixture:
-        """The nearest point of the hull of some models; of none the constant.
+        """The nearest point of the hull of some models; without models the best constant.
 
-        `start` is the fit of a similar problem: it saves time only. SciPy's method starts from nothing; from
-        a good guess of the weights above 0 a few exchanges do.
+        `start`, the fit of a similar problem, saves time only: the weights above 0 are guessed to be the
+        same, and a few exchanges correct the guess. Without it, or if they do not settle, SciPy's method is
+        used.
         """
         models = np.asarray(models, int)
         weights = np.zeros(len(self.moment))
@@ -94,6 +99,7 @@ class LeastSquares:
         return Mixture(weights, float(self.means[-1] - self.means[:-1] @ weights))
 
     def _from_nothing(self, models: np.ndarray) -> np.ndarray:
+        """The minimiser by SciPy's active sets, which start with all weights at 0."""
         weights = np.zeros(len(self.moment))
         system = _system(self.gram[np.ix_(models, models)], self.moment[models])
         weights[models] = nnls(*system, maxiter=30 * len(models))[0]
@@ -102,8 +108,9 @@ class LeastSquares:
     def _exchanged(self, models: np.ndarray, start: Mixture) -> np.ndarray | None:
         """The minimiser by exchanging all weights that break a condition of optimality (Kim and Park 2011).
 
-        What it returns meets the conditions, so that it is the minimiser; None if the exchanges do not
-        settle.
+        Weights below 0 leave the set of those that are not 0, weights at 0 that would gain join it. What is
+        returned meets all conditions, so that it is the minimiser. None if three exchanges in a row do not
+        bring the number of broken conditions below the fewest so far: the method may then cycle.
         """
         allowed = np.zeros(len(self.moment), bool)
         allowed[models] = True
@@ -161,11 +168,11 @@ def line(sums: Float[np.ndarray, "P P"], weights: Float[np.ndarray, " K"]) -> Mi
 
 
 def _system(gram: np.ndarray, moment: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A square system whose least squares problem has this Gram matrix and moment."""
+    """A matrix A and a vector b with A' A = gram and A' b = moment: what SciPy's method asks for."""
     try:
         factor = np.linalg.cholesky(gram)
     except np.linalg.LinAlgError:
-        # All columns within rounding of the target: what is left of the matrix need not be positive.
+        # All columns within rounding of the target: the matrix is rounding errors, and need not be positive.
         values, vectors = np.linalg.eigh(gram)
         roots = np.sqrt(np.maximum(values, RIDGE * len(gram)))
         return roots[:, None] * vectors.T, (vectors.T @ moment) / roots

@@ -1,5 +1,6 @@
-"""From a table of scores to the rows of one target: what is left out, filled in, rescaled, and said
-about it.
+"""From a table of scores to the rows of one target: what is left out, filled in and rescaled.
+
+Whatever is done to the table becomes a note, which the report shows.
 """
 
 from dataclasses import dataclass
@@ -26,10 +27,13 @@ TRAIN_SHARE = 2 / 3
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """A table as read: `values` [N, C], NaN where a cell is missing, one name per column.
+    """A table as read.
 
-    `source` names the table in messages; `split` [N] holds True for train rows if the table says so; `notes`
-    tell what reading did, `target` is the column to be approximated if the table says which.
+    - `source`: the table's name in messages; `columns`: C names;
+    - `values` [N, C]: scores, NaN where a cell is missing;
+    - `split` [N]: True for train rows; None if the table does not say;
+    - `notes`: what reading did to the table;
+    - `target`: the column to be approximated; None if the table does not say.
     """
 
     source: str
@@ -44,11 +48,15 @@ class Scores:
 class Problem:
     """The rows of one target, ready to be fitted: in standard deviations of the target, train means 0.
 
-    `columns` [N, K + 2] holds the rescaled models, the rescaled target and the constant 1; a weight w_i on
-    a rescaled model stands for `w_i factor_i` on its raw scores. `train` [N] marks the rows for fitting,
-    `unit` is one standard deviation of the target in its own units, `centre` and `centres` [K] are the raw
-    train means of target and models. `candidates` are the places of models that are not yet in the panel,
-    `members` of those that are.
+    - `name`: the target's; `names`: those of K models, candidates included;
+    - `columns` [N, P]: the rescaled models, the rescaled target and the constant 1 (P = K + 2);
+    - `train` [N]: True for the rows for fitting;
+    - `unit`: one standard deviation of the target on train rows, in its own units;
+    - `factor` [K]: a weight w_i on a rescaled model stands for `w_i factor_i` on its raw scores;
+    - `centre`, `centres` [K]: raw train means of the target and of the models;
+    - `scale`: "raw" (models are divided by `unit`) or "standard" (by their own train standard deviations);
+    - `members`, `candidates`: places of the models in the panel, and of those that might be added;
+    - `notes`: what was done to the table.
     """
 
     name: str
@@ -87,7 +95,12 @@ def prepare(
     max_models: int,
     seed: int,
 ) -> Problem:
-    """The rows on which `target` has a score, with models that can be used there.
+    """The rows on which `target` has a score, with those of `models` and `candidates` that can be used there.
+
+    The settings `missing`, `scale`, `min_scored`, `max_models` and `seed` are those of `jaxgame.panel.audit`.
+    Rows and models are left out step by step, and later steps look at what earlier ones left: rows without
+    the target's score, models with few scores, incomplete rows, constant models and copies, and models that
+    are constant on the train rows.
 
     Raises InputError for a constant target, no usable model, and fewer than 10 rows.
     """
@@ -111,12 +124,7 @@ def prepare(
     _some(keep, scores.source, target, notes)
     table, names = _kept(table, names, keep)
     train = _train(len(aim), split, seed, scores.source)
-    unit = float(aim[train].std())
-    if unit <= CONSTANT * np.abs(aim).max() or np.ptp(aim[~train]) == 0:
-        raise InputError(
-            f"{scores.source}: column {target!r} is constant on train or on held-out rows (first score "
-            f"{aim[0]:g}); a target must vary"
-        )
+    unit = _unit(aim, train, scores.source, target)
     fitted = table[train]
     centres, spread = fitted.mean(axis=0), fitted.std(axis=0)
     keep = np.flatnonzero(spread > CONSTANT * np.maximum(fitted.max(axis=0), -fitted.min(axis=0)))
@@ -155,16 +163,18 @@ def prepare(
 
 
 def _kept(table: np.ndarray, names: list[str], keep: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Some columns, without a copy if that is all."""
+    """The columns `keep` and their names, without a copy if these are all."""
     return (table, names) if len(keep) == len(names) else (table[:, keep], [names[i] for i in keep])
 
 
 def _enough(rows: int, source: str, what: str) -> None:
+    """Raise InputError, saying `what` left so few, unless there are enough rows."""
     if rows < MIN_ROWS:
         raise InputError(f"{source}: {what}; an audit needs at least {MIN_ROWS} rows to fit and to hold out")
 
 
 def _some(keep: np.ndarray, source: str, target: str, notes: list[str]) -> None:
+    """Raise InputError, with what was left out so far, unless a model is kept."""
     if not len(keep):
         raise InputError(
             f"{source}: no model is left to advise {target!r} ({'; '.join(notes) or 'none given'})"
@@ -200,9 +210,7 @@ def _complete(
     target: str,
     notes: list[str],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """The rows and cells that are fitted: complete rows only, or missing cells filled in from other
-    models.
-    """
+    """The rows that are fitted: complete ones only, or also others, with missing cells filled in."""
     known = np.isfinite(table)
     if known.all():
         return table, aim, split
@@ -234,7 +242,10 @@ def _complete(
 
 
 def _filled(table: np.ndarray) -> np.ndarray:
-    """Missing cells as the model's mean plus its spread times the mean standard score of the row."""
+    """The table with each missing cell as its model's mean plus its spread times the consensus of the row.
+
+    The consensus is the mean of the row's known scores, each in standard deviations from its model's mean.
+    """
     mean = np.nanmean(table, axis=0)
     spread = np.nanstd(table, axis=0)
     standard = (table - mean) / np.where(spread > 0, spread, 1.0)
@@ -243,7 +254,7 @@ def _filled(table: np.ndarray) -> np.ndarray:
 
 
 def _distinct(table: np.ndarray, names: list[str], notes: list[str]) -> np.ndarray:
-    """Models that vary and are not copies of an earlier one."""
+    """The places of models that vary and are not copies of an earlier one."""
     low, high = table.min(axis=0), table.max(axis=0)
     constant = high - low <= CONSTANT * np.maximum(np.abs(low), np.abs(high))
     if constant.any():
@@ -261,7 +272,20 @@ def _distinct(table: np.ndarray, names: list[str], notes: list[str]) -> np.ndarr
     return np.array(keep, int)
 
 
+def _unit(aim: np.ndarray, train: np.ndarray, source: str, target: str) -> float:
+    """One standard deviation of the target on train rows; InputError if it does not vary."""
+    unit = float(aim[train].std())
+    if unit <= CONSTANT * np.abs(aim).max() or np.ptp(aim[~train]) == 0:
+        raise InputError(
+            f"{source}: column {target!r} is constant on train or on held-out rows (first score "
+            f"{aim[0]:g}); a target must vary"
+        )
+    return unit
+
+
 def _chosen_scale(scale: str, spread: np.ndarray, unit: float, notes: list[str]) -> str:
+    """The scale, "raw" or "standard": as asked, or for "auto" by how the spreads of models and target
+    differ."""
     low, high = min(spread.min(), unit), max(spread.max(), unit)
     differ = high > SCALES_DIFFER * low
     said = f"spreads (standard deviations) go from {low:.3g} to {high:.3g}"
@@ -277,6 +301,7 @@ def _chosen_scale(scale: str, spread: np.ndarray, unit: float, notes: list[str])
 
 
 def _train(rows: int, split: np.ndarray | None, seed: int, source: str) -> np.ndarray:
+    """Which rows are for fitting: as the table says, or two thirds of them at random."""
     if split is not None:
         if min(split.sum(), (~split).sum()) < 3:
             raise InputError(

@@ -15,7 +15,7 @@ class Bar:
         self.task = None if progress is None else progress.add_task("read")
 
     def start(self, what: str, steps: int | None) -> Callable[[], None]:
-        """Name the stage and its steps; what is returned marks one step as done."""
+        """Show the stage `what` of so many `steps` (None: unknown); call what is returned after each step."""
         if self.progress is None or self.task is None:
             return lambda: None
         progress, task = self.progress, self.task

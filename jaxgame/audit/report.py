@@ -13,7 +13,7 @@ OPEN = 3
 
 
 def html(found: Audit) -> str:
-    """The page."""
+    """The page of the audit `found`, as the text of an HTML file; figures are embedded."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -9,9 +9,11 @@ from jaxgame.audit.moments import moments
 
 # Bootstrap: rows are resampled one by one up to this many, and in as many random groups beyond.
 GROUPS = 1000
-# Second moments of the groups are kept if they fit into this many bytes.
+# The second moments of all groups must fit into this many bytes: with many models there are fewer groups, and
+# below FEWEST_GROUPS rows are drawn one by one after all.
 ROOM = 128e6
 FEWEST_GROUPS = 200
+# Samples that are computed at a time: one product of matrices for all of them.
 CHUNK = 50
 
 # Rows of the models, the target and the constant 1 (`moments.columns`), and their sums of products.
@@ -39,7 +41,10 @@ def shuffled(
     count: int,
     random: np.random.Generator,
 ) -> Iterator[tuple[Sums, Sums]]:
-    """Moments of train and held-out rows with the target's scores in random order over all rows."""
+    """Moments of train and held-out rows with the target's scores in random order over all rows.
+
+    `sums` are the moments of both with the true target: only its row and its column change.
+    """
     sides = [(rows[side], side, own) for side, own in zip((train, ~train), sums, strict=True)]
     for start in range(0, count, CHUNK):
         orders = np.stack([random.permutation(rows[:, -2]) for _ in range(min(CHUNK, count - start))])
@@ -58,9 +63,9 @@ def shuffled(
 def bootstrap(rows: Columns, count: int, random: np.random.Generator) -> Iterator[Sums]:
     """Moments of `count` samples of the rows, drawn with replacement.
 
-    Beyond `GROUPS` rows random groups of rows are drawn instead of single ones: their moments are
-    independent and alike distributed, as rows are, and are summed once. The spread that this shows is the
-    same.
+    Beyond `GROUPS` rows, random groups of equally many rows are drawn instead of single rows, and the moments
+    of each group are summed once. Groups are as independent and as alike as rows are, so that the moments of
+    all rows vary as much.
     """
     number, width = rows.shape
     groups = min(number, GROUPS, int(ROOM / (8 * width**2)))

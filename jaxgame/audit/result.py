@@ -1,6 +1,9 @@
 """What an audit found, as plain records: the same fields in Python and in `audit.json`.
 
-Distances are in standard deviations of the target on its train rows (`unit` each), unless a name says raw.
+A distance is a root mean square over rows of what a prediction leaves of the target. All distances and errors
+are in standard deviations of the target on its train rows (`TargetAudit.unit`), unless a name says raw: 0 is
+a perfect match, and a constant guess is about 1 away. They are fitted on train rows and, unless they say
+train, measured on held-out rows.
 """
 
 from dataclasses import asdict, dataclass
@@ -11,7 +14,12 @@ VERDICTS = ("covered", "not covered", "too close to call")
 
 @dataclass(frozen=True)
 class Interval:
-    """A two-sided interval: of certainty (`Bracket`) or of confidence (a bootstrap), as its field says."""
+    """A two-sided interval from `lower` to `upper`, in the unit of what it is about.
+
+    Of a train distance it is certain: no mixture is nearer than `lower`, and one attains `upper`. Of a
+    held-out distance or a weight it is the bootstrap's, at the audit's `confidence`. The field that holds it
+    says which.
+    """
 
     lower: float
     upper: float
@@ -19,9 +27,15 @@ class Interval:
 
 @dataclass(frozen=True)
 class Weight:
-    """A model's part in a mixture: `weight` on its rescaled scores, `raw` on its scores as they are.
+    """A model's part in a mixture of least squares.
 
-    `interval` and `used` (the share of refits that give it any weight) are from the bootstrap.
+    - `model`: its column's name;
+    - `weight`: what its rescaled scores are multiplied with, at least 0 (the train means of scores and target
+      are 0);
+    - `raw`: what its scores as they are in the table are multiplied with, for a prediction in the target's
+      units;
+    - `interval`: the bootstrap's, of `weight`;
+    - `used`: the share of the bootstrap's refits, from 0 to 1, that give it weight (more than 1e-6).
     """
 
     model: str
@@ -33,12 +47,19 @@ class Weight:
 
 @dataclass(frozen=True)
 class HullReport:
-    """The nearest point of one hull by least squares, and the nearest in the sup norm.
+    """The nearest mixtures of one kind: by least squares, and in the largest error.
 
-    `train` and `sup_train` bracket the least distance over the train rows: certified, not estimated.
-    `heldout` and `sup_heldout` are what the fitted mixtures leave on the held-out rows; `interval` is the
-    bootstrap's for `heldout`; `splits` are held-out distances of fits to other random train rows. `weights`
-    are those above 1e-6, largest first.
+    - `hull`: "cone" (weights of at least 0) or "simplex" (that also sum to 1); a constant is always added;
+    - `train`: a certified bracket of the least distance over the train rows (for the cone against weights of
+      bounded size, see `jaxgame.core.cone`; so too `sup_train`);
+    - `heldout`: the distance of the least squares mixture on the held-out rows, `interval` the bootstrap's of
+      it;
+    - `splits`: held-out distances of fits to other random train rows, one per split;
+    - `sup_train`: a certified bracket of the least largest error over the train rows;
+    - `sup_heldout`: the largest error on held-out rows of the mixture that attains it;
+    - `sup_of_square_heldout`: the largest error on held-out rows of the least squares mixture;
+    - `offset_raw`: the constant that belongs to raw weights, in the target's units;
+    - `weights`: those of the least squares mixture that are above 1e-6, largest first.
     """
 
     hull: str
@@ -55,8 +76,13 @@ class HullReport:
 
 @dataclass(frozen=True)
 class Rival:
-    """What the hull must beat: a simple prediction, its train and held-out distance, its model if it
-    has one.
+    """A simple prediction that the hull must beat.
+
+    - `name`: "best single" or "plain average", as they are or with ", fitted slope" (ordinary least squares,
+      the slope of either sign), or "constant";
+    - `train`, `heldout`: its distance on train and on held-out rows; the best single model is the one with
+      the least `train`;
+    - `model`: the model it consists of; None for averages and the constant.
     """
 
     name: str
@@ -67,11 +93,14 @@ class Rival:
 
 @dataclass(frozen=True)
 class Null:
-    """The same fit to shuffled targets: their held-out distances, and the share that did as well as the
-    target.
+    """What chance does: the same fit to targets whose scores are in random order over all rows.
 
-    `p_value` compares distances relative to a constant guess on the same rows, the target itself counted in:
-    so it does not depend on how far the held-out scores happen to spread.
+    - `shuffles`: how many such targets;
+    - `median`, `least`: of their held-out distances;
+    - `p_value`: the share of targets, the true one counted in, that come as near relative to a constant guess
+      on the same rows as the true one does. So it does not depend on how far the held-out scores happen to
+      spread;
+    - `beyond_chance`: whether `p_value` is at most 0.05.
     """
 
     shuffles: int
@@ -83,8 +112,10 @@ class Null:
 
 @dataclass(frozen=True)
 class Growth:
-    """Held-out distance with K models in random order: mean, quartiles, and the mean for a shuffled
-    target.
+    """The distance of the first `models` of the panel in random orders.
+
+    - `mean`, `lower_quartile`, `upper_quartile`: of the held-out distance over 20 orders;
+    - `shuffled`: the mean held-out distance of the same models from one target in random order.
     """
 
     models: int
@@ -96,12 +127,14 @@ class Growth:
 
 @dataclass(frozen=True)
 class Value:
-    """One model's worth, in held-out distance: `drop` is what leaving it out adds, `add` what adding it
-    takes away.
+    """What one model is worth, in held-out distance; the other models are fitted again.
 
-    `alone` is the distance with this model only. `add` is measured from the smallest panel (see
-    `SmallPanel`), None for its own models. For a candidate `add` is measured from the whole panel and `drop`
-    is None.
+    - `model`: its column's name;
+    - `alone`: the distance with this model only;
+    - `drop`: what leaving it out of the panel adds (below 0 if that helps); None for a candidate;
+    - `add`: what adding it takes away: from the distance of the smallest panel (`SmallPanel`; None for its
+      own models), for a candidate from that of the whole panel;
+    - `candidate`: whether it is not yet in the panel.
     """
 
     model: str
@@ -113,7 +146,14 @@ class Value:
 
 @dataclass(frozen=True)
 class SmallPanel:
-    """The fewest models whose train distance is at most `limit`, found exactly or greedily (`method`)."""
+    """The fewest models that do about as well as all, by their train distance.
+
+    - `models`: their names;
+    - `method`: "exact" (all sets were compared, up to 12 models) or "greedy" (none of these can be spared,
+      but a smaller set may exist);
+    - `limit`: the train distance they must keep to: eps, or 1.05 times the whole panel's if that exceeds eps;
+    - `train`, `heldout`: the distance of their mixture on train and on held-out rows.
+    """
 
     models: tuple[str, ...]
     method: str
@@ -124,10 +164,15 @@ class SmallPanel:
 
 @dataclass(frozen=True)
 class Loss:
-    """The worst held-out distance after `lost` models are gone and the rest fitted again.
+    """The worst case of losing some models, the rest fitted again.
 
-    `method` "exact" covers all such losses, "sampled" the `tried` ones: then the worst is at least
-    this bad. `models` make it so bad; losing others beside them changes nothing.
+    - `lost`: how many are lost;
+    - `method`: "exact" covers all such losses, "sampled" the `tried` ones: then the worst is at least this
+      bad;
+    - `tried`: how many losses were computed; of an exact search those that change the fit;
+    - `distance`: the worst held-out distance;
+    - `models`: those whose loss makes it so bad. They may be fewer than `lost`: losing any others beside them
+      changes nothing.
     """
 
     lost: int
@@ -139,8 +184,21 @@ class Loss:
 
 @dataclass(frozen=True)
 class TargetAudit:
-    """Everything about one target. `distance` and `interval` are those of the hull that the verdict is
-    about.
+    """Everything about one target: one group of users.
+
+    - `target`: its column's name; `verdict`: "covered", "not covered" or "too close to call"; `sentence` says
+      it with its numbers, `guarantee` says what the largest error buys;
+    - `distance`, `interval`: the held-out distance of the hull that the verdict is about, and the bootstrap's
+      interval of it;
+    - `rows`, `train_rows`, `heldout_rows`: how many rows were used, to fit and to measure;
+    - `models`, `candidates`: names of the panel's models and of those that might be added;
+    - `unit`: one standard deviation of the target's scores on train rows, in their units;
+    - `scale`: whether the scores of models are "raw" or "standard" (standardised on train rows); `notes`:
+      what was done to the table for this target;
+    - `hulls`: a `HullReport` for "cone" and for "simplex";
+    - `rivals`, `null`: what a simple prediction and what chance gives;
+    - `growth`, `values`, `small_panel`, `losses`: what models are worth, in the hull that the verdict is
+      about.
     """
 
     target: str
@@ -173,7 +231,16 @@ class TargetAudit:
 
 @dataclass(frozen=True)
 class Audit:
-    """Does a panel of models cover its users? One `TargetAudit` per group of users, and how it was asked."""
+    """Does a panel of models cover its users? One `TargetAudit` per group of users, and how it was asked.
+
+    - `source`: the table; `version`: of jaxgame;
+    - `epsilon`: the largest distance that counts as covered; `hull`: the mixtures that the verdict is about;
+      `confidence`: the level of the bootstrap's intervals;
+    - `rule`: how the verdict is reached, `conditions`: what the guarantee rests on, in words;
+    - `settings`: every other setting of `jaxgame.panel.audit` by its name; `notes`: what was done to the
+      table;
+    - `targets`: the audits, in the order asked; `audit["name"]` is that of one target.
+    """
 
     source: str
     version: str

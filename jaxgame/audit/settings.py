@@ -9,14 +9,15 @@ HULLS = ("cone", "simplex")
 DEFAULT_EPSILON = 0.25
 
 _CHOICES = {"hull": HULLS, "scale": SCALES, "missing": MISSING}
+# The least number that each may be: of fewer refits an interval or a share says nothing.
 _LEAST = {"bootstrap": 20, "shuffles": 19, "splits": 0, "min_scored": 2, "max_models": 1, "seed": 0}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How an audit computes and judges; see `jaxgame.panel.audit` for the fields.
+    """How an audit computes and judges; the fields are arguments of `jaxgame.panel.audit`.
 
-    Raises InputError for a value out of its range.
+    Raises InputError for a value out of its range: they are checked here, before a table is read.
     """
 
     epsilon: float

@@ -13,7 +13,7 @@ MOST = 10  # rows of a table
 
 
 def show(found: Audit, console: Console, *, quiet: bool = False) -> None:
-    """Print an audit."""
+    """Print the audit `found` on a `console`; `quiet`: one line per target, its verdict and its distance."""
     if quiet:
         for target in found.targets:
             console.print(Text(f"{target.target}: {target.verdict} ({target.distance:.3g})"), soft_wrap=True)

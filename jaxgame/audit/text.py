@@ -11,14 +11,14 @@ from jaxgame.audit.errors import InputError
 
 SEPARATORS = (",", "\t", ";", "|")
 NAMES = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
-LOOK = 20  # lines from which the delimiter is told
+LOOK = 20  # so many first lines tell the separator
 MAGIC = {
     b"PK": "a zip or Excel file",
     b"\x1f\x8b": "compressed",
     b"%PDF": "a PDF",
     b"\x89HDF": "an HDF5 file",
 }
-# Squares of larger scores would overflow sums.
+# Squares of larger scores would overflow when they are summed.
 LARGEST = 1e100
 # MovieLens ratings without a header: user, item, rating, time.
 RATINGS = ("userId", "movieId", "rating", "timestamp")
@@ -33,6 +33,7 @@ def read_text(
 ) -> tuple[pl.DataFrame, bool]:
     """Columns of strings, or of float64 where that loses nothing, and whether they are MovieLens ratings.
 
+    `separator` None is found out; `notes` get what a reader should know; `is_movielens` tells by the header.
     The first column and those called `names` stay strings. Where any cell of the others is no number, all
     columns are strings, so that the cell can be shown as it stands in the file.
 
@@ -78,6 +79,7 @@ def read_text(
 
 
 def _as_strings(data: bytes, header: list[str], separator: str, path: Path) -> pl.DataFrame:
+    """The table with strings in all columns, as they stand in the file."""
     try:
         frame = pl.read_csv(
             data, separator=separator, infer_schema=False, has_header=False, new_columns=header
@@ -90,7 +92,10 @@ def _as_strings(data: bytes, header: list[str], separator: str, path: Path) -> p
 def _as_numbers(
     data: bytes, lines: Sequence[str], header: list[str], separator: str, texts: Collection[str | None]
 ) -> pl.DataFrame | None:
-    """The table with float64 in the columns that start with numbers; None if a cell there is none."""
+    """The table with float64 in the columns that start with numbers; None if a later cell is no number.
+
+    Which columns these are is told from the first `lines`; those in `texts` are never among them.
+    """
     first = [row for row in csv.reader(lines[1:], delimiter=separator) if len(row) == len(header)]
     numeric = [
         name not in texts and all(_is_number(row[place] or "0") for row in first)
@@ -140,12 +145,13 @@ def _decoded(path: Path) -> bytes:
 
 
 def _field(data: bytes, place: int) -> int:
-    """The number of the field, from 1, that holds a byte, as far as commas tell."""
+    """The number of the field, from 1, that holds the byte at `place`, if commas separate fields."""
     return 1 + data.count(b",", data.rfind(b"\n", 0, place) + 1, place)
 
 
 def _separator(lines: Sequence[str], path: Path) -> str:
-    """The separator that gives all first lines the same, largest, number of fields."""
+    """The separator that splits all first lines into equally many fields; else, and among several, into
+    most."""
     found: dict[str, tuple[bool, int]] = {}
     for separator in SEPARATORS:
         counts = [len(row) for row in csv.reader(lines, delimiter=separator)]
@@ -168,6 +174,7 @@ def _is_number(text: str) -> bool:
 
 
 def _check_header(header: Sequence[str], path: Path) -> None:
+    """Raise InputError for a column without a name (the first may be) and for two of one name."""
     for place, name in enumerate(header):
         if not name and place > 0:
             raise InputError(f"{path}: row 0 (the header): column {place + 1} has no name")

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxgame.audit.moments import LeastSquares, Mixture, distance
+from jaxgame.panel.sizes import nested_sizes
 
 # All sets of at most this many models are compared, so that the smallest panel is exact.
 EXACT_MODELS = 12
@@ -17,8 +18,10 @@ Sums = Float[np.ndarray, "P P"]
 
 
 class Fits:
-    """Fits of one hull to train moments for any set of models, each made once; `start` is the whole
-    panel's.
+    """Least squares fits of one hull for any sets of models, each made once.
+
+    `train` and `test` are the moments of train and held-out rows; `start` is the fit of the whole panel, from
+    which other fits begin.
     """
 
     def __init__(self, train: Sums, test: Sums, hull: str, start: Mixture | None = None):
@@ -45,11 +48,13 @@ class Fits:
 def growth(
     fits: Fits, null: Fits, models: Sequence[int], orders: int, random: np.random.Generator
 ) -> list[dict[str, Any]]:
-    """Held-out distance of the first K models in random orders, K = 1, 2, 4, ...: means, quartiles, null."""
-    sizes = [size for size in (2**i for i in range(20)) if size < len(models)] + [len(models)]
+    """Held-out distance of the first K models in random orders, K = 1, 2, 4, ..., all: fields of `Growth`.
+
+    `null` holds the fits to one shuffled target.
+    """
     shuffles = [random.permutation(models) for _ in range(orders)]
     rows = []
-    for size in sizes:
+    for size in nested_sizes(len(models)):
         sets = [frozenset(order[:size].tolist()) for order in shuffles]
         own = [fits.heldout(chosen) for chosen in sets]
         chance = [null.heldout(chosen) for chosen in sets]
@@ -90,8 +95,9 @@ def smallest(fits: Fits, models: Sequence[int], limit: float) -> tuple[list[int]
 def _least_missed(fits: Fits, models: frozenset[int]) -> tuple[int, float]:
     """The model whose loss raises the train distance least, and the distance without it.
 
-    Without the bounds at 0, the loss of model i raises the mean square by w_i^2 / (inverse matrix)_ii; with
-    them by no less. So models are tried in this order until the next cannot be better.
+    If the other weights could have any sign, the loss of model i would raise the mean square by
+    w_i^2 / (inverse matrix)_ii; as they must be at least 0, it raises it by no less. So models are tried in
+    the order of this least rise, until the next one's is above what the best reached.
     """
     options = sorted(models)
     weights = fits.of(models).weights[options]
@@ -121,8 +127,9 @@ def losses(
 ) -> list[dict[str, Any]]:
     """The worst held-out distance after any k models are lost and the rest fitted again.
 
-    Exact for k = 1 and 2: only losses that a fit notices matter, so that all others need no trial. Beyond,
-    the worst of a sample: random sets, and the worst smaller loss with one more, the worst again.
+    `sizes` are the numbers k, increasing; those that would leave no model are left out. Exact for k = 1 and
+    2: a loss that the fit does not notice needs no trial (`_noticed`). Beyond, the worst of a sample: random
+    sets, and the worst smaller loss extended one model at a time, by the one that makes it worst.
     """
     whole = frozenset(models)
     rows: list[dict[str, Any]] = []
@@ -163,10 +170,10 @@ def losses(
 
 
 def _noticed(fits: Fits, whole: frozenset[int], size: int) -> set[frozenset[int]]:
-    """Losses of at most `size` models that change the fit at every step, and no loss at all.
+    """Losses of at most `size` models that change the fit with every model lost, and the loss of none.
 
-    Losing i and j is losing i alone if the fit without i gives j no weight. Every other loss of
-    `size` models has the fit of one of these.
+    If the fit without i gives j no weight, losing i and j leaves the same fit as losing i alone. So every
+    loss of `size` models, taken one model after the other, has the fit of one of these.
     """
     found: set[frozenset[int]] = {frozenset()}
     last = found

@@ -9,7 +9,7 @@ HULL_WORDS = {
 
 
 def rule(epsilon: float, hull: str, confidence: float) -> str:
-    """How the verdict is reached."""
+    """How the verdict is reached, for a report: the definition of distance, and the three verdicts."""
     return (
         "The distance is the root mean square, over held-out rows, of what the best mixture of the models "
         f"({HULL_WORDS[hull]}, fitted on the train rows) leaves of the target, in standard deviations of "
@@ -22,7 +22,7 @@ def rule(epsilon: float, hull: str, confidence: float) -> str:
 
 
 def verdict(distance: float, interval: Interval, null: Null, epsilon: float) -> str:
-    """One of `VERDICTS`."""
+    """One of `result.VERDICTS`, by the rule that `rule` tells; `distance` is the held-out one."""
     if not null.beyond_chance or interval.lower > epsilon:
         return "not covered"
     return "covered" if max(interval.upper, distance) <= epsilon else "too close to call"
@@ -31,7 +31,10 @@ def verdict(distance: float, interval: Interval, null: Null, epsilon: float) -> 
 def sentence(
     found: str, target: str, report: HullReport, null: Null, guess: float, epsilon: float, rows: int
 ) -> str:
-    """The verdict on one target, for a reader who reads nothing else."""
+    """The verdict `found` on one target, for a reader who reads nothing else.
+
+    `report` is that of the verdict's hull, `guess` the held-out distance of a constant, `rows` their number.
+    """
     distance = (
         f"{report.heldout:.3g} standard deviations away on {rows:,} held-out rows (interval "
         f"{report.interval.lower:.3g} to {report.interval.upper:.3g}; a constant guess is {guess:.3g} away)"
@@ -55,8 +58,11 @@ def sentence(
 
 
 def guarantee(report: HullReport, unit: float, spread: float, target: str) -> str:
-    """What the sup-norm distance buys; `spread` is the range of the target's scores in its standard
-    deviations.
+    """What the largest error buys: twice that error bounds the user's loss, set against the range of her
+    scores.
+
+    `report` is that of the verdict's hull, `unit` one standard deviation of the `target`, and `spread` the
+    range of the target's scores in these units.
     """
     least, seen = report.sup_train, report.sup_heldout
     eps = max(least.upper, seen)

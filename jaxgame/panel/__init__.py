@@ -1,4 +1,9 @@
-"""Real score tables: the bundled panels and your own, and the audit of whether a panel covers its users."""
+"""Real score tables: the bundled panels and your own, and the audit of whether a panel covers its users.
+
+Start with `load` and `Panel` (`table`). `coverage.coverage` measures how near a target comes to the hull of K
+raters drawn at random: `prepared` factors the rows once, `fits` computes one draw, `sizes` says which K. The
+audit itself is in `jaxgame.audit`.
+"""
 
 import importlib
 from typing import TYPE_CHECKING, Any

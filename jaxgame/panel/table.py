@@ -1,7 +1,9 @@
-"""Real score tables: K raters' scores of N items, read and checked.
+"""Complete score tables: K raters' scores of N items, read and checked.
 
 A panel holds the scores of K raters (AI models, people, legislators) on N rows, split into train and
-test, and what a reader must know about them. `coverage` measures hulls of its raters.
+test, and what a reader must know about them. `coverage` measures hulls of its raters. Tables with missing
+cells, in other layouts or of other formats are read by the audit (`jaxgame.audit.read`), which repairs what
+this reader refuses.
 """
 
 import difflib
@@ -17,17 +19,21 @@ from jaxtyping import Bool, Float
 
 BUNDLED = ("snippets", "senate")
 
-# Senators who missed more of the votes are left out; then votes that any of the others missed.
+# Senators who missed this share of the votes or more are left out, then votes that any of the others missed.
 SENATE_MISSING = 0.05
 
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """A complete table of scores and what a reader must know about it.
+    """A complete table of scores and what a reader must know about it: N rows (items), K raters.
 
-    `scores` [N, K] holds one column per rater, `target` [N] the scores to be approximated; None says
-    that each rater in turn is the target of the others. `train` [N] marks the rows for fitting.
-    `groups` names each rater's group, `unit` the scores' unit, `caveat` belongs under every figure.
+    - `name`: short, for messages; `title`: one line, for figures;
+    - `raters`: K names, in the order of the columns; `groups`: the name of each rater's group;
+    - `scores` [N, K]: finite numbers, one column per rater;
+    - `target` [N]: the scores to be approximated; None says that each rater in turn is the target of the
+      others;
+    - `train` [N]: True for the rows on which weights are fitted, False for those held out;
+    - `unit`: the scores' unit, in words; `caveat`: what belongs under every figure, or "".
     """
 
     name: str
@@ -72,7 +78,7 @@ def load(
     raters: Sequence[str] | None = None,
     split: str = "split",
 ) -> Panel:
-    """Read a panel: "snippets", "senate", or the path of a .parquet or .csv table of your own.
+    """Read a panel: `source` is "snippets", "senate", or the path of a .parquet or .csv table of your own.
 
     `groups` keeps the raters of these groups only: snippets has "neutral_paraphrase",
     "goal_viewpoint" and "independent_tool", senate has the parties "R" and "D".
@@ -100,7 +106,17 @@ def load(
     return panel if groups is None else panel.of_groups(groups)
 
 
+def near(name: str, names: Sequence[str], cutoff: float = 0.5) -> str:
+    """What to add to an error about an unknown name: the nearest of `names`, or the first of them.
+
+    `cutoff`, from 0 to 1, is the least similarity that counts as near (see `difflib.get_close_matches`).
+    """
+    close = difflib.get_close_matches(name, names, n=3, cutoff=cutoff) or list(names[:5])
+    return f"; near are {', '.join(map(repr, close))}" if close else ""
+
+
 def _snippets() -> Panel:
+    """The bundled panel of AI raters; its file names the raters' groups in its metadata."""
     path = _bundled("snippets_personas.parquet")
     frame = _read(path)
     groups: dict[str, str] = json.loads(pl.read_parquet_metadata(path)["column_groups"])
@@ -118,6 +134,7 @@ def _snippets() -> Panel:
 
 
 def _senate() -> Panel:
+    """The bundled panel of senators: those with few missed votes, and the votes that none of these missed."""
     path = _bundled("senate_109.parquet")
     frame = _read(path).with_columns(pl.col(pl.Float32).fill_null(float("nan")))
     members = pl.read_csv(_bundled("senate_109_members.csv")).filter(pl.col("role") == "senator")
@@ -190,6 +207,7 @@ def _numbers(frame: pl.DataFrame, columns: Sequence[str], path: Path) -> np.ndar
 
 
 def _train_rows(frame: pl.DataFrame, split: str, path: Path) -> np.ndarray:
+    """Which rows are "train", after a check that there are both kinds and no other."""
     _check_column(frame, split, path)
     found = set(frame[split].unique().to_list())
     if found != {"train", "test"}:
@@ -202,5 +220,4 @@ def _train_rows(frame: pl.DataFrame, split: str, path: Path) -> np.ndarray:
 
 def _check_column(frame: pl.DataFrame, name: str, path: Path) -> None:
     if name not in frame.columns:
-        close = difflib.get_close_matches(name, frame.columns, n=3) or frame.columns[:5]
-        raise ValueError(f"{path}: no column {name!r}; near are {', '.join(map(repr, close))}")
+        raise ValueError(f"{path}: no column {name!r}{near(name, frame.columns, cutoff=0.6)}")

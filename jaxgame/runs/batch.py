@@ -64,10 +64,11 @@ def run_draws(
     progress: bool = True,
     lazy: bool = False,
 ) -> pl.DataFrame | pl.LazyFrame:
-    """Evaluate `function(key)` for draws 0, ..., draws - 1 and return one table.
+    """Evaluate `function(key)` for the draws 0, ..., `draws` - 1 and return one table.
 
-    `function` takes a JAX random key and returns named arrays or `Bracket`s of one draw. It is vmapped,
-    compiled and spread over all devices of the process. Arrays have shape () or the shape of the
+    `function` takes a JAX random key and returns named arrays or `Bracket`s of one draw. Draw i gets the key
+    `fold_in(key(seed), i)`: the table depends on `seed`, not on how the draws are computed. The function is
+    vmapped, compiled and spread over all devices of the process. Arrays have shape () or the shape of the
     grid of `coordinates`: `{"leaders": [1, 2, 4]}` asks for arrays [3] and gives three rows per draw.
 
     Rows: `draw`, one column per coordinate, then the values; a Bracket `x` becomes `x_lower`, `x_upper`,
@@ -80,7 +81,8 @@ def run_draws(
     `lazy` returns a scan of the file instead of the table, so that memory does not grow with the draws.
 
     `chunk` draws are computed at a time; None: as many as the device's memory and a few seconds allow.
-    Progress (draws done, draws/s, time left) is shown on a terminal. SIGTERM is treated like Ctrl-C.
+    With `progress` draws done, draws/s and the time left are shown, on a terminal only. SIGTERM is treated
+    like Ctrl-C.
 
     Raises ValueError for draws or chunk below 1, for arrays of another shape than the grid and for
     what needs a directory without one, RunDirectoryError for a directory that cannot be written or holds
@@ -117,6 +119,9 @@ def run_statistics(
     progress: bool = True,
 ) -> Statistics:
     """Like `run_draws`, but keep statistics instead of rows: for runs of many million draws.
+
+    `function`, `draws`, `seed`, `coordinates`, `labels`, `chunk`, `directory`, `settings` and `progress` are
+    those of `run_draws`; the directory holds `statistics.parquet` instead of `results.parquet`.
 
     `levels[x]`, increasing, are thresholds of the value x: how often it is at most each is counted exactly
     (for a Bracket: surely, surely not, undecided). A labelled value becomes one share per label, named

@@ -1,7 +1,7 @@
 """Finished chunks on disk: files named by their draws and their checksum, so that damage shows.
 
-`START-STOP-CHECKSUM.parquet` holds draws START, ..., STOP - 1. The checksum in the name comes into
-being with the file, in one renaming: there is no moment at which one is there without the other.
+`START-STOP-CHECKSUM.parquet` holds draws START, ..., STOP - 1. The checksum is part of the name, which a file
+gets in one renaming once it is whole: so no kill can leave a file without its checksum, or the reverse.
 """
 
 import contextlib
@@ -20,7 +20,11 @@ _NAME = re.compile(r"(\d+)-(\d+)-([0-9a-f]{16})\.parquet")
 
 
 class RunDirectoryError(Exception):
-    """A run directory that cannot be used; the message says why and what to do."""
+    """A run directory that cannot be used; the message says why and what to do.
+
+    It cannot be written, its disk is full, it holds another run (the message names each value that differs),
+    or a finished file in it is not what the run wrote. What was computed before stays on disk.
+    """
 
 
 class Chunk(NamedTuple):
@@ -92,7 +96,11 @@ class ChunkFiles:
     def merge(
         self, least: int, join: Callable[[Iterator[pl.DataFrame]], pl.DataFrame], within: range
     ) -> None:
-        """Replace each `least` neighbouring chunks of about one size by one that `join` makes of them."""
+        """Replace each `least` neighbouring chunks of about one size by one that `join` makes of them.
+
+        The parts are removed after the merged chunk is on disk. A kill in between leaves both, which is safe:
+        `found` counts the merged one.
+        """
         neighbours: list[Chunk] = []
         for chunk in self.found():
             if chunk.start < within.start or chunk.stop > within.stop:
@@ -107,8 +115,8 @@ class ChunkFiles:
                 neighbours = []
 
     def remove(self) -> None:
-        """Remove the folder with all that is in it, halves that killed processes left among it."""
-        with contextlib.suppress(OSError):  # another process may be at it
+        """Remove the folder with all that is in it, unfinished files of killed processes included."""
+        with contextlib.suppress(OSError):  # another process may be removing it too
             for leftover in self.folder.iterdir():
                 leftover.unlink(missing_ok=True)
             self.folder.rmdir()
@@ -129,5 +137,6 @@ def _overlaps(chunk: Chunk, within: range) -> bool:
 
 
 def _alike(one: Chunk, other: Chunk, ratio: int) -> bool:
+    """Whether neither chunk has `ratio` times as many draws as the other."""
     sizes = sorted((one.stop - one.start, other.stop - other.start))
     return sizes[1] < ratio * sizes[0]

@@ -9,31 +9,36 @@ import psutil
 
 from jaxgame.runs.spread import CPU_BATCH
 
-# Where a run without a chosen chunk begins, draws per device: enough to amortise a dispatch.
+# Draws per device in the first chunk, unless the caller chooses: the fixed cost of starting a computation is
+# then small beside the computation.
 FIRST_SHARE = 256
 
-# A kill loses what it computed for at most about so long.
+# A chunk is meant to take about this long. Only finished chunks are kept, so a kill loses about as much work.
 SECONDS = 5.0
 
-# Larger tables only cost memory: a file of this size is as quickly written, per byte, as one of any.
+# The largest output of a chunk, in bytes. Files of this size are already written as fast, per byte, as larger
+# ones, which would only need more memory.
 MOST_OUTPUT = 2**23
 
-# The part of the free memory that one chunk may take; tables made of it on the host take some too.
+# The part of the free memory that one chunk may take. On the host its output, with
+# the columns, the table and the file that are made of it, counts as so many copies.
 MEMORY_PART = 0.5
 HOST_COPIES = 4
 
+# Where Linux tells the memory limits of control groups (version 2).
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
-# Smaller growth does not pay for compiling anew.
+# A chunk grows only by this factor or more: less would not pay for compiling the larger program.
 LEAST_GROWTH = 4
 
 
 class Chunking:
     """The chunk of a run, and its compiled program: fixed, or grown after the first chunks.
 
-    `compile_share(share)` compiles the program for `share` draws per device. A `chunk` that is given stays;
-    otherwise it begins with `first`, what a run to be resumed had come to, or with 256 draws per device, less
-    if memory demands. It grows as far as memory, about five seconds per chunk, and the remaining draws allow.
+    `compile_share(share)` compiles the program for `share` draws on each of the `devices`; `draws` are still
+    to be computed. A `chunk` that the caller gives is never changed. Otherwise the first chunk has `first`
+    draws (the chunk that a resumed run had grown to) or 256 per device, fewer if memory is short. Later it
+    grows as far as memory, `SECONDS` and the remaining draws allow.
     """
 
     def __init__(
@@ -58,7 +63,11 @@ class Chunking:
         return self.share * len(self.devices)
 
     def grow(self, seconds: float, compile_seconds: float, remaining: int) -> bool:
-        """Compile a larger chunk if it pays, after one that took `seconds`, with `remaining` draws to go."""
+        """Compile a larger chunk if it pays; returns whether it did.
+
+        The last chunk took `seconds`, compiling took `compile_seconds` so far, `remaining` draws are to go.
+        Compiling again is assumed to take as long as before, and must take less than the remaining draws.
+        """
         if self.fixed or remaining <= self.chunk:
             return False
         rate = self.share / max(seconds, 1e-6)
@@ -76,7 +85,10 @@ class Chunking:
         self.share, self.program = share, self.compile_share(share)
 
     def _room(self) -> int | None:
-        """The largest share that memory allows by what the compiled one takes; None if it does not tell."""
+        """The largest share that memory allows; None if the compiled program does not tell what it takes.
+
+        What it takes is proportional to the share, so that the room is a multiple of the present one.
+        """
         used = self.program.memory_analysis()
         if used is None:
             return None
@@ -102,7 +114,7 @@ def free_memory(device: Any) -> int | None:
 
 
 def host_memory() -> int:
-    """Bytes that this process can still get: what is free, less if its control group (a job) has a limit."""
+    """Bytes that this process can still get: what is free, or less if a limit is set on it, as on jobs."""
     free = int(psutil.virtual_memory().available)
     own = Path("/proc/self/cgroup")
     groups = own.read_text().splitlines() if own.exists() else []
@@ -115,7 +127,7 @@ def host_memory() -> int:
 
 
 def _left_in(group: Path) -> int | float:
-    """Bytes that a control group (version 2) still allows; files it keeps in memory can be dropped."""
+    """Bytes that a control group still allows. The cached files among what it uses can be dropped at need."""
     try:
         limit = (group / "memory.max").read_text().strip()
         used = int((group / "memory.current").read_text())
@@ -126,9 +138,10 @@ def _left_in(group: Path) -> int | float:
 
 
 def _rounded_up(share: int) -> int:
-    """Whole batches of a CPU: a rest would be a second program to compile."""
+    """`share` as whole batches of a CPU: an incomplete batch would be a second program to compile."""
     return share if share <= CPU_BATCH else -(-share // CPU_BATCH) * CPU_BATCH
 
 
 def _rounded_down(share: int) -> int:
+    """As `_rounded_up`, for a share that memory limits."""
     return share if share <= CPU_BATCH else share // CPU_BATCH * CPU_BATCH

@@ -24,13 +24,17 @@ from jaxgame.runs.tabulate import tabulate
 
 DrawFunction = Callable[[Array], Mapping[str, Array | Bracket]]
 
-# So many neighbouring digests become one file: a kill or damage costs little, and few files lie about.
+# So many neighbouring digests are merged into one: files stay few, and one that is damaged costs little.
 MERGED = 64
 
 
 @dataclass(frozen=True)
 class Run:
-    """What is to be computed; see `jaxgame.run_draws` for the fields."""
+    """What is to be computed.
+
+    `grid` are the coordinates; `request` is what a resumed run must share besides what every run must;
+    the other fields are the arguments of `jaxgame.run_draws`. Raises ValueError for draws or chunk below 1.
+    """
 
     function: DrawFunction
     draws: int
@@ -76,9 +80,10 @@ def in_memory(run: Run, product: Product) -> list[pl.DataFrame]:
 
 
 def in_directory(run: Run, product: Product, directory: str | Path) -> Path:
-    """The file of the joined digests; computes what the directory lacks of it.
+    """The file of the joined digests; computes those that the directory lacks.
 
-    Each of several processes computes its slice of the draws; the first joins, the others wait for it.
+    Each of several processes computes its slice of the draws. The first one waits until all are on disk,
+    computes again what was damaged meanwhile, and joins them; the others wait for it.
     """
     request = {
         "seed": run.seed,
@@ -94,6 +99,7 @@ def in_directory(run: Run, product: Product, directory: str | Path) -> Path:
     if store.finished():
         return store.finish(product.join)
     with terminable(), _resumable(store), progress_bar(run.progress and store.leads) as bar:
+        # A chunk fits the devices it grew on: on others it is found anew.
         record = store.previous if store.previous.get("devices") == jax.device_count() else {}
         computer = _Computer(
             run, bar, run.draws - sum(map(len, store.pending_anywhere())), record.get("chunk")
@@ -111,6 +117,7 @@ def in_directory(run: Run, product: Product, directory: str | Path) -> Path:
 
 
 def _fill(store: RunDirectory, computer: "_Computer", product: Product, pending: list[range]) -> None:
+    """Compute the draws `pending` and keep them, chunk by chunk."""
     for start, stop, rows in computer.compute(pending):
         store.save_chunk(start, stop, product.digest(rows))
         if product.merge:
@@ -130,7 +137,10 @@ class _Computer:
         self.seconds = self.compile_seconds = 0.0
 
     def compute(self, pending: Sequence[range]) -> Iterator[tuple[int, int, pl.DataFrame]]:
-        """First draw, last draw + 1 and rows of each chunk of the draws `pending`."""
+        """First draw, last draw + 1 and rows of each chunk of the draws `pending`.
+
+        The caller keeps each chunk before it asks for the next; the time that takes counts as the chunk's.
+        """
         remaining = sum(map(len, pending))
         if remaining == 0:
             return
@@ -142,6 +152,7 @@ class _Computer:
             while start < span.stop:
                 began = time.perf_counter()
                 stop = min(start + chunking.chunk, span.stop)
+                # Always a full chunk, for which there is a program; `tabulate` cuts off draws from stop on.
                 draws = np.arange(start, start + chunking.chunk, dtype=np.uint32)
                 values = jax.device_get(chunking.program(draws))
                 seconds = time.perf_counter() - began
@@ -158,13 +169,14 @@ class _Computer:
                     self.compile_seconds += time.perf_counter() - began
 
     def _advance(self, draws: int, seconds: float) -> None:
+        """Count `draws` that took `seconds`, and show them."""
         self.done += draws
         self.computed += draws
         self.seconds += seconds
         self.bar.update(self.task, completed=self.done, description=f"{self.rate():,.0f} draws/s")
 
     def progress(self, store: RunDirectory) -> dict[str, Any]:
-        """What the manifest tells of it."""
+        """What the manifest tells of the computation."""
         return {
             "draws_done": self.done,
             "chunk": self.chunking.chunk if self.chunking else self.chunk_before,
@@ -179,6 +191,7 @@ class _Computer:
         return self.computed / max(self.seconds, 1e-9)
 
     def _chunking(self, remaining: int) -> Chunking:
+        """The chunk and its program, compiled when the first draws are needed."""
         if self.chunking is None:
             run, root = self.run, jax.random.key(self.run.seed)
             program = spread(lambda draw: run.function(jax.random.fold_in(root, draw)), jax.local_devices())
@@ -193,7 +206,7 @@ class _Computer:
 
 @contextlib.contextmanager
 def _resumable(store: RunDirectory) -> Iterator[None]:
-    """Whatever ends the run early is recorded; who interrupted it is told how it goes on."""
+    """Record in the manifest whatever ends the run early; an interruption also says how to resume."""
     try:
         yield
     except BaseException as stop:

@@ -68,7 +68,11 @@ class RunDirectory:
             self.damaged = len(self.chunks.drop_damaged(self.within))
 
     def finished(self) -> bool:
-        """Whether the product is there. (One that was not recorded was joined just before a kill.)"""
+        """Whether the product is there.
+
+        It is there only when it is whole. A manifest that does not say so was left by a kill after the
+        joining.
+        """
         return self.product_path.exists()
 
     def pending(self) -> list[range]:
@@ -108,7 +112,7 @@ class RunDirectory:
                 raise self._unwritable(error) from error
             self.save_manifest(COMPLETE, checksum=checksum_of(self.product_path), **progress)
         self.chunks.remove()
-        for name in ("manifest.json", self.product_path.name):  # halves that killed processes left
+        for name in ("manifest.json", self.product_path.name):  # unfinished files of killed processes
             for leftover in self.path.glob(f".{name}.*"):
                 leftover.unlink(missing_ok=True)
         return self.product_path
@@ -139,14 +143,16 @@ class RunDirectory:
         return content.get("state")
 
     def wait_until(self, done: Callable[[], bool], seconds: float = 0.5) -> None:
-        """Look every so many seconds until `done`; what other processes write shows in the directory alone.
+        """Call `done` every so many `seconds` until it holds: processes learn of each other from files only.
 
-        Should one of them end early, `jax.distributed` ends the others after its heartbeat's patience.
+        If another process dies this does not wait for ever: `jax.distributed` ends the rest once heartbeats
+        fail.
         """
         while not done():
             time.sleep(seconds)
 
     def _prepare(self) -> None:
+        """Make the folders and try to write, so that a directory that cannot be used is refused at once."""
         try:
             self.chunks.folder.mkdir(parents=True, exist_ok=True)
             write_whole(self.chunks.folder / f"writable.{os.getpid()}", lambda p: p.write_text("")).unlink()

@@ -7,8 +7,9 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-# Few enough that what a loop touches stays in a core's cache, and that few wait for the slowest; enough
-# to use its vector units and to pay for each step's fixed cost. Measured in benchmarks/results/.
+# Draws that a CPU computes as one batch. More would not fit a core's cache and would wait longer for the
+# slowest draw; fewer would leave vector units idle and each step's fixed cost unshared. Measured in
+# benchmarks/results/.
 CPU_BATCH = 16
 
 
@@ -31,7 +32,8 @@ def spread(
         return jax.lax.map(lambda one: function(*one), arguments, batch_size=batch)
 
     mesh, spec = Mesh(np.array(devices), ("draw",)), PartitionSpec("draw")
-    # check_vma: constants that start a loop are the same on all devices, what it makes of them is not.
+    # check_vma=False: the check refuses loops that start from constants, equal on all devices, and go on to
+    # values that differ. It protects results that are declared equal on all devices; here there are none.
     mapped = jax.shard_map(share, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
     sharding = NamedSharding(mesh, spec)
     return jax.jit(mapped, in_shardings=sharding, out_shardings=sharding)

@@ -1,10 +1,11 @@
 """Statistics of any number of draws in bounded memory: chunks are summed up, and the sums added.
 
-A chunk's numbers are counted in bins that depend on nothing but the number: the sign, the exponent and
-the first `BITS` binary digits of a float64. Counts of two chunks add up, in any order and exactly. Each
-bin also keeps its least and its largest number, so that a quantile of all draws is certain to lie in a
-bracket: an order statistic is not below its bin's least number nor above its largest. Levels of
-interest cut the bins further, so that shares up to a level are counted exactly.
+A chunk's numbers are counted in bins. A number's bin is its sign, its exponent and the first `BITS` binary
+digits of a float64: it depends on the number alone, so that counts of two chunks add up exactly, in any
+order. Each bin also keeps its least and its largest number. The counts tell in which bin the number of a
+given rank lies, and that number is then neither below the bin's least nor above its largest: a quantile of
+all draws is certain to lie in that bracket. Levels of interest cut the bins further, so that shares up to a
+level are counted exactly.
 """
 
 import itertools
@@ -35,9 +36,14 @@ def summed(table: pl.DataFrame, cells: int, levels: Mapping[str, Sequence[float]
     """The state of one chunk: one row per column of `table`, cell of the grid, occupied bin and level.
 
     `table` holds numbers only, its rows draw by draw with all `cells` in their order. `levels[name]` are
-    increasing thresholds; a number is of level j if j of them lie below it. `count` numbers of a bin
-    exceed the bin's end nearer to 0 by `above` in sum; `squares` is the sum of their squared distances to
-    their mean. Not-a-numbers are counted in a bin that is null.
+    increasing thresholds; a number is of level j if j of them lie below it. Of the numbers of one row
+
+    - `count` says how many there are, `least` and `largest` what they range over;
+    - `above` is the sum of their differences from the bin's end nearer to 0;
+    - `squares` is the sum of their squared distances to their mean.
+
+    Sums of differences lose no digits where numbers are large and alike. What is not a number is counted in a
+    bin that is null.
     """
     cell = np.arange(table.height) % cells
     parts = []
@@ -67,7 +73,11 @@ def summed(table: pl.DataFrame, cells: int, levels: Mapping[str, Sequence[float]
 
 
 def added(states: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """The state of all draws together, of the states of some each. Holds two of them at a time."""
+    """The state of all draws, added up from states of some each; two of them are in memory at a time.
+
+    Squared distances to the common mean are those to a part's own mean, and the square of how far that mean
+    is from the common one, once for each of its numbers.
+    """
     apart = pl.col("above") / pl.col("count") - pl.col("above").sum() / pl.col("count").sum()
     total = pl.DataFrame(schema=STATE)
     for state in states:
@@ -92,7 +102,7 @@ def bin_of(values: Float[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:
 
 
 def lower_end(bins: Int[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
-    """The end nearer to 0 of each bin (0 for that of 0), infinite ones as they are."""
+    """The end nearer to 0 of each bin: 0 for the bin of 0, infinities for those of infinite numbers."""
     ends = (np.abs(bins) << (52 - BITS)).view(np.float64)
     return np.where(bins == 0, 0.0, np.copysign(ends, bins))
 
@@ -101,7 +111,12 @@ def lower_end(bins: Int[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
 class Statistics:
     """What is known of each value in each cell of the grid of `coordinates`, of all draws together.
 
-    `state` is the table that `summed` describes; `levels` are the thresholds it was counted with.
+    - `state`: counts and sums by value, cell and bin, as `jaxgame.runs.streaming.summed` describes them;
+    - `draws`: how many draws they are of, those included that gave no number;
+    - `coordinates`: the axes of the grid, each with its points; without any there is one cell;
+    - `levels`: for each value its thresholds, increasing, up to which draws were counted exactly.
+
+    `run_statistics` makes it; `table` and `coverage` tell what is in it.
     """
 
     state: pl.DataFrame
@@ -114,6 +129,7 @@ class Statistics:
     ) -> pl.DataFrame:
         """One row per cell and value: coordinates, `name`, `draws`, `missing` (NaN), moments and quantiles.
 
+        `probabilities`, from 0 to 1, are those of the quantiles, `confidence` is that of the mean's interval.
         `mean`, `sd`, `least` and `largest` are of the draws that gave a number. `mean_low` and `mean_high`
         are the mean's confidence interval: Wilson's where all numbers are 0 or 1, else the normal one.
         Quantiles `q25_lower`, `q25_upper` ...: brackets that contain the quantile of these draws
@@ -133,8 +149,8 @@ class Statistics:
     def coverage(self, name: str, confidence: float = 0.99) -> pl.DataFrame:
         """How often the value `name`, a number or a bracket, is within each of its levels.
 
-        Columns and meaning as in `jaxgame.summary.coverage_summary`: one row per cell and level. Raises
-        ValueError for a name without levels.
+        Columns and meaning as in `jaxgame.summary.coverage_summary`, `confidence` too: one row per cell and
+        level. Raises ValueError for a name without levels.
         """
         ends = [f"{name}_upper", f"{name}_lower"] if f"{name}_upper" in self.levels else [name, name]
         if ends[0] not in self.levels:
@@ -172,6 +188,7 @@ class Statistics:
 
 
 def _moments(group: pl.DataFrame, confidence: float) -> dict[str, Any]:
+    """Mean with its interval, spread and range of the draws that gave a number, and how many gave none."""
     known = group.drop_nulls("bin")
     count = int(known["count"].to_numpy().sum())
     missing = int(group["count"].to_numpy().sum()) - count
@@ -204,7 +221,11 @@ def _moments(group: pl.DataFrame, confidence: float) -> dict[str, Any]:
 
 
 def _quantiles(group: pl.DataFrame, probabilities: Sequence[float]) -> dict[str, float]:
-    """Brackets on quantiles: of the two order statistics around each, the lower's bin and the upper's."""
+    """Brackets on quantiles, each interpolated between two numbers of neighbouring ranks.
+
+    The lower end is the least number in the bin of the lower rank, the upper end the largest in that of the
+    upper one.
+    """
     known = group.drop_nulls("bin")
     reached = np.cumsum(known["count"].to_numpy())
     brackets: dict[str, float] = {}
@@ -221,10 +242,11 @@ def _quantiles(group: pl.DataFrame, probabilities: Sequence[float]) -> dict[str,
 
 
 def _up_to(group: pl.DataFrame, place: int) -> int:
+    """How many numbers are at most the level with this place."""
     return int(group.filter(pl.col("bin").is_not_null() & (pl.col("level") <= place))["count"].sum())
 
 
 def _beyond(group: pl.DataFrame, place: int) -> int:
-    """Not counting infinite ends: a draw that failed is undecided."""
+    """How many finite numbers exceed the level with this place; infinite ones are failed draws, undecided."""
     beyond = pl.col("bin").is_not_null() & (pl.col("level") > place) & (pl.col("largest") < math.inf)
     return int(group.filter(beyond)["count"].sum())

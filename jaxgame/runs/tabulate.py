@@ -18,8 +18,9 @@ def tabulate(
 ) -> pl.DataFrame:
     """Rows of draws start, ..., stop - 1, draws varying slowest, the last coordinate fastest.
 
-    A last chunk is computed in full size, to spare a compilation, and cut here. Raises ValueError for an
-    array whose shape is neither () nor that of the grid.
+    `values` may hold more draws than that: the last chunk of a run is computed in full size, for which there
+    is a program already, and cut here. Raises ValueError for an array whose shape is neither () nor that of
+    the grid.
     """
     draws = stop - start
     shape = tuple(len(axis) for axis in grid.values())
@@ -61,7 +62,7 @@ def numbers_of(table: pl.DataFrame, grid: Grid, labels: Mapping[str, Sequence[st
 
 
 def levels_of(columns: Sequence[str], levels: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
-    """The levels of each column of numbers: a bracket's ends have the bracket's, its width has 1e-6.
+    """The levels of each column of numbers: a bracket's levels are those of both its ends, a width's is 1e-6.
 
     Raises ValueError for a value that is not there or levels that do not increase.
     """
@@ -77,6 +78,7 @@ def levels_of(columns: Sequence[str], levels: Mapping[str, Sequence[float]]) -> 
 
 
 def _flatten(values: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Names and arrays, a Bracket's two ends as two of them."""
     flat = []
     for name, value in values.items():
         if isinstance(value, Bracket):

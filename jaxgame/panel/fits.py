@@ -1,0 +1,190 @@
+"""What one draw fits to its target: hull and cone of the first K raters, their rivals, and bounds."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from jaxgame.core.bracket import Bracket
+from jaxgame.core.cone import cone_bound
+from jaxgame.hull.least_squares import nonnegative_least_squares, simplex_problem
+
+# Squared errors this near, relative to the target's square, are a tie.
+TIE = 1e-12
+
+# A prediction whose spread is a smaller part of its size is constant, and gets slope 0.
+CONSTANT = 1e-10
+
+
+class Models(NamedTuple):
+    """G linear predictions of the target, one for each number of raters: weights [G, K], intercepts [G]."""
+
+    weights: Array
+    intercepts: Array
+
+
+class View(NamedTuple):
+    """What one draw sees of train or test rows, as their images (`prepared.Rows`): C instead of N rows.
+
+    `raters` [C, K] in the order of the draw, `one` [C] the constant 1, `target` [C].
+    """
+
+    raters: Array
+    one: Array
+    target: Array
+
+    def mean(self, columns: Array) -> Array:
+        """Means over the original rows of columns [C, ...]."""
+        return jnp.tensordot(self.one, columns, 1) / (self.one @ self.one)
+
+    def size(self, columns: Array) -> Array:
+        """Root mean squares over the original rows of columns [C, ...]."""
+        return jnp.sqrt(jnp.mean(columns**2, axis=0))
+
+    def centred(self) -> "View":
+        """The same with every column's mean subtracted."""
+        raters = self.raters - jnp.outer(self.one, self.mean(self.raters))
+        return self._replace(raters=raters, target=self.target - self.one * self.mean(self.target))
+
+    def differences(self) -> Array:
+        """Raters less the target, [C, K]."""
+        return self.raters - self.target[:, None]
+
+    def residuals(self, models: Models) -> Array:
+        """What `models` leave of the target, [C, G]."""
+        predictions = self.raters @ models.weights.T + jnp.outer(self.one, models.intercepts)
+        return self.target[:, None] - predictions
+
+    def distance(self, models: Models) -> Array:
+        """Root mean squares [G] of the residuals."""
+        return self.size(self.residuals(models))
+
+    def with_intercepts(self, weights: Array) -> Models:
+        """`weights` [G, K] with their best intercepts."""
+        plain = _without_intercepts(weights)
+        return plain._replace(intercepts=self.mean(self.residuals(plain)))
+
+    def with_lines(self, weights: Array) -> Models:
+        """`weights` [G, K] times the best slopes, with the best intercepts."""
+        view = self.centred()
+        slopes = _slopes(self.raters @ weights.T, view.raters @ weights.T, view.target)
+        return self.with_intercepts(slopes[:, None] * weights)
+
+
+def _without_intercepts(weights: Array) -> Models:
+    """`weights` [G, K] with intercepts of 0."""
+    return Models(weights, jnp.zeros_like(weights[:, 0]))
+
+
+def rivals(train: View, sizes: Sequence[int]) -> dict[str, Models]:
+    """What a hull must beat, by their names in `coverage.METHODS`: one model for each number of raters."""
+    raters = train.raters.shape[1]
+    first = _first(sizes)
+    equal = first.astype(train.target.dtype) / jnp.asarray(sizes, train.target.dtype)[:, None]
+    centred = train.centred()
+    slopes = _slopes(train.raters, centred.raters, centred.target)
+
+    def nearest(view: View, scaled: Array) -> Array:
+        errors = ((view.target[:, None] - scaled) ** 2).sum(axis=0)
+        errors = jnp.where(first, errors[None, :], jnp.inf)
+        # Of those that tie (votes do) the first in the draw's order, whatever rounding says.
+        tied = errors <= errors.min(axis=1, keepdims=True) + TIE * (view.target**2).sum()
+        best = tied.argmax(axis=1)
+        return jax.nn.one_hot(best, raters, dtype=train.target.dtype)
+
+    single = nearest(train, train.raters)
+    single_fitted = nearest(centred, centred.raters * slopes[None, :])
+    return {
+        "best_single": _without_intercepts(single),
+        "best_single_fitted": train.with_lines(single_fitted),
+        "plain_average": _without_intercepts(equal),
+        "plain_average_fitted": train.with_lines(equal),
+        "constant": train.with_intercepts(jnp.zeros_like(equal)),
+    }
+
+
+def _slopes(columns: Array, centred: Array, target: Array) -> Array:
+    """The best multiple of each of `centred` [C, K] towards `target` [C]; 0 where `columns` were constant."""
+    squares = (centred**2).sum(axis=0)
+    spread = squares > CONSTANT**2 * (columns**2).sum(axis=0)
+    return jnp.where(spread, (target @ centred) / jnp.where(spread, squares, 1.0), 0.0)
+
+
+def fit_hulls(train: View, null: View, sizes: Sequence[int], offset: str) -> tuple[Models, Models, Models]:
+    """Least squares of the first K raters, for each K in `sizes`: hull, cone, and the hull of the null.
+
+    All are non-negative least squares from Gram matrices of K raters, the hull's after the rescaling
+    of `hull.least_squares`. To compile few programs, problems of similar size run as one batch, in the
+    size of the largest. The raters that a smaller K lacks are given a unit diagonal, no products with
+    others and a negative moment, so that their weight is exactly 0 and no other weight changes.
+    """
+    if offset == "constant":
+        fitted, fitted_null = train.centred(), null.centred()
+    else:
+        fitted, fitted_null = train, null
+    cone = fitted.raters.T @ fitted.raters, fitted.raters.T @ fitted.target
+    problems = (simplex_problem(fitted.differences()), cone, simplex_problem(fitted_null.differences()))
+    gram, moment = (jnp.stack(parts) for parts in zip(*problems, strict=True))
+
+    def fit(gram: Array, moment: Array, keep: Array) -> Array:
+        gram = jnp.where(keep[:, None] & keep[None, :], gram, jnp.eye(len(keep), dtype=gram.dtype))
+        moment = jnp.where(keep, moment, -jnp.abs(moment).max())
+        return jnp.where(keep, nonnegative_least_squares(gram, moment).weights, 0.0)
+
+    found = []
+    for batch in _batches(sizes):
+        width = batch[-1]
+        keep = _first(batch)
+        every_size = jax.vmap(fit, in_axes=(None, None, 0))
+        weights = jax.vmap(every_size, in_axes=(0, 0, None))(gram[:, :width, :width], moment[:, :width], keep)
+        found.append(jnp.pad(weights, ((0, 0), (0, 0), (0, sizes[-1] - width))))
+    of_hull, of_cone, of_null = jnp.concatenate(found, axis=1)
+
+    def models(view: View, weights: Array) -> Models:
+        return view.with_intercepts(weights) if offset == "constant" else _without_intercepts(weights)
+
+    return (
+        models(train, of_hull / of_hull.sum(axis=1, keepdims=True)),
+        models(train, of_cone),
+        models(null, of_null / of_null.sum(axis=1, keepdims=True)),
+    )
+
+
+def _first(sizes: Sequence[int]) -> Array:
+    """Which raters are among the first K, [sizes, raters]."""
+    return jnp.asarray(np.arange(sizes[-1])[None, :] < np.array(sizes)[:, None])
+
+
+def _batches(sizes: Sequence[int]) -> list[list[int]]:
+    """Sizes up to 16, whose fits cost next to nothing, and then every size for itself."""
+    small = [size for size in sizes if size <= 16]
+    return ([small] if small else []) + [[size] for size in sizes if size > 16]
+
+
+def bracket(train: View, models: Models, sizes: Sequence[int], offset: str, *, simplex: bool) -> Bracket:
+    """The least train distance of each hull (or cone): from above by `models`, from below by a measure.
+
+    The norm is the root mean square, and m = residual / (its norm, times rows) has dual norm 1. So the
+    distance to the hull is at least `<m, target> - max_i <m, x_i>`, and that to the cone at least what
+    `core.cone.cone_bound` makes of the same products.
+    """
+    upper = train.distance(models)
+    view = train.centred() if offset == "constant" else train
+    direction = view.residuals(_without_intercepts(models.weights))
+    length = view.size(direction)[None, :]
+    measure = jnp.where(length > 0, direction / jnp.where(length > 0, length, 1.0), 0.0) / direction.shape[0]
+    first = _first(sizes)
+    if simplex:
+        scores = measure.T @ view.differences()
+        lower = -jnp.where(first, scores, -jnp.inf).max(axis=1)
+    else:
+        lower = cone_bound(
+            view.target @ measure,
+            jnp.where(first, measure.T @ view.raters, 0.0),
+            size=view.size(view.target),
+            sizes=view.size(view.raters)[None, :],
+        )
+    return Bracket(lower=jnp.clip(lower, 0.0, upper), upper=upper)
