@@ -223,6 +223,14 @@ MUTATIONS = (
         ),
     ),
     *_in(
+        "jaxgame/core/cone.py",
+        ("test_cone", "test_hull"),
+        cone_without_its_charge=(
+            "return xp.maximum(value - CONE_REACH * size * excess, 0.0)",
+            "return xp.maximum(value, 0.0 * excess)",
+        ),
+    ),
+    *_in(
         "jaxgame/hull/chebyshev.py",
         ("test_hull",),
         the_whole_range=(
@@ -232,10 +240,6 @@ MUTATIONS = (
         the_least_excluded_leader=(
             "return jnp.maximum(value - scores.max(), 0.0)",
             "return jnp.maximum(value - scores.min(), 0.0)",
-        ),
-        cone_without_its_charge=(
-            "return jnp.maximum(value - CONE_REACH * size * excess, 0.0)",
-            "return jnp.maximum(value, 0.0)",
         ),
         measures_of_any_mass=("centred / jnp.where(usable, mass, 1.0), 0.0)", "centred, 0.0)"),
     ),

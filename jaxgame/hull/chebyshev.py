@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxgame.core.cone import CONE_REACH
+from jaxgame.core.cone import cone_bound
 from jaxgame.hull.chebyshev_step import Iterate, step
 
 MAX_ITERATIONS = 60
@@ -71,8 +71,7 @@ def separation(
     scores = measure @ columns + rounding * sizes
     if simplex:
         return jnp.maximum(value - scores.max(), 0.0)
-    excess = jnp.where(scores > 0, scores / jnp.where(sizes > 0, sizes, 1.0), 0.0).max()
-    return jnp.maximum(value - CONE_REACH * size * excess, 0.0)
+    return cone_bound(value, scores, size=size, sizes=sizes)
 
 
 def unit_measure(measure: Float[Array, " D"], groups: Float[Array, "D G"]) -> Float[Array, " D"]:
