@@ -95,8 +95,8 @@ MUTATIONS = (
             "weighed.max(1).sum(0) + 0.0 * sizes.sum()",
         ),
         steepest_exchange_becomes_the_flattest=(
-            "jnp.where(exchange, program.loss, 1.0), 0.0).max((0, 1))",
-            "jnp.where(exchange, program.loss, 1.0), jnp.inf).min((0, 1))",
+            "divided(rise, program.loss, exchange).max((0, 1))",
+            "divided(rise, program.loss, exchange, jnp.inf).min((0, 1))",
         ),
         negative_multipliers_count=(
             "jnp.where(jnp.isfinite(x), jnp.maximum(x, 0.0), 0.0)",
@@ -241,7 +241,7 @@ MUTATIONS = (
             "return jnp.maximum(value - scores.max(), 0.0)",
             "return jnp.maximum(value - scores.min(), 0.0)",
         ),
-        measures_of_any_mass=("centred / jnp.where(usable, mass, 1.0), 0.0)", "centred, 0.0)"),
+        measures_of_any_mass=("divided(centred, mass, usable)", "divided(centred, 1.0, usable)"),
     ),
     *_in(
         "jaxgame/selection/exclusion.py",
@@ -280,8 +280,8 @@ MUTATIONS = (
             "curves.gain(units, self.test.outcome) <= 1.0)",
         ),
         proof_reaches_too_far=(
-            "        spare = jnp.where(weight > 0, spare, jnp.inf)\n",
-            "        spare = jnp.where(weight > 0, 3 * spare, jnp.inf)\n",
+            "divided(self.test.missed.lower - MISSED, weight,",
+            "divided(3 * (self.test.missed.lower - MISSED), weight,",
         ),
     ),
     *_in(

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgame.core import checks
+from jaxgame.core.arithmetic import divided
 from jaxgame.core.record import record
 
 
@@ -105,4 +106,4 @@ def _normalise(weights: Array, fallback: Array) -> Array:
     """Rescale the last axis to sum to 1; rows that sum to 0 become `fallback`, with finite gradients."""
     total = weights.sum(axis=-1, keepdims=True)
     possible = total > 0
-    return jnp.where(possible, weights / jnp.where(possible, total, 1.0), fallback)
+    return divided(weights, total, possible, fallback)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxgame.core.arithmetic import divided
 from jaxgame.core.cone import cone_bound
 from jaxgame.hull.chebyshev_step import Iterate, step
 
@@ -79,7 +80,7 @@ def unit_measure(measure: Float[Array, " D"], groups: Float[Array, "D G"]) -> Fl
     centred = centre(measure, groups)
     mass = jnp.abs(centred).sum()
     usable = (mass > 0) & jnp.isfinite(mass)
-    return jnp.where(usable, centred / jnp.where(usable, mass, 1.0), 0.0)
+    return divided(centred, mass, usable)
 
 
 def chebyshev_fit(

@@ -17,6 +17,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
+from jaxgame.core.arithmetic import divided
+
 
 class Iterate(NamedTuple):
     """A primal-dual point, or a move of one: v [K + G + 1], slack and dual [2 D + K], y []."""
@@ -110,7 +112,7 @@ def _move(now: Iterate, move: Iterate, fraction: float | Array) -> Iterate:
     """Go `fraction` of the way to the boundary, at most 1, in the primal and in the dual."""
 
     def longest(x: Array, d: Array) -> Array:
-        return jnp.minimum(1.0, fraction * jnp.where(d < 0, -x / jnp.where(d < 0, d, -1.0), jnp.inf).min())
+        return jnp.minimum(1.0, fraction * divided(-x, d, d < 0, jnp.inf).min())
 
     primal, dual = longest(now.slack, move.slack), longest(now.dual, move.dual)
     return jax.tree.map(lambda x, d, length: x + length * d, now, move, Iterate(primal, primal, dual, dual))

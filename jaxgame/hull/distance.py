@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxgame.core import checks
+from jaxgame.core.arithmetic import divided
 from jaxgame.core.bracket import Bracket
 from jaxgame.core.checks import Numbers
 from jaxgame.core.game import Game
@@ -212,7 +213,7 @@ def certificate(
         upper = _root_mean_square(chebyshev.centre(residual, groups))
         direction = chebyshev.centre(proposal, groups)
         length = _root_mean_square(direction)
-        measure = jnp.where(length > 0, direction / jnp.where(length > 0, length, 1.0), 0.0) / rows
+        measure = divided(direction, length, length > 0) / rows
     size, sizes = jnp.abs(target).max(), jnp.abs(columns).max(0)
     # The residual's sums, dividing by the sum of the weights, and a root mean square's sum.
     summed = _rounding(2 * leaders + (rows if norm == "square" else 0), target.dtype)

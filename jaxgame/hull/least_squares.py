@@ -15,6 +15,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
+from jaxgame.core.arithmetic import divided
+
 MAX_ITERATIONS = 50
 
 
@@ -77,7 +79,7 @@ def nonnegative_least_squares(gram: Float[Array, "K K"], moment: Float[Array, " 
             return dw, (aim - z * dw) / w
 
         def reach(x: Array, d: Array) -> Array:
-            return jnp.where(d < 0, -x / jnp.where(d < 0, d, -1.0), jnp.inf).min()
+            return divided(-x, d, d < 0, jnp.inf).min()
 
         dw, dz = solve(-w * z)
         length = jnp.minimum(1.0, jnp.minimum(reach(w, dw), reach(z, dz)))

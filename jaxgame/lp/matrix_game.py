@@ -16,6 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxgame.core.arithmetic import divided
+
 COST_TOLERANCE = 1e-14  # payoffs are scaled to [1, 2]
 PIVOT_TOLERANCE = 1e-11
 PERTURBATION = 1e-14
@@ -57,7 +59,7 @@ def solve_matrix_game(payoff: Float[Array, "R C"]) -> Strategies:
         c = entries[-1, :-1].argmin()
         column = entries[:, c]
         rising = column[:-1] > PIVOT_TOLERANCE
-        ratio = jnp.where(rising, entries[:-1, -1] / jnp.where(rising, column[:-1], 1.0), jnp.inf)
+        ratio = divided(entries[:-1, -1], column[:-1], rising, jnp.inf)
         r = ratio.argmin()
         finished = (column[-1] >= -COST_TOLERANCE) | ~rising.any()
         value = jnp.where(finished, 1.0, column[r])
@@ -84,4 +86,4 @@ def law(weights: Float[Array, " N"]) -> Float[Array, " N"]:
     """Weights made a mixed strategy: what is negative or no number counts as 0."""
     weights = jnp.where(jnp.isfinite(weights), jnp.maximum(weights, 0.0), 0.0)
     total = weights.sum()
-    return jnp.where(total > 0, weights / jnp.where(total > 0, total, 1.0), 1.0 / len(weights))
+    return divided(weights, total, total > 0, 1.0 / len(weights))

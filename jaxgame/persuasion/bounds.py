@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxgame.core.arithmetic import divided
 from jaxgame.persuasion.program import Path, Program, Solution, is_start, rounding_of
 from jaxgame.persuasion.repair import law_of, obedient
 
@@ -125,7 +126,7 @@ def _plain(program: Program, at: Bool[Array, "S M W"]) -> tuple[Float[Array, "2 
     known = jnp.where(at, program.gain, 0.0).sum(1, keepdims=True)
     rise = program.gain - known
     exchange = (rise > 0) & (program.loss > 0)
-    steepest = jnp.where(exchange, rise / jnp.where(exchange, program.loss, 1.0), 0.0).max((0, 1))
+    steepest = divided(rise, program.loss, exchange).max((0, 1))
     paid = steepest[None, None] * program.loss
     everything = _height(program, program.gain, jnp.zeros_like(program.loss))
     exchanged = _height(program, program.gain - paid, paid)

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxgame.core.arithmetic import divided
 from jaxgame.core.bracket import Bracket
 from jaxgame.core.game import Game
 from jaxgame.core.record import record
@@ -46,7 +47,7 @@ class Curve:
         second = jnp.minimum(first + 1, len(self.lost) - 1)
         low, high = self.earned[first], self.earned[second]
         run = self.lost[second] - self.lost[first]
-        slope = jnp.where(run > 0, jnp.maximum(high - low, 0.0) / jnp.where(run > 0, run, 1.0), 0.0)
+        slope = divided(jnp.maximum(high - low, 0.0), run, run > 0)
         # Rounding of the share matters where the curve is steep.
         rounded = eps * (jnp.abs(low) + jnp.abs(high) + slope * (budget + self.lost[first]))
         lines = self.height + self.price * budget
@@ -65,7 +66,7 @@ class Curve:
         first = jnp.clip((self.lost <= budget).sum() - 1, 0, last)
         here, there = self.lost[first], self.lost[jnp.minimum(first + 1, last)]
         inside = (there > here) & (budget < there)
-        share = jnp.where(inside, (budget - here) / jnp.where(inside, there - here, 1.0), 0.0)
+        share = divided(budget - here, there - here, inside)
         return first, jnp.clip(share, 0.0, 1.0)
 
 

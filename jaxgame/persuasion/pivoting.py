@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxgame.core.arithmetic import divided
 from jaxgame.persuasion.program import Path, Program, Solution, scaled
 from jaxgame.persuasion.walk import Walk, multipliers_of, vertex_of, walk_along
 
@@ -119,5 +120,5 @@ def _along(loss: Float[Array, "V W"], budget: Float[Array, "N W"]) -> Path:
         jnp.take_along_axis(loss, index, 0) for index in (here, jnp.minimum(here + 1, len(loss) - 1))
     )
     inside = jnp.isfinite(high) & (high > low)
-    share = jnp.where(inside, (budget - low) / jnp.where(inside, high - low, 1.0), 0.0)
+    share = divided(budget - low, high - low, inside)
     return Path(here, jnp.clip(share, 0.0, 1.0))

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from jaxgame.core.arithmetic import divided
 from jaxgame.persuasion.program import Program, rounding_of
 
 # Where obedience can hold only with equality, what speaks against a recommendation may exceed what speaks for
@@ -44,7 +45,7 @@ def law_of(at: Bool[Array, "S M W"], probability: Float[Array, "S M W"]) -> Floa
     p = jnp.where(jnp.isfinite(probability), jnp.maximum(probability, 0.0), 0.0)
     total = p.sum(1, keepdims=True)
     usable = (total > 0) & jnp.isfinite(total)
-    return jnp.where(usable, p / jnp.where(usable, total, 1.0), at.astype(p.dtype))
+    return divided(p, total, usable, at.astype(p.dtype))
 
 
 def obedient(

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxgame.core.arithmetic import divided
 from jaxgame.persuasion.program import Program, Solution, is_start, scaled
 
 GAIN_TOLERANCE = 1e-12  # a point that gains less is no reason to go on (coefficients are scaled to 1)
@@ -48,7 +49,7 @@ def solve_many(program: Program, budget: Float[Array, "N W"]) -> Solution:
     pair = (usable & (end <= 0.5))[:, None] & (usable & (end >= 0.5))[None]
     gap = end[None] - end[:, None]
     # Of the left end; the two weights sum to 2.
-    weight = jnp.where(gap > 0, 2 * (end[None] - 0.5) / jnp.where(gap > 0, gap, 1.0), 1.0)
+    weight = divided(2 * (end[None] - 0.5), gap, gap > 0, 1.0)
 
     def points(values: Array) -> Array:
         return (weight * values[:, None] + (2 - weight) * values[None]).reshape(-1, 1, lanes)
@@ -179,7 +180,7 @@ def _multipliers(
         return jnp.where(at[None], obedience, 0.0).sum(2)[:, :, None]  # [2,M,1,W]
 
     def ratio(x: Array, y: Array) -> Array:
-        return jnp.where(y > 0, x / jnp.where(y > 0, y, 1.0), 0.0)
+        return divided(x, y, y > 0)
 
     (a, c), (b, d) = entries(at_first), entries(at_last)
     a, d = -a, -d

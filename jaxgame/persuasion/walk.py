@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxgame.core.arithmetic import divided
 from jaxgame.persuasion.program import Program, is_start
 from jaxgame.persuasion.tableau import Tableau, pick, rearranged, tableau_of
 
@@ -184,7 +185,7 @@ def _leaving(walk: Walk, tableau: Tableau, history: tuple[Array, ...], entering:
     total, body = walk.level.shape[1], entering.body
     rising = body > PIVOT_TOLERANCE
     level = jnp.maximum(walk.level[1], 0.0)
-    bound = jnp.where(rising, (level + RATIO_SLACK) / jnp.where(rising, body, 1.0), jnp.inf).min(0)
+    bound = divided(level + RATIO_SLACK, body, rising, jnp.inf).min(0)
     score = jnp.where(rising & (level <= bound[None] * body), body, 0.0)
     r = jnp.argmax(score, 0).astype(jnp.int32)
     value = pick(score, r)

@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxgame.core.arithmetic import divided
 from jaxgame.core.bracket import Bracket
 from jaxgame.core.units import Standard
 from jaxgame.lp.matrix_game import law
@@ -67,7 +68,7 @@ class Curves(NamedTuple):
         """Below the curves, wherever solvers were wrong: between points that are attained."""
         base, end = self.at(interval.low).lower, self.at(interval.end).lower
         width = interval.end - interval.low
-        slope = jnp.where(width > 0, (end - base) / jnp.where(width > 0, width, 1.0), 0.0)
+        slope = divided(end - base, width, width > 0)
         return Chords(base, slope)
 
     def next_kink(self, value: Float[Array, ""], top: Float[Array, ""]) -> Float[Array, ""]:

@@ -24,6 +24,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxgame.core.arithmetic import divided
 from jaxgame.core.bracket import Bracket
 from jaxgame.core.units import Standard
 from jaxgame.lp.matrix_game import law, solve_matrix_game
@@ -155,8 +156,7 @@ class Search(NamedTuple):
 
         # What a proof says falls by `weight` as `high` rises: it excludes as far up as something is left.
         weight = self.test.weight_of_high
-        spare = (self.test.missed.lower - MISSED) / jnp.where(weight > 0, weight, 1.0)
-        spare = jnp.where(weight > 0, spare, jnp.inf)
+        spare = divided(self.test.missed.lower - MISSED, weight, weight > 0, jnp.inf)
         floor = jnp.minimum(self.interval.high + spare, self.interval.end)
         floor = jnp.where(excluded & ~looking, floor, self.floor)
         arrived = ~looking & (floor >= top)
