@@ -520,11 +520,11 @@ MUTATIONS = (
         ),
     ),
     *_in(
-        "jaxgame/runs/run.py",
+        "jaxgame/runs/keys.py",
         ("test_batch",),
         keys_off_by_one=(
-            "run.function(jax.random.fold_in(root, draw))",
-            "run.function(jax.random.fold_in(root, draw + 1))",
+            "fold_in(jax.random.key(seed), draw)",
+            "fold_in(jax.random.key(seed), draw + 1)",
         ),
     ),
 )

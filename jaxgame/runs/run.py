@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from jaxgame.core.bracket import Bracket
 from jaxgame.runs.chunking import Chunking
 from jaxgame.runs.interruption import terminable
+from jaxgame.runs.keys import draw_key
 from jaxgame.runs.run_directory import COMPLETE, INTERRUPTED, RUNNING, RunDirectory, RunDirectoryError
 from jaxgame.runs.spread import spread
 from jaxgame.runs.tabulate import tabulate
@@ -193,8 +194,8 @@ class _Computer:
     def _chunking(self, remaining: int) -> Chunking:
         """The chunk and its program, compiled when the first draws are needed."""
         if self.chunking is None:
-            run, root = self.run, jax.random.key(self.run.seed)
-            program = spread(lambda draw: run.function(jax.random.fold_in(root, draw)), jax.local_devices())
+            run = self.run
+            program = spread(lambda draw: run.function(draw_key(run.seed, draw)), jax.local_devices())
 
             def compiled(share: int) -> jax.stages.Compiled:
                 size = share * jax.local_device_count()
