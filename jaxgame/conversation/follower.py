@@ -170,9 +170,10 @@ def best_replies(
 def soft_replies(
     shared: Protocol, lost: Float[Array, "T L"], mass: Float[Array, "T L"], sharpness: Float[Array, ""]
 ) -> Float[Array, "T G N"]:
-    """`best_replies` made smooth: logit in the expected loss that follows each reply.
+    """`best_replies` made smooth, for gradients: logit in the expected loss that follows each reply.
 
-    `mass` is the probability of each transcript, replies left out.
+    The same induction: losses and masses of longer histories are summed up to those of shorter ones. `mass`
+    is the probability of each transcript, replies left out.
     """
     types, blocks = lost.shape[0], []
     for number in reversed(range(shared.rounds - 1)):

@@ -141,7 +141,12 @@ def reply_probability(shared: Protocol, rule: Float[Array, "T G N"]) -> Float[Ar
 
 
 def own_transcripts(protocol: Protocol, leaders: int) -> np.ndarray:
-    """[K, L]: each leader's own transcript in every transcript of all conversations together."""
+    """[K, L]: each leader's own transcript in every transcript of all conversations together.
+
+    A transcript is a number in mixed radix: round by round a digit for each leader's message, leader 0's
+    first, then one for each reply, none after the last messages. Digits are read off from the last one;
+    those of leader i make the number of its own transcript.
+    """
     rest = np.arange(protocol.together(leaders).transcripts)
     own = np.zeros((leaders, len(rest)), np.int64)
     unit = 1

@@ -52,12 +52,13 @@ def bayes_optimal_learning(
     views: Float[Array, "K S V"] | None = None,
     steps: int = 20,
 ) -> Guarantee:
-    """Check that every equilibrium with a best-responding follower is worth OPT - 2 eps (theory, 4 (1)).
+    """Check that every equilibrium with a best-responding follower is worth OPT - 2 eps.
 
     She hears all leaders, whose signals are as rich and as correlated as they like: a leader that is aligned
     could tell her the state, and whoever does so induces the same law of actions, so that the theorem's
-    premise beyond the distance holds. The worst equilibrium of `game` is bracketed to a width of `tolerance`,
-    in parts of what is at stake for her; the verdict allows for as much.
+    premise beyond the distance holds (theory, section 4 (1)) [own]. The worst equilibrium of `game` is
+    bracketed to a width of `tolerance`, in parts of what is at stake for her; the verdict allows for as
+    much.
 
     With a `protocol` messages are independent and may be few; then both premises are measured, and one
     profile is checked: `rules` [K, V, H, M], or, if None, where `steps` best responses from silence end.

@@ -52,7 +52,7 @@ def worst_equilibrium(
     tolerance: float = 1e-6,
     rounds: int = 16,
 ) -> WorstRichEquilibrium:
-    """The follower's least equilibrium value in `game`, with a certified bracket (theory, 4 (1), (2)) [own].
+    """The follower's least equilibrium value in `game`, with a certified bracket [own].
 
     `rationality` is infinity for best responses, with at most 4 states, or that of a logit follower, with
     two states (`worst_quantal`); one that is traced must be finite. `tolerance` is the width aimed at, in
@@ -60,10 +60,11 @@ def worst_equilibrium(
     grid is refined at most `rounds` times; time and memory grow with it, and in random games 6 reach a
     tolerance of 1e-4, 16 one of 1e-6.
 
-    A single leader takes its best law of posteriors, and those that tie for it are its equilibria. Ties of
-    the follower: whichever best action she takes (see the module). An action counts as best within 1e-9 of
-    its gap to another one; both ends are exact to about 1e-9 of the utilities' ranges, in whatever units.
-    Works under jit and vmap.
+    Which laws of posteriors are equilibria, and why a linear program finds the worst, is told in theory,
+    section 4 (1). A single leader takes its best law of posteriors, and those that tie for it are its
+    equilibria. Ties of the follower: whichever best action she takes (see the module). An action counts as
+    best within 1e-9 of its gap to another one; both ends are exact to about 1e-9 of the utilities' ranges,
+    in whatever units. Works under jit and vmap.
 
     Raises ValueError for too many states or pairs (4,096), a tolerance that is not positive, fewer than one
     round, a negative rationality, and precision below float64.
