@@ -324,7 +324,7 @@ MUTATIONS = (
         the_worst_is_kept=("    selected = below.argmax()\n", "    selected = below.argmin()\n"),
     ),
     *_in(
-        "jaxgame/theorems.py",
+        "jaxgame/theorems/guarantee.py",
         ("test_theorems", "test_conversation"),
         a_verdict_that_is_never_no=(
             "jnp.where(slack.upper < -tolerance, 0, 1)",
@@ -341,10 +341,6 @@ MUTATIONS = (
         delta_without_weights=(
             "apart = [delta * (fit.weights * spans).sum() for fit in fits]",
             "apart = [delta * spans.sum() + 0.0 * fit.weights.sum() for fit in fits]",
-        ),
-        delta_of_conversations_is_none=(
-            "delta = jnp.abs(laws[:, None] - laws[None]).sum((2, 3, 4)).max() / 2",
-            "delta = 0.0 * jnp.abs(laws).max()",
         ),
         gain_left_out=("untaught.upper + upper + regret + gain.upper", "untaught.upper + upper + regret"),
         regret_left_out=(
@@ -368,6 +364,18 @@ MUTATIONS = (
             "holds=verdict(slack, tolerance * stake)",
             "holds=verdict(slack, tolerance)",
         ),
+    ),
+    *_in(
+        "jaxgame/theorems/profiles.py",
+        ("test_conversation", "test_theorems"),
+        delta_of_conversations_is_none=(
+            "delta = jnp.abs(laws[:, None] - laws[None]).sum((2, 3, 4)).max() / 2",
+            "delta = 0.0 * jnp.abs(laws).max()",
+        ),
+    ),
+    *_in(
+        "jaxgame/theorems/coverage.py",
+        ("test_theorems",),
         wendel_off_by_one=(
             "for k in range(min(dimension, points))",
             "for k in range(min(dimension + 1, points))",

@@ -415,7 +415,7 @@ def test_each_end_of_each_distance_counts(monkeypatch):
         none = jnp.zeros(0)
         return hull.HullFit(jnp.asarray(weights), jnp.asarray(0.0), none, distance, jnp.asarray(True))
 
-    monkeypatch.setattr(theorems, "game_hull_distance", made_up)
+    monkeypatch.setattr(theorems.guarantee, "game_hull_distance", made_up)
     # Leaders' ranges are 1 and 4.
     game = jg.make_game([0.5, 0.5], 4 * np.eye(2), [np.eye(2), [[4.0, 0.0], [0.0, 1.0]]])
     loss, tolerance = jg.Bracket(jnp.asarray(0.3), jnp.asarray(0.45)), 0.0

@@ -1,8 +1,22 @@
-"""Conversations of several rounds between differently informed parties (theory, section 4).
+"""Conversations of several rounds between differently informed parties (theory, section 4, conversations).
 
-What is said: `Protocol`, `transcript_law`, `beliefs`, `observed`, `spell`. The follower: `best_reply`, and
-`conversed` with given replies. An aligned leader: `teaching`. Competition, all leaders heard or the best one
-kept: `best_response`, `best_response_dynamics`, `exploitability`.
+Read `protocol` first (what may be said, and how histories are numbered), then `transcripts` (the law of what
+is said, in two factors) and `follower` (her best replies, exactly, by backward induction). `teaching` is an
+aligned leader, `reply` a competing one, `bound` what no leader can exceed, `search` leaders who revise.
+
+Axes: leader K, what a leader sees V, a leader's history H, its message M; type T, the follower's history G,
+her reply N; transcript L; state S, action A. A leader's rule is [V, H, M], hers [T, G, N].
+
+| What a competition offers | Name |
+| --- | --- |
+| what a profile of rules leads to | `outcome_of`; with all leaders heard also `best_reply`, `conversed` |
+| a best response | `best_response`, never above `unlimited_bound` |
+| exploitability | `exploitability` |
+| dynamics | `best_response_dynamics` from `starting_rules` |
+| the worst equilibrium | none is known for tables of rules; an aligned leader's `teaching` is the benchmark |
+| a theorem | `jaxgame.theorems` with `protocol=`, at one profile |
+
+`competition="all"` means that the follower hears all leaders, "selection" that she keeps the best one.
 """
 
 from jaxgame.conversation.bound import unlimited_bound

@@ -16,9 +16,10 @@ from jaxgame.persuasion.value import budget_of
 
 
 def unlimited_bound(game: Game, leader: int | Int[Array, ""], level: Float[Array, ""]) -> Float[Array, ""]:
-    """An upper bound on the leader's utility at outcomes worth at least `level` to the follower.
+    """An upper bound on `leader`'s utility at outcomes of `game` worth at least `level` to the follower.
 
-    The least, over the prices rho of the follower's value at the kinks of all types' curves, of
+    `level` is in her utility units, the bound in the leader's; it holds for any protocol. It is the least,
+    over the prices rho of the follower's value at the kinks of all types' curves, of
 
         sum_t max { U(x_t) + rho V(x_t) : x_t obedient } - rho level
 

@@ -32,9 +32,10 @@ from jaxgame.core.units import Standard, is_sound, limited, standard, unheard
 class Conversed:
     """The follower's rules and what comes of them.
 
-    `replies` [T, G, N] is what she answers to each history of all conversations together, `response` [T, L,
-    A] how she acts after each transcript, `outcome` [T, S, A] the joint law of type, state and action;
-    `value` is hers.
+    - `replies` [T, G, N]: the law of what she answers to each history of all conversations together.
+    - `response` [T, L, A]: the law of her action after each transcript.
+    - `outcome` [T, S, A]: the joint law of type, state and action.
+    - `value`: hers, in her utility units.
     """
 
     replies: Float[Array, "T G N"]
@@ -52,12 +53,14 @@ def best_reply(
     tie: str = "lowest",
     favoured: int | Int[Array, ""] | None = None,
 ) -> Conversed:
-    """The follower's best replies and actions when she hears all `leaders` (rules as in `transcript_law`).
+    """The follower's best replies and actions when she hears all `leaders`, rules [K, V, H, M].
 
-    With a finite `rationality` her action is logit; she knows that, and replies best all the same. Replies
-    that tie (within 1e-11 of what is at stake) go to the lowest index, actions as in
-    `competition.outcome_of` or, with tie "favoured", as leader `favoured` of the game likes best. Exact:
-    one pass over the transcripts. Works under jit and vmap.
+    Rules, `protocol` and `views` are as in `transcript_law`. She remembers all she said and heard, so that
+    each of her types solves a decision tree: exact, one pass over the transcripts. With a finite
+    `rationality`, per unit of her utility in `game`, her action is logit; she knows that, and replies best
+    all the same. Replies that tie (within 1e-11 of what is at stake) go to the lowest index, actions by
+    `tie`: "lowest", "uniform", or "favoured", as leader `favoured` of the game likes best. Works under jit
+    and vmap.
 
     Raises ValueError for rules or views that do not fit, too many transcripts, an unknown tie rule and a
     negative rationality.
@@ -111,9 +114,14 @@ def conversed(
     tie: str = "lowest",
     favoured: int | Int[Array, ""] | None = None,
 ) -> Conversed:
-    """What comes of given replies, with the best (or logit) action after every transcript.
+    """What comes of given `replies` [T, G, N], with the best (or logit) action after every transcript.
 
-    Arguments and errors are those of `best_reply`; `replies` is the rule of the follower.
+    `game`, `protocol`, the rules `leaders` [K, V, H, M] (one leader: no axis K), `views`, `rationality`,
+    `tie` and `favoured` are as in `best_reply`: only the questions are given, not chosen. The rows of
+    `replies` are laws, one for each history of all conversations together. An input that is not finite gives
+    NaN.
+
+    Raises ValueError as `best_reply` does, and for replies that do not fit.
     """
     leaders = leaders if leaders.ndim == 4 else leaders[None]
     _check(game, protocol, leaders, views, rationality, tie, favoured)
@@ -143,7 +151,12 @@ def at_stake(game: Game) -> Float[Array, ""]:
 def best_replies(
     shared: Protocol, lost: Float[Array, "T L"], stake: Float[Array, ""]
 ) -> Float[Array, "T G N"]:
-    """The replies that make the sum of the losses over transcripts least, for each type."""
+    """The replies that make the sum of the losses over transcripts least, for each type.
+
+    Backward induction, from the last reply to the first: `lost` is what each history so far loses at best;
+    sums over the leaders' messages that may follow a reply, then the least over replies, shorten histories
+    by a round.
+    """
     types, blocks = lost.shape[0], []
     for number in reversed(range(shared.rounds - 1)):
         histories = shared.before(number) * shared.leader_messages
@@ -157,9 +170,10 @@ def best_replies(
 def soft_replies(
     shared: Protocol, lost: Float[Array, "T L"], mass: Float[Array, "T L"], sharpness: Float[Array, ""]
 ) -> Float[Array, "T G N"]:
-    """`best_replies` made smooth: logit in the expected loss that follows each reply.
+    """`best_replies` made smooth, for gradients: logit in the expected loss that follows each reply.
 
-    `mass` is the probability of each transcript, replies left out.
+    The same induction: losses and masses of longer histories are summed up to those of shorter ones. `mass`
+    is the probability of each transcript, replies left out.
     """
     types, blocks = lost.shape[0], []
     for number in reversed(range(shared.rounds - 1)):

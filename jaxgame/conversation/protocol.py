@@ -9,10 +9,11 @@ MAX_TRANSCRIPTS = 65_536
 class Protocol:
     """R rounds: the leader sends one of M messages, the follower replies with one of N; she then acts.
 
-    After the last message there is no reply. What a party may condition on is a history, and histories are
-    numbered round by round, in a round with the latest entry varying fastest: before its message
-    of round r (from 0) the leader has seen (m, n) r times, (MN)^r histories; the follower replies to
-    (MN)^r M. Hashable, thus a static argument under jit.
+    `rounds` is R, `leader_messages` M and `follower_messages` N, 1 if she cannot ask. After the last message
+    there is no reply. What a party may condition on is a history, and histories are numbered round by round,
+    in a round with the latest entry varying fastest: before its message of round r (from 0) the leader has
+    seen (m, n) r times, (MN)^r histories; the follower replies to (MN)^r M. Hashable, thus a static argument
+    under jit.
 
     Raises ValueError unless all three are integers of at least 1.
 

@@ -61,10 +61,14 @@ CONVERGED_WIDTH = 1e-5
 class RuleReply:
     """A leader's best response: a rule and what it is worth.
 
-    `rule` [V, H, M] is worth `value.lower` to the leader; no rule of any protocol is worth more than
-    `value.upper` (one round, all heard: of any alphabet). `converged` says that the bracket is narrower
-    than 1e-5 of what is at stake for the leader, up to a factor of 2, before large constants of utility
-    round it. Of an input that is not finite nothing is known.
+    - `rule` [V, H, M]: worth `value.lower` to the leader.
+    - `value`: in the leader's utility units; no rule of any protocol is worth more than its upper end (one
+      round, all heard: of any alphabet).
+    - `converged`: the bracket is narrower than 1e-5 of what is at stake for the leader, up to a factor of 2,
+      before large constants of utility round it. The upper end holds for any protocol: where messages are few
+      the bracket may be wide though the rule is the best.
+
+    Of an input that is not finite nothing is known.
     """
 
     rule: Float[Array, "V H M"]
@@ -84,13 +88,15 @@ def best_response(
     level: Float[Array, ""] | None = None,
     key: Array | None = None,
 ) -> RuleReply:
-    """The rule that serves leader `leader` best, given the others' rules `leaders` and how she replies.
+    """The rule that serves leader `leader` of `game` best, given the others' rules and how she replies.
 
-    `competition`: "all", the follower hears all leaders at once, her ties go to the lowest index, and with
-    a finite `rationality` her action is logit; or "selection", she keeps the single best leader, ties of
-    actions go to that leader, and the rule must be worth `level` to her (None: the others' best offer; for
-    one leader, no information). `aligned` is a candidate, say `teaching(...).rule`; `key` draws the starts
-    of the ascent.
+    `leaders` [K, V, H, M], `protocol` and `views` are as in `transcript_law`; the leader's own rule is a
+    candidate. `competition`: "all", the follower hears all leaders at once, her ties go to the lowest index,
+    and with a finite `rationality` her action is logit; or "selection", she keeps the single best leader,
+    ties of actions go to that leader, and the rule must be worth `level` to her, in her utility units (None:
+    the others' best offer; for one leader, no information). `aligned` [V, H, M] is a candidate, say
+    `teaching(...).rule`; `key` draws the starts of the ascent. All candidates are judged by her exact best
+    reply. Works under jit and vmap.
 
     Raises ValueError for an unknown competition, a finite rationality or a size (A^T > 1,024) that selection
     cannot take, and rules or views that do not fit.
@@ -119,7 +125,16 @@ def reply_in(
     level: Float[Array, ""] | None = None,
     key: Array | None = None,
 ) -> RuleReply:
-    """`best_response` in a standard game that is centred; nothing is checked."""
+    """`best_response` in a standard game that is centred; nothing is checked.
+
+    Candidates, by competition and rounds; each comes with its bound from above:
+
+    | | Besides the rule it has and `aligned` | Bound |
+    | --- | --- | --- |
+    | selection | the best scheme at this level, spelled out; where ascent ends | obedience at this level |
+    | all heard, one round | the best scheme against the others' | that of `competition` |
+    | all heard, several rounds | where ascent ends | `_upper` |
+    """
     key = jax.random.key(0) if key is None else key
     known = [leaders[leader][None]] if aligned is None else [jnp.stack([leaders[leader], aligned])]
     if competition == "selection":
@@ -242,7 +257,11 @@ def _ascend(
     level: Float[Array, ""] | None,
     key: Array,
 ) -> Float[Array, "RANDOM_STARTS V H M"]:
-    """Rules at which gradient ascent ends, from random starts."""
+    """Rules at which gradient ascent ends, from random starts.
+
+    Her replies, and her actions unless she is logit anyway, are smooth and grow sharp from step to step. In
+    selection a rule that misses `level` pays 10 times what it misses: a pull towards offers that win.
+    """
     if competition == "selection":
         game = viewed(game, None if views is None else views[leader])
         views = None
@@ -298,7 +317,7 @@ def _upper(
     views: Views,
     rationality: float | Float[Array, ""],
 ) -> Float[Array, ""]:
-    """No rule earns more: the follower may always ignore this leader."""
+    """No rule earns more: she may always ignore this leader. If she is logit: as if it alone told her."""
     if not is_best(rationality):
         return informed_bound(Private(game.prior, game.follower, game.leaders[leader]), rationality)
     mute = silent(protocol, leaders.shape[1], leaders.dtype)

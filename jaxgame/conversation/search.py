@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,11 +29,18 @@ INDIFFERENT = 1e-5
 
 @record
 class RuleTrace:
-    """N revisions, leaders taking turns, and the profile before the first: N + 1 entries.
+    """N revisions, leaders taking turns, and the profile before the first: N_plus_1 = N + 1 entries.
 
-    `follower` [N+1] and `leaders` [N+1, K] are expected utilities; `rules` [K, V, H, M] is the last profile,
-    `outcome` [T, S, A] what it leads to and `gain` its exploitability. `end` is the place in
-    `revision.ENDS`, `steps` counts revisions before the end.
+    - `follower` [N_plus_1] and `leaders` [N_plus_1, K]: expected utilities at each profile, in everybody's
+      own units.
+    - `rules` [K, V, H, M]: the last profile.
+    - `outcome` [T, S, A]: the law of type, state and action that it leads to.
+    - `gain`: its `exploitability`.
+    - `end`: the place in `competition.ENDS`: "converged" (no leader would revise), "cycle" (a profile
+      returned), or "limit" (neither was seen).
+    - `steps`: revisions before the end: up to the last change, to the return, or all N.
+
+    Of an input that is not finite nothing is known: NaN, a gain in [-inf, inf], and the end is "limit".
     """
 
     follower: Float[Array, " N_plus_1"]
@@ -54,7 +62,12 @@ def outcome_of(
 ) -> Float[Array, "T S A"]:
     """What a profile of rules leads to: all leaders heard, or the best of them kept (ties: lowest index).
 
-    Arguments and errors are those of `best_response`.
+    The joint law [T, S, A] of type, state and action in `game` if leaders follow the rules `leaders`
+    [K, V, H, M] under `protocol` with `views`, the follower hears them all or selects one (`competition`),
+    and acts with `rationality`, everything as in `best_response`. Her replies are her best ones. Everybody's
+    expected utility is `(outcome * utility).sum()`. An input that is not finite gives NaN.
+
+    Raises ValueError as `best_response` does.
     """
     check(game, protocol, leaders, competition, views, rationality)
     units = standard(game)
@@ -90,9 +103,14 @@ def exploitability(
 ) -> Bracket:
     """The largest gain that a leader has by another rule, in the leaders' utility units; 0 at equilibria.
 
-    The lower end is attained by a rule that was found, the upper one rests on the bounds of
-    `best_response`. In selection a deviator must be worth what is selected: any more, however little, wins.
-    Arguments and errors are those of `best_response`; `aligned[i]` is a candidate for leader i.
+    The lower end is attained by a rule that was found, the upper one rests on the bounds of `best_response`,
+    which hold for any protocol: it may stay above 0 at an equilibrium. In selection a deviator must be worth
+    what is selected: any more, however little, wins. `game`, `protocol`, the rules `leaders` [K, V, H, M],
+    `competition`, `views` and `rationality` are as in `best_response`; `aligned` [K, V, H, M] has a
+    candidate for each leader (None: what an aligned one would say in its place), `key` draws the starts of
+    the ascents. Of an input that is not finite nothing is known: [-inf, inf].
+
+    Raises ValueError as `best_response` does.
     """
     check(game, protocol, leaders, competition, views, rationality)
     key = jax.random.key(0) if key is None else key
@@ -127,12 +145,15 @@ def best_response_dynamics(
     outbid: float = 1e-3,
     key: Array | None = None,
 ) -> RuleTrace:
-    """Let leaders revise the rules `leaders` [K, V, H, M] in turn, `steps` times, by `best_response`.
+    """Let the leaders of `game` revise the rules `leaders` [K, V, H, M] in turn, `steps` times.
 
-    In selection an offer must exceed its rivals' by `outbid` > 0 to win, in parts of what is at stake for the
-    follower (`sum_ts P(t,s) (max_a u - min_a u)`), and a leader whom a rival's offer serves better withdraws.
-    Revisions that gain less than 1e-5 of what is at stake for the leader, up to a factor of 2, are not made.
-    Works under jit and vmap; errors are those of `best_response`.
+    Each takes its `best_response` under `protocol`, with `views`, `rationality` and `competition` as there;
+    `key` draws the starts of the ascents. In selection an offer must exceed its rivals' by `outbid` > 0 to
+    win, in parts of what is at stake for the follower (`sum_ts P(t,s) (max_a u - min_a u)`), and a leader
+    whom a rival's offer serves better withdraws. Revisions that gain less than 1e-5 of what is at stake for
+    the leader, up to a factor of 2, are not made. Works under jit and vmap.
+
+    Raises ValueError as `best_response` does, and for an `outbid` that is not positive.
 
     >>> import jax
     >>> jax.config.update("jax_enable_x64", True)
@@ -157,40 +178,12 @@ def best_response_dynamics(
     sound = units.sound & is_sound(leaders, views, limited(sharp))
     game, least = units.centred(), outbid * units.stake
     aligned = _taught_rules(game, protocol, count, views)
-    mute = silent(protocol, leaders.shape[1], leaders.dtype)
-
-    def reply(rules: Rules, i: Int[Array, ""], level: Array | None, key: Array) -> RuleReply:
-        return reply_in(game, protocol, rules, i, competition, views, sharp, aligned[i], level, key)
-
-    def hear_all(rules: Rules, i: Int[Array, ""], key: Array, last: Array) -> tuple[Array, Bracket]:
-        now = (game.leaders[i] * _outcome(game, protocol, rules, "all", views, sharp)).sum()
-        best = reply(rules, i, None, key)
-        gain = Bracket(best.value.lower - now, best.value.upper - now)
-        return jnp.where(gain.lower > INDIFFERENT, best.rule, rules[i]), gain
-
-    def keep_best(rules: Rules, i: Int[Array, ""], key: Array, last: Array) -> tuple[Array, Bracket]:
-        offers = _offers(game, protocol, rules, views)
-        worth, theirs = ((u[None] * offers).sum((1, 2, 3)) for u in (game.follower, game.leaders[i]))
-        now = theirs[worth.argmax()]
-        rivals = jnp.where(jnp.arange(count) == i, -jnp.inf, worth)
-        without = theirs[rivals.argmax()] if count > 1 else -jnp.inf
-        top = (
-            game.follower * offer(game, protocol, aligned[i], i, None if views is None else views[i])
-        ).sum()
-        level = jnp.minimum(rivals.max() + least, top) if count > 1 else -units.uninformed()
-        best = reply(rules, i, jnp.where(last, worth.max(), level), key)
-        # At the top nobody can be outbid: the lowest index wins a tie.
-        room = rivals.max() < top - INDIFFERENT
-        wins = room & (best.value.lower > now + INDIFFERENT) & (best.value.lower >= without)
-        withdraws = ~wins & (without > now + INDIFFERENT)
-        rule = jnp.where(wins, best.rule, jnp.where(withdraws, mute, rules[i]))
-        return rule, Bracket(best.value.lower - now, best.value.upper - now)
-
-    revised = hear_all if competition == "all" else keep_best
+    setting = _Setting(units, game, protocol, competition, views, sharp, aligned, least)
+    revised = _heard if competition == "all" else _kept
 
     def advance(rules: Rules, turn: Array) -> tuple[Rules, tuple[Rules, Bracket]]:
         i, last = turn % count, turn >= steps
-        rule, gain = revised(rules, i, jax.random.fold_in(key, turn), last)
+        rule, gain = revised(setting, rules, i, jax.random.fold_in(key, turn), last)
         rules = jnp.where(last, rules, rules.at[i].set(rule))
         return rules, (rules, gain)
 
@@ -199,7 +192,7 @@ def best_response_dynamics(
     profiles = jnp.concatenate([leaders[None], later[:steps]])
 
     def worth(rules: Rules) -> tuple[Array, Array]:
-        outcome = _outcome(game, protocol, rules, competition, views, sharp)
+        outcome = setting.outcome(rules)
         return units.follower.value(-units.lost(outcome)), units.leaders.value(units.earned(outcome))
 
     follower, theirs = jax.lax.map(worth, profiles)
@@ -209,7 +202,7 @@ def best_response_dynamics(
         follower=follower,
         leaders=theirs,
         rules=last,
-        outcome=_outcome(game, protocol, last, competition, views, sharp),
+        outcome=setting.outcome(last),
         gain=gain,
         end=jnp.where(sound, end, ENDS.index("limit")),
         steps=taken,
@@ -217,13 +210,80 @@ def best_response_dynamics(
     return dataclasses.replace(unheard(sound, trace), gain=unknown(sound, gain))
 
 
+class _Setting(NamedTuple):
+    """What stays the same while leaders revise: a standard game that is centred, and how it is played."""
+
+    units: Standard
+    game: Game
+    protocol: Protocol
+    competition: str
+    views: Views
+    rationality: float | Float[Array, ""]
+    aligned: Rules  # what an aligned leader would say in each place, a candidate of every reply
+    least: Float[Array, ""]  # what an offer must exceed its rivals' by to win, in her unit
+
+    def outcome(self, rules: Rules) -> Float[Array, "T S A"]:
+        """What a profile leads to."""
+        return _outcome(self.game, self.protocol, rules, self.competition, self.views, self.rationality)
+
+    def reply(self, rules: Rules, i: Int[Array, ""], level: Array | None, key: Array) -> RuleReply:
+        """Leader i's best response; in selection its offer must be worth `level` to her."""
+        return reply_in(
+            self.game, self.protocol, rules, i, self.competition, self.views, self.rationality,
+            self.aligned[i], level, key,
+        )  # fmt: skip
+
+
+def _heard(
+    setting: _Setting, rules: Rules, i: Int[Array, ""], key: Array, last: Array
+) -> tuple[Float[Array, "V H M"], Bracket]:
+    """Leader i's next rule if all are heard, the best reply or no change, and what the best reply gains."""
+    now = (setting.game.leaders[i] * setting.outcome(rules)).sum()
+    best = setting.reply(rules, i, None, key)
+    gain = Bracket(best.value.lower - now, best.value.upper - now)
+    return jnp.where(gain.lower > INDIFFERENT, best.rule, rules[i]), gain
+
+
+def _kept(
+    setting: _Setting, rules: Rules, i: Int[Array, ""], key: Array, last: Array
+) -> tuple[Float[Array, "V H M"], Bracket]:
+    """Leader i's next rule if she keeps the best offer, and what the best reply gains.
+
+    - It wins, and says its best reply, if outbidding is possible and serves it better than what is kept now,
+      and no worse than what the best rival offers.
+    - Else it withdraws, and always says 0, if what the best rival offers serves it better than what is kept
+      now.
+    - Else it says what it said.
+
+    In the `last` round, which only tells gains, an offer need not exceed what is kept: any more would win.
+    """
+    units, game, protocol, views = setting.units, setting.game, setting.protocol, setting.views
+    count, aligned = rules.shape[0], setting.aligned[i]
+    offers = _offers(game, protocol, rules, views)
+    worth, theirs = ((u[None] * offers).sum((1, 2, 3)) for u in (game.follower, game.leaders[i]))
+    now = theirs[worth.argmax()]
+    rivals = jnp.where(jnp.arange(count) == i, -jnp.inf, worth)
+    without = theirs[rivals.argmax()] if count > 1 else -jnp.inf
+    top = (game.follower * offer(game, protocol, aligned, i, None if views is None else views[i])).sum()
+    level = jnp.minimum(rivals.max() + setting.least, top) if count > 1 else -units.uninformed()
+    best = setting.reply(rules, i, jnp.where(last, worth.max(), level), key)
+    # At the top nobody can be outbid: the lowest index wins a tie.
+    room = rivals.max() < top - INDIFFERENT
+    wins = room & (best.value.lower > now + INDIFFERENT) & (best.value.lower >= without)
+    withdraws = ~wins & (without > now + INDIFFERENT)
+    mute = silent(protocol, rules.shape[1], rules.dtype)
+    rule = jnp.where(wins, best.rule, jnp.where(withdraws, mute, rules[i]))
+    return rule, Bracket(best.value.lower - now, best.value.upper - now)
+
+
 def starting_rules(
     game: Game, protocol: Protocol, start: str, views: Views = None, key: Array | None = None
 ) -> Rules:
-    """Rules [K, V, H, M] to start from.
+    """Rules [K, V, H, M] to start the dynamics of `game` under `protocol` from.
 
-    "none": all always say 0; "aligned": each says what an aligned leader would; "random": rows drawn
-    uniformly, with `key`.
+    `start` is one of `STARTS`: "none": all always say 0; "aligned": each says what an aligned leader would,
+    by `taught`; "random": rows drawn uniformly on the simplex, with `key`. `views` [K, S, V] is what leaders
+    see; None: the state, V = S. Where dynamics end may depend on the start.
 
     Raises ValueError for an unknown start and "random" without a key.
     """
@@ -244,7 +304,12 @@ def starting_rules(
 
 
 def taught(game: Game, protocol: Protocol, count: int, views: Views) -> Teaching:
-    """`teaching` of each of `count` leaders, with its view; fields lead with the axis K."""
+    """What an aligned leader could teach in the place of each of `count` leaders of `game`: `teaching`.
+
+    `views` [K, S, V] is what leaders see, and K = `count`; None: the state, and `teaching` is done once.
+    Fields of the result lead with the axis K; its least value is what the guarantee under this `protocol`
+    takes for OPT (`jaxgame.theorems`). In her utility units.
+    """
     if views is None:
         once = teaching(game, protocol)
         return jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *jnp.shape(x))), once)
@@ -260,6 +325,7 @@ def _taught_rules(game: Game, protocol: Protocol, count: int, views: Views) -> R
 
 
 def _offers(game: Game, protocol: Protocol, leaders: Rules, views: Views) -> Float[Array, "K T S A"]:
+    """The outcome she has with each leader alone."""
     return jax.vmap(lambda rule, i, view: offer(game, protocol, rule, i, view))(
         leaders, jnp.arange(leaders.shape[0]), views
     )

@@ -34,10 +34,13 @@ TURNS = 16
 
 @record
 class Teaching:
-    """A rule [V, H, M] of an aligned leader, worth `value.lower`; no rule is worth more than `value.upper`.
+    """What an aligned leader could teach the follower.
 
-    `exact` says that the rule is the best there is, up to 1e-11 of what is at stake for the follower. Of an
-    input that is not finite nothing is known.
+    - `rule` [V, H, M]: the leader's, worth `value.lower` to her.
+    - `value`: in her utility units; no rule is worth more than the upper end.
+    - `exact`: the rule is the best there is, up to 1e-11 of what is at stake for her.
+
+    Of an input that is not finite nothing is known.
     """
 
     rule: Float[Array, "V H M"]
@@ -52,12 +55,12 @@ def teaching(
     method: str = "auto",
     key: Array | None = None,
 ) -> Teaching:
-    """The most a leader with the follower's own utility could make her earn, alone with her: OPT(protocol).
+    """The most a leader with the follower's own utility could make her earn, alone with her: OPT(`protocol`).
 
-    `view[s, v]` is the law of what that leader sees; None: the state. Where M^R messages can name all it
-    sees the value is that of knowing it. Else `method` "exact" tries all of the leader's rules, M^(V (1 + N
-    + ... + N^(R-1))), at most 65,536; "search" lets leader and follower take turns from 64 starts drawn by
-    `key`; "auto" is the first that applies. Works under jit and vmap.
+    The leaders of `game` do not matter. `view[s, v]` is the law of what that leader sees; None: the state.
+    Where M^R messages can name all it sees the value is that of knowing it. Else `method` "exact" tries all
+    of the leader's rules, M^(V (1 + N + ... + N^(R-1))), at most 65,536; "search" lets leader and follower
+    take turns from 64 starts drawn by `key`; "auto" is the first that applies. Works under jit and vmap.
 
     Raises ValueError for an unknown method, too many rules for "exact" and too many transcripts.
 
@@ -98,6 +101,7 @@ def taught_in(game: Game, protocol: Protocol, method: str = "auto", key: Array |
 
 
 def _taught(game: Game, protocol: Protocol, rule: Array, exact: bool) -> Teaching:
+    """What a rule is worth, at most its own value if it is the best, else that of full information."""
     value = replied(game, protocol, rule[None]).value
     # Which rule is best is judged by values that are off by ties and rounding. Nothing is worth more than 0.
     doubt = TIED * at_stake(game)
@@ -136,7 +140,11 @@ def _asked(protocol: Protocol) -> np.ndarray:
 
 
 def _best_of_turns(game: Game, protocol: Protocol, key: Array) -> Float[Array, "V H M"]:
-    """From many starts, leader and follower reply best to each other; the best rule that this ends with."""
+    """From many starts, leader and follower reply best to each other; the best rule that this ends with.
+
+    A turn: the follower's best replies and actions for the leader's rule, then the leader's best rule for
+    those. Neither makes the common value worse. Starts are random fixed rules, and each has TURNS turns.
+    """
     seen, messages = game.prior.shape[1], protocol.leader_messages
     lost = game.prior[:, :, None] * (game.follower.max(2, keepdims=True) - game.follower)  # [T,V,A]
     stake = at_stake(game)

@@ -21,9 +21,10 @@ Views = Float[Array, "K S V"] | None
 
 @record
 class Observed:
-    """What somebody who only reads the transcript expects and believes, such as a leader with it alone.
+    """What somebody expects and believes who only reads the transcript, and knows neither type nor state.
 
-    `probability[l] = P(l)`; `posterior[l, t, s] = P(t, s | l)`, the prior if l has probability 0.
+    `probability` [L] is P(l) of each transcript; `posterior` [L, T, S] is P(t, s | l), the prior if l has
+    probability 0.
     """
 
     probability: Float[Array, " L"]
@@ -38,12 +39,13 @@ def transcript_law(
 ) -> Float[Array, "T S L"]:
     """P(l | t, s): the law of transcripts for each type and state.
 
-    `leaders[i, v, h, m]` is the probability that leader i says m after history h if it saw v (one leader:
-    no axis K); `follower[t, g, n]` that of reply n of type t after g. Both may be `jax.nn.softmax` of
-    logits. With K leaders heard together g, n and l are those of `protocol.together(K)`: each leader knows
-    its own conversation only, she knows all. `views[i, s, v]` is the law of what leader i sees in state s,
-    independent of the others' given s; None: every leader sees the state. Differentiable; histories are
-    numbered as `Protocol` says.
+    `leaders` [K, V, H, M] has the probabilities that leader i says m after history h if it saw v (one
+    leader: no axis K), `follower` [T, G, N] those of reply n of type t after g, both numbered as `protocol`
+    says. Both may be `jax.nn.softmax` of logits. With K leaders heard together g, n and l are those of
+    `protocol.together(K)`: each leader knows its own conversation only, she knows all. `views[i, s, v]` is
+    the law of what leader i sees in state s, independent of the others' given s; None: every leader sees the
+    state. The law is a product of the leaders' factor, which depends on the state, and the follower's, which
+    depends on her type. Differentiable.
 
     Raises ValueError for shapes that do not fit, rows that are not laws, and too many transcripts.
 
@@ -66,7 +68,10 @@ def transcript_law(
 def beliefs(prior: Float[Array, "T S"], law: Float[Array, "T S L"]) -> Beliefs:
     """What the follower expects to hear and then believes about the state, for each of her types.
 
-    A transcript of probability 0 leaves her with P(s | t), as in `jaxgame.update`.
+    Bayes' rule for the game's `prior` [T, S], P(t, s), and the `law` [T, S, L] of transcripts, P(l | t, s),
+    as from `transcript_law`. Her own replies tell her nothing: their probability is the same in all states,
+    and cancels. A transcript of probability 0 leaves her with P(s | t), as in `jaxgame.update`, and a type
+    of probability 0 with equally likely states.
     """
     joint = prior[:, :, None] * law
     total = joint.sum(1)
@@ -85,7 +90,12 @@ def beliefs(prior: Float[Array, "T S"], law: Float[Array, "T S L"]) -> Beliefs:
 
 
 def observed(prior: Float[Array, "T S"], law: Float[Array, "T S L"]) -> Observed:
-    """What a reader of the transcript believes about type and state together."""
+    """What a reader of the transcript believes about type and state together.
+
+    Bayes' rule for the game's `prior` [T, S], P(t, s), and the `law` [T, S, L] of transcripts, P(l | t, s),
+    as from `transcript_law`. Unlike in `beliefs` the follower's replies do tell him something: about her
+    type, and through the prior about the state.
+    """
     joint = jnp.moveaxis(prior[:, :, None] * law, 2, 0)
     total = joint.sum((1, 2))
     posterior = joint / jnp.where(total > 0, total, 1.0)[:, None, None]
@@ -104,7 +114,7 @@ def heard(protocol: Protocol, leaders: Rules, views: Views) -> Float[Array, "S L
 
 
 def likelihood(protocol: Protocol, rule: Float[Array, "V H M"]) -> Float[Array, "V L"]:
-    """One leader's factor, for everything it may have seen."""
+    """One leader's factor, for everything it may have seen: round by round, in the order of transcripts."""
     product = jnp.ones((rule.shape[0], 1), rule.dtype)
     at = 0
     for number in range(protocol.rounds):
@@ -131,7 +141,12 @@ def reply_probability(shared: Protocol, rule: Float[Array, "T G N"]) -> Float[Ar
 
 
 def own_transcripts(protocol: Protocol, leaders: int) -> np.ndarray:
-    """[K, L]: each leader's own transcript in every transcript of all conversations together."""
+    """[K, L]: each leader's own transcript in every transcript of all conversations together.
+
+    A transcript is a number in mixed radix: round by round a digit for each leader's message, leader 0's
+    first, then one for each reply, none after the last messages. Digits are read off from the last one;
+    those of leader i make the number of its own transcript.
+    """
     rest = np.arange(protocol.together(leaders).transcripts)
     own = np.zeros((leaders, len(rest)), np.int64)
     unit = 1
@@ -145,9 +160,11 @@ def own_transcripts(protocol: Protocol, leaders: int) -> np.ndarray:
 
 
 def spell(protocol: Protocol, scheme: Float[Array, "V X"]) -> Float[Array, "V H M"]:
-    """The rule that tells the message of a one-shot scheme digit by digit, whatever the follower replies.
+    """The rule [V, H, M] that tells a one-shot scheme's message digit by digit, whatever she replies.
 
-    Messages X of the scheme number at most M^R. Its transcripts tell exactly what the scheme's messages do.
+    Messages X of `scheme` [V, X], P(x | v), number at most M^R, what `protocol` can tell in R rounds of M
+    messages. The first round tells the leading digit of x in base M, drawn as likely as it is; later rounds
+    the next ones, given those told. Its transcripts tell exactly what the scheme's messages do.
 
     Raises ValueError for a scheme of more messages.
     """

@@ -8,10 +8,11 @@ from jaxgame.core.game import Game
 
 
 def viewed(game: Game, view: Float[Array, "S V"] | None) -> Game:
-    """The game whose states are what the leader sees: `view[s, v] = P(v | s)`; None: it sees the state.
+    """The game whose states are what a leader of `game` sees: `view[s, v] = P(v | s)`; None: the state.
 
-    Whatever that leader says, outcomes of (type, what it sees, action) and everybody's values are those of
-    this game. Pairs (t, v) of probability 0 get utility 0.
+    Utilities become their expectations given (t, v): that leader can tell nothing more of the state than v.
+    Whatever it says, outcomes of (type, what it sees, action) and everybody's values are those of this game.
+    Pairs (t, v) of probability 0 get utility 0. Utilities keep their units.
     """
     if view is None:
         return game

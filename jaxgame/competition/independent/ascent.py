@@ -43,7 +43,7 @@ WARMING = (3.0, 300.0)  # rationality at the first and the last step, times the 
 
 
 class Ascent(NamedTuple):
-    """The best scheme of all starts and a bracket of the best there is."""
+    """The best scheme of all starts, a bracket of the best there is, and how many steps each start took."""
 
     scheme: Float[Array, "S M"]
     value: Bracket
@@ -58,7 +58,14 @@ def best_ascent(
     margin: float,
     messages: int,
 ) -> Ascent:
-    """Ascend from RANDOM_STARTS random schemes with `messages` messages, all at once."""
+    """Ascend from RANDOM_STARTS random schemes with `messages` messages, all at once.
+
+    1. STEPS steps on the logits; a best-responding follower is a logit one whose rationality grows on the
+       way.
+    2. If she responds best: what the starts' messages recommend, all together, is made obedient again by a
+       linear program, and the S + `messages` most likely of its messages are kept.
+    3. The best scheme is judged against the follower as she is, and bounded by `informed_bound`.
+    """
     states = problem.prior.shape[1]
     best = is_best(rationality)
     follower = problem.follower
@@ -98,7 +105,11 @@ def best_ascent(
 
 
 def informed_bound(problem: Private, rationality: float | Float[Array, ""]) -> Float[Array, ""]:
-    """What the leader would earn at most if it knew what the follower hears, all in standard units."""
+    """What the leader would earn at most if it knew what the follower hears, all in standard units.
+
+    The problem then is one of a single type for each p, and any multipliers of its obedience prove a bound
+    (see the module): the solver only proposes them.
+    """
     actions = problem.follower.shape[2]
     others = recommendations(1, actions)[1][:, 0]  # [A,Q]
 

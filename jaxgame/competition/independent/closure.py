@@ -42,9 +42,13 @@ def best_split(
 
     `start` is a guess, a point on the left and one on the right.
 
-    A line through one point on either side is turned until no point exceeds it: the one that exceeds it
-    most replaces the one on its side. Every turn raises the line at (1, 1), or tilts it about its left
-    point: it ends.
+    A line through one point on either side is turned until no point exceeds it:
+
+    1. draw the line through the left and the right point;
+    2. find the point that exceeds it most; if that is by rounding only, stop: the line proves the split best;
+    3. put that point in the place of the one on its side, and start again.
+
+    Every turn raises the line at (1, 1), or tilts it about its left point: it ends.
     """
     on_left = points[:, 0] >= points[:, 1]
     number = jnp.arange(len(values), dtype=jnp.int32)
@@ -57,11 +61,11 @@ def best_split(
         return line, jnp.stack([d - c, a - b]) / determinant
 
     class State(NamedTuple):
-        left: Array
+        left: Array  # number of the point on the left, and on the right
         right: Array
-        line: Array
-        weights: Array
-        worst: Array
+        line: Array  # y with y.d = value at both
+        weights: Array  # of both in the split
+        worst: Array  # number of the point that exceeds the line most, by `excess`
         excess: Array
         turns: Array
 

@@ -37,12 +37,17 @@ INDIFFERENT = 1e-5
 
 @record
 class SchemeTrace:
-    """N revisions (or rounds of simultaneous ones), and the profile before the first: N + 1 entries.
+    """N revisions (rounds if simultaneous) and the profile before the first: N_plus_1 = N + 1 entries.
 
-    `follower` [N+1] and `leaders` [N+1, K] are expected utilities, `schemes` [K, S, M] the last profile and
-    `gain` its exploitability. `end` is the place in `revision.ENDS`: "converged" (no leader would revise),
-    "cycle" (a profile returned and the order of revisions is periodic), or "limit". `steps` counts
-    revisions before the end. Of an input that is not finite nothing is known: NaN, and the end is "limit".
+    - `follower` [N_plus_1] and `leaders` [N_plus_1, K]: expected utilities at each profile, in everybody's
+      own units.
+    - `schemes` [K, S, M]: the last profile.
+    - `gain`: its `exploitability`.
+    - `end`: the place in `ENDS`: "converged" (no leader would revise), "cycle" (a profile returned and the
+      order of revisions is periodic), or "limit" (neither was seen).
+    - `steps`: revisions before the end: up to the last change, to the return, or all N.
+
+    Of an input that is not finite nothing is known: NaN, a gain in [-inf, inf], and the end is "limit".
     """
 
     follower: Float[Array, " N_plus_1"]
@@ -63,9 +68,12 @@ def exploitability(
 ) -> Bracket:
     """The largest gain that a leader has by another scheme, in the leaders' utility units; 0 at equilibria.
 
-    What leaders have is computed with the follower's ties as in `outcome_of`; what they could have rests on
-    the brackets of `best_response`, whose upper end is the supremum with ties in the deviator's favour. Of an
-    input that is not finite nothing is known: [-inf, inf].
+    What leaders have in `game` with `schemes`, one array [S, M_i] for each, is computed as in `outcome_of`,
+    with the follower's `rationality` (infinity: best responses) and ties by `tie`, "lowest" (index) or
+    "uniform". What they could have rests on the brackets of `best_response` with the same `method` and
+    `margin`, whose upper end is the supremum with ties in the deviator's favour: a small upper end proves
+    that the profile nearly is an equilibrium, whatever the search did (theory, section 4 (1)). Of an input
+    that is not finite nothing is known: [-inf, inf].
 
     Raises ValueError as those two do.
 
@@ -87,7 +95,7 @@ def exploitability(
 
 
 def _largest_gain(entry: Entry, method: str, tie: str, margin: float) -> Bracket:
-    """Of any leader, in the leaders' own units."""
+    """`exploitability` of what was entered, in the caller's units; all numbers must be finite."""
     game, schemes, rationality = entry.units.game, entry.schemes, entry.rationality
     outcome = outcome_in(game, schemes, rationality, tie)
     now = entry.units.earned(outcome)
@@ -117,15 +125,17 @@ def best_response_dynamics(
     tie: str = "lowest",
     margin: float = 1e-2,
 ) -> SchemeTrace:
-    """Let leaders revise `schemes` [K, S, M] by best responses, `steps` times.
+    """Let the leaders of `game` revise `schemes` [K, S, M] by best responses, `steps` times.
 
     `order`: "in_turn" (0, ..., K - 1, 0, ...), "random" (one leader drawn at each step, with `key`) or
-    "simultaneous". A revised scheme is mixed with the old one, which keeps weight `damping` in [0, 1). M must
-    be at least the number of states: no leader needs more. Leaders that gain less than 1e-5 of what is at
-    stake for them, `sum_ts P(t,s) (max_a U - min_a U)`, stay. A best-responding follower breaks ties by
-    `tie`, "lowest" (index) or "uniform", and leaders keep off them by `margin` (see `best_response`): where
-    leaders contradict each other, each makes its messages just strong enough to prevail over the other's, and
-    the margin is the size of such a step.
+    "simultaneous". Replies are those of `best_response` with `rationality` and `method`; M must be at least
+    S: no leader needs more. A revised scheme is mixed with the old one, which keeps weight `damping` in [0,
+    1). Leaders that gain less than 1e-5 of what is at stake for them, `sum_ts P(t,s) (max_a U - min_a U)`,
+    stay.
+
+    A best-responding follower breaks ties by `tie`, "lowest" (index) or "uniform", and leaders keep off them
+    by `margin`: where leaders contradict each other, each makes its messages just strong enough to prevail
+    over the other's, and the margin is the size of such a step.
 
     Raises ValueError for an unknown order, a damping outside [0, 1), too few messages, "random" without
     a key, and as `best_response` does.
@@ -145,23 +155,14 @@ def best_response_dynamics(
     checks.check_choice("order", order, ORDERS)
     checks.check_choice("tie", tie, SHARED_TIES)
     entry = entered(game, schemes, rationality)
-    units, sharp, sound = entry.units, entry.rationality, entry.sound
-    leaders, states, messages = schemes.shape
-    if not 0 <= damping < 1:
-        raise ValueError(f"damping is {damping}; it must be at least 0 and below 1")
-    if messages < states:
-        raise ValueError(f"schemes have {messages} messages; dynamics need at least one per state, {states}")
-    turns = jnp.arange(steps) % leaders
-    if order == "random":
-        if key is None:
-            raise ValueError("order 'random' needs a key")
-        turns = jax.random.randint(key, (steps,), 0, leaders)
+    turns = _turns(schemes, order, damping, steps, key)
+    leaders, _, messages = schemes.shape
 
     def revised(schemes: Float[Array, "K S M"], leader: Int[Array, ""]) -> Float[Array, "S M"]:
-        problem = private_problem(units.game, schemes, leader)
+        problem = private_problem(entry.units.game, schemes, leader)
         old = schemes[leader]
-        now = message_values(problem, old, sharp, tie).sum()
-        reply = reply_to(problem, sharp, method, tie, margin)
+        now = message_values(problem, old, entry.rationality, tie).sum()
+        reply = reply_to(problem, entry.rationality, method, tie, margin)
         new = most_likely(problem, reply.scheme, messages)
         gains = reply.value.lower > now + INDIFFERENT * scale(problem)
         return jnp.where(gains, (1 - damping) * new + damping * old, old)
@@ -176,18 +177,48 @@ def best_response_dynamics(
     start = jnp.stack(entry.schemes)
     last, later = jax.lax.scan(advance, start, turns)
     profiles = jnp.concatenate([start[None], later])
+    gain = _largest_gain(entry._replace(schemes=list(last)), method, tie, margin)
+    return _traced(entry, profiles, last, gain, order, tie)
+
+
+def _turns(
+    schemes: Float[Array, "K S M"], order: str, damping: float, steps: int, key: Array | None
+) -> Int[Array, " N"]:
+    """Whose turn it is at each of N `steps`, after the checks of what only dynamics take."""
+    leaders, states, messages = schemes.shape
+    if not 0 <= damping < 1:
+        raise ValueError(f"damping is {damping}; it must be at least 0 and below 1")
+    if messages < states:
+        raise ValueError(f"schemes have {messages} messages; dynamics need at least one per state, {states}")
+    if order != "random":
+        return jnp.arange(steps) % leaders
+    if key is None:
+        raise ValueError("order 'random' needs a key")
+    return jax.random.randint(key, (steps,), 0, leaders)
+
+
+def _traced(
+    entry: Entry,
+    profiles: Float[Array, "N_plus_1 K S M"],
+    last: Float[Array, "K S M"],
+    gain: Bracket,
+    order: str,
+    tie: str,
+) -> SchemeTrace:
+    """What a process of revisions was worth to everybody, and how it ended, in the caller's units."""
+    units, sound = entry.units, entry.sound
+    count, leaders = profiles.shape[:2]
 
     def worth(schemes: Float[Array, "K S M"]) -> tuple[Array, Array]:
-        outcome = outcome_in(units.game, list(schemes), sharp, tie)
+        outcome = outcome_in(units.game, list(schemes), entry.rationality, tie)
         return units.follower.value(-units.lost(outcome)), units.leaders.value(units.earned(outcome))
 
     follower, theirs = jax.lax.map(worth, profiles)
     end, taken = ending(
-        profiles.reshape(steps + 1, -1),
+        profiles.reshape(count, -1),
         leaders if order != "simultaneous" else 1,
         periodic=order != "random",
     )
-    gain = _largest_gain(entry._replace(schemes=list(last)), method, tie, margin)
     trace = SchemeTrace(
         follower=follower,
         leaders=theirs,
@@ -207,11 +238,18 @@ def starting_schemes(
     rationality: float | Float[Array, ""] = math.inf,
     tie: str = "lowest",
 ) -> Float[Array, "K S M"]:
-    """Schemes [K, S, M] with M = `messages` messages to start from.
+    """Schemes [K, S, M] with M = `messages` messages to start the dynamics of `game` from.
 
-    "none": all always send message 0; "full": state s sends message s; "selfish": each leader's best scheme
-    if it were alone, with this follower; "random": rows drawn uniformly, with `key`. NaN for a game that is
-    not finite.
+    `start` is one of `STARTS`:
+
+    - "none": all always send message 0;
+    - "full": state s sends message s;
+    - "selfish": each leader's best scheme if it were alone, with a follower of this `rationality` (infinity:
+      best responses) whose ties go by `tie`, as in `best_response`;
+    - "random": rows drawn uniformly on the simplex, with `key`.
+
+    Where dynamics end may depend on the start: several equilibria are the rule. NaN for a game that is not
+    finite.
 
     Raises ValueError for an unknown start, "random" without a key, and too few messages.
     """

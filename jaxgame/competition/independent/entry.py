@@ -16,7 +16,11 @@ STEEPEST = 1e100  # a rationality, in units of what is at stake for her, that ov
 
 
 class Entry(NamedTuple):
-    """What is computed with: all that depends on units is in standard ones."""
+    """What is computed with: all that depends on units is in standard ones.
+
+    Every number is finite, but for a rationality of infinity. `sound` says whether the caller's numbers were;
+    if not, the answer is thrown away in the end.
+    """
 
     units: Standard
     schemes: list[Float[Array, "_ _"]]

@@ -2,7 +2,7 @@
 
 To leader i the others' joint message n, drawn by sigma[s, n], is one more thing the follower knows. She is a
 follower of P = T N types (t, n), with prior[t, s] sigma[s, n] and utilities that do not depend on n
-(theory, section 4 (1)).
+(theory, section 4 (1)). Competition thus is persuasion again, and one solver serves both.
 
 A message enters through its likelihoods l[s] = P(m | s) alone, and what it adds to anybody's utility is
 homogeneous of degree 1 in them. Posteriors are therefore handled as likelihoods of any size, which keep
@@ -40,9 +40,9 @@ MARGIN = 1e-6
 
 @record
 class Private:
-    """One leader's problem: the law of the follower's P private types and the state, and two utilities.
+    """One leader's problem: the law `prior` [P, S] of the follower's types and the state, and utilities.
 
-    In standard units; the leader's utility is at least 0.
+    `follower` [P, S, A] is hers and `leader` [P, S, A] the leader's, at least 0; both are in standard units.
     """
 
     prior: Float[Array, "P S"]

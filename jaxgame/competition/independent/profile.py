@@ -19,12 +19,12 @@ MAX_MESSAGES = 65_536  # joint messages enumerated
 def outcome_of(
     game: Game, schemes: Schemes, rationality: float | Float[Array, ""] = math.inf, tie: str = "lowest"
 ) -> Float[Array, "T S A"]:
-    """The joint law [T, S, A] of type, state and action, by enumeration of all joint messages.
+    """The joint law [T, S, A] of type, state and action in `game`, by enumeration of all joint messages.
 
-    `schemes`: one array [S, M_i] for each leader. The follower best-responds if `rationality` is the float
-    infinity, ties by `tie` ("lowest" index or "uniform"; within 1e-11 of what the worst action loses), and is
-    logit with a finite one. Everybody's expected utility is `(outcome * utility).sum()`. An input that is
-    not finite gives NaN.
+    `schemes`: one array [S, M_i] for each leader, rows laws of messages. The follower best-responds if
+    `rationality` is the float infinity, ties by `tie` ("lowest" index or "uniform"; within 1e-11 of what the
+    worst action loses), and is logit with a finite one. Everybody's expected utility is
+    `(outcome * utility).sum()`. An input that is not finite gives NaN.
 
     Raises ValueError for schemes that do not fit the game, more than 65,536 joint messages (see
     `sampled_outcome`), an unknown tie rule, a negative rationality, and precision below float64.
@@ -70,7 +70,10 @@ def sampled_outcome(
 ) -> tuple[Float[Array, "T S A"], Float[Array, "T S A"]]:
     """An estimate of `outcome_of` for any number of leaders, and its standard error, both [T, S, A].
 
-    `samples` joint messages are drawn in each state; what follows each is computed exactly.
+    In each state of `game`, `samples` (at least 2) joint messages are drawn with `key` from `schemes`, one
+    array [S, M_i] for each leader. What follows each of them is computed exactly, with the follower's
+    `rationality` and ties by `tie` as in `outcome_of`: only messages are sampled, not actions. The estimate
+    is unbiased, its error falls with the root of `samples`, and time grows with K M, not with M^K.
 
     Raises ValueError as `outcome_of` does, and for fewer than two samples.
     """
@@ -79,7 +82,7 @@ def sampled_outcome(
     if samples < 2:
         raise ValueError(f"samples is {samples}; it must be at least 2")
     game, schemes, rationality, sound = entry.units.game, entry.schemes, entry.rationality, entry.sound
-    logs = [jnp.log(scheme) for scheme in schemes]  # log 0 = -inf is never drawn
+    logs = [jnp.log(scheme) for scheme in schemes]  # safe: a message of log-probability -inf is never drawn
 
     def one(key: Array, state: Array) -> Float[Array, "T A"]:
         """P(a | t, s) after one draw of all messages in `state`."""
@@ -109,9 +112,11 @@ def law_distance(
 ) -> Float[Array, ""]:
     """Delta: how far apart are the outcomes if one leader or another deviates to the scheme `aligned`.
 
-    The largest total variation distance, over pairs of leaders, between the laws of (type, state, action)
-    when one or the other replaces its scheme by `aligned`. 0 for full information, which makes all others
-    irrelevant; the guarantees of simultaneous competition lose it (theory, section 4 (2)).
+    The largest total variation distance, from 0 to 1, over pairs of leaders of `game`, between the laws of
+    (type, state, action) when one or the other replaces its own of the `schemes`, one array [S, M_i] for
+    each, by `aligned` [S, M]. The follower's `rationality` and her ties by `tie` are as in `outcome_of`. It
+    is 0 for full information, which makes all others irrelevant; what the guarantees of simultaneous
+    competition lose grows with it (theory, section 4 (2)).
 
     Raises ValueError as `outcome_of` does.
     """

@@ -40,13 +40,17 @@ EXACT_WIDTH = 1e-9  # a bracket narrower than this part of what is at stake for 
 class SchemeReply:
     """A leader's best response: a scheme and what it is worth.
 
-    `scheme` [S, M] is worth `value.lower` to the leader; no scheme with any number of messages is worth more
-    than `value.upper`. `converged` says that the bracket is narrow, in parts of what is at stake for the
-    leader, `sum_ts P(t,s) (max_a U - min_a U)`, before large constants of utility round it: 1e-9 against a
-    best-responding follower whose ties go to the leader (10 times the margin if they do not, 2e-6 by
-    gradient), 2e-6 against a logit one. `steps` counts what the method does: turns of a line ("closure"),
-    halvings of cells (the same, logit follower), pivots ("program") or gradient steps. Of an input that is
-    not finite nothing is known: the value is [-inf, inf], the scheme NaN.
+    - `scheme` [S, M]: worth `value.lower` to the leader.
+    - `value`: in the leader's utility units; no scheme with any number of messages is worth more than its
+      upper end.
+    - `converged`: the bracket is narrow, in parts of what is at stake for the leader,
+      `sum_ts P(t,s) (max_a U - min_a U)`, before large constants of utility round it: 1e-9 against a
+      best-responding follower whose ties go to the leader (10 times the margin if they do not, 2e-6 by
+      gradient), 2e-6 against a logit one.
+    - `steps`: what the method does: turns of a line ("closure"), halvings of cells (the same, logit
+      follower), pivots ("program") or gradient steps.
+
+    Of an input that is not finite nothing is known: the value is [-inf, inf], the scheme NaN.
     """
 
     scheme: Float[Array, "S M"]
@@ -66,14 +70,14 @@ def best_response(
     messages: int | None = None,
     key: Array | None = None,
 ) -> SchemeReply:
-    """The scheme that serves leader `leader` best, given what the others say.
+    """The scheme that serves leader `leader` of `game` best, given what the others say.
 
     `schemes`: one array [S, M_j] for each leader (the leader's own is ignored), messages independent given
     the state. The follower best-responds if `rationality` is the float infinity, and is logit with a finite
-    one, which may be traced. With best responses and tie "favoured", ties go to the leader and the value is a
-    supremum (a tie is within 1e-11 of what the worst action loses); with "lowest" (index) and "uniform" the
-    scheme keeps off ties by `margin` (in relative likelihood, or parts of the follower's range of utility),
-    and its value is attained.
+    one, per unit of her utility, which may be traced. With best responses and `tie` "favoured", ties go to
+    the leader and the value is a supremum (a tie is within 1e-11 of what the worst action loses); with
+    "lowest" (index) and "uniform" the scheme keeps off ties by `margin` (from 1e-9 to 1, in relative
+    likelihood or in parts of the follower's range of utility), and its value is attained.
 
     `method`: "closure" (two states; exact, M = 2), "program" (best responses with A^P <= 1,024, P types times
     the others' joint messages; exact, M = A^P, one message for each map from those to actions, or 2 S unless
@@ -146,7 +150,11 @@ def reply_to(
 
 
 def _two_states(problem: Private, tie: str, margin: float) -> SchemeReply:
-    """Piecewise linear: the best split is between posteriors where two actions tie, or certainties."""
+    """Piecewise linear: the best split is between posteriors where two actions tie, or certainties.
+
+    If ties are not the leader's, the scheme splits between points just off them; the bound from above is that
+    of ties in its favour all the same.
+    """
     actions = problem.follower.shape[2]
     first, second = np.triu_indices(actions, 1)
     gaps = problem.prior[:, :, None] * (problem.follower[:, :, first] - problem.follower[:, :, second])
@@ -168,7 +176,7 @@ def _two_states(problem: Private, tie: str, margin: float) -> SchemeReply:
 
 
 def _narrow(value: Bracket, width: Float[Array, ""]) -> Bool[Array, ""]:
-    """Ends that cross contradict each other."""
+    """Whether a bracket is no wider; one whose ends cross contradicts itself."""
     return (value.width >= 0) & (value.width <= width)
 
 
@@ -180,7 +188,10 @@ def _two_states_logit(problem: Private, rationality: float | Float[Array, ""]) -
 
 
 def _program(problem: Private, tie: str, margin: float) -> SchemeReply:
-    """Of all maps from the follower's private types to actions, which to recommend when."""
+    """The persuasion program: of all maps from her private types to actions, which to recommend when.
+
+    If ties are not the leader's, the S most likely recommendations are made obedient again, with a margin.
+    """
     private = Game(problem.prior, problem.follower, problem.leader[None])
     unlimited = jnp.full(1, jnp.inf, problem.prior.dtype)
     best = jax.tree.map(lambda x: x[0], best_at(private, problem.leader, unlimited))

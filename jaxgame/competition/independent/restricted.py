@@ -21,7 +21,8 @@ def obedient_schemes(
     """For each of R schemes the best one whose messages recommend the same, or tell the state (the last S).
 
     Other actions are worse by at least `margin`, in parts of the follower's range of utility, than what
-    messages recommend, but for those that leave one state only.
+    messages recommend, but for those that leave one state only. The R programs are lanes of one call: axes
+    are moved so that the lane varies fastest.
     """
     prior, follower = problem.prior, problem.follower
     types, states, actions = follower.shape

@@ -18,9 +18,14 @@ one action has nearly all, and the bound vanishes exponentially.
 All of it is evaluated in floating point: utilities may be off by `private.rounding`, the exponents of
 actions by `private.unsure`, and the bounds are moved by as much.
 
-Points start where two actions have given odds. The best split among them is refined by zooming in on its two
-posteriors; it gives the lower end and a line. With the line fixed, cells are halved until none may exceed it
-by more than is asked for, or too many do. A posterior found to exceed it starts the next attempt.
+One attempt, of at most ATTEMPTS (`smooth_closure`):
+
+1. `_refined`: the best split among the starting points, where two actions have given odds, refined by
+   zooming in on its two posteriors. It gives the lower end, and a line.
+2. `_above_line`: with the line fixed, cells are halved until none may exceed it by more than is asked for,
+   or too many do. What they may exceed it by raises the line: the upper end.
+3. If the bracket is too wide, the posterior found to exceed the line most joins the points of the next
+   attempt.
 """
 
 from typing import NamedTuple
@@ -56,7 +61,7 @@ class SmoothClosure(NamedTuple):
 
 
 def smooth_closure(problem: Private, rationality: Float[Array, ""]) -> SmoothClosure:
-    """The leader's best scheme against a logit follower, all in standard units."""
+    """The leader's best scheme against a logit follower, in standard units: the attempts of the module."""
     # Her values matter here, and no near tie does.
     problem = Private(problem.prior, centred(problem.follower), problem.leader)
     off = rounding(problem, rationality)
@@ -67,9 +72,9 @@ def smooth_closure(problem: Private, rationality: Float[Array, ""]) -> SmoothClo
     spare = _Points.at(problem, rationality, jnp.tile(first, (3 * ATTEMPTS, 1)))
 
     class State(NamedTuple):
-        more: _Points
-        scheme: Array
-        value: Bracket
+        more: _Points  # three for each attempt: where the line was exceeded, and both neighbours
+        scheme: Array  # that attains value.lower
+        value: Bracket  # the best of all attempts, at both ends
         attempts: Array
         steps: Array
 
@@ -117,7 +122,10 @@ def _joined(*parts: _Points) -> _Points:
 def _refined(problem: Private, rationality: Float[Array, ""], points: _Points) -> Split:
     """The best split, its two posteriors refined by zooming in on them.
 
-    `points` are the starting points in order and then groups of three in order.
+    `points` are the starting points in order and then groups of three in order. A zoom splits among the
+    points known, and puts 2 ZOOM + 1 points around either contact; those of the zoom before are given up, as
+    their contacts are the middles of the new ones. The layout of `known` thus stays: points, left group,
+    right group.
     """
     count = points.value.shape[0]
     width = 2 * ZOOM + 1
@@ -192,14 +200,25 @@ def _above_line(
     line: Float[Array, "2"],
     tolerance: Float[Array, ""],
 ) -> _Proof:
-    """Halve cells until none may exceed the line by more than the tolerance."""
+    """Halve cells until none may exceed the line by more than the tolerance.
+
+    All cells are halved in each round, and the OPEN ones that may exceed the line most are kept. It ends when
+
+    - no cell may exceed the line by more than the tolerance: the line is proved;
+    - the utility itself exceeds it by more, at a middle: another line is needed (`found`);
+    - a cell that was given up may exceed it by as much as any that is left: halving no longer helps
+      (`dropped`);
+    - HALVINGS rounds are over.
+
+    In each case `excess` bounds what all cells, kept and given up, may exceed the line by.
+    """
     left, right = (jax.tree.map(lambda x, at=at: x[at], points) for at in (slice(-1), slice(1, None)))
 
     class State(NamedTuple):
         cells: _Cells
         dropped: Array  # what cells that are no longer there may exceed the line by
-        found: Array
-        worst: _Points
+        found: Array  # what the utility at a middle exceeds it by, at most so far
+        worst: _Points  # that middle, and the ends of its cell
         halvings: Array
 
     def kept(cells: _Cells, dropped: Array) -> tuple[_Cells, Array]:

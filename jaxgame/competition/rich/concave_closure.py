@@ -29,7 +29,7 @@ LARGEST = 1e150  # a multiplier that may be squared
 
 
 class Basis(NamedTuple):
-    """S columns, by number: corners are 0 to S - 1, point n is S + n."""
+    """S columns that span the target, by number: corners are 0 to S - 1, point n is S + n."""
 
     columns: Int[Array, " S"]
     inverse: Float[Array, "S S"]
@@ -63,6 +63,8 @@ class ConcaveClosure(NamedTuple):
 
 
 class _Walk(NamedTuple):
+    """Where the pivoting is: from basis to basis until no column gains (`done`), or too many pivots."""
+
     basis: Basis
     worth: Float[Array, " S"]  # of the basis columns
     done: Bool[Array, ""]
@@ -81,6 +83,10 @@ def concave_closure(
     Points are laws, the target is at least 0 (its sum need not be 1: the closure is homogeneous). A value of
     -inf leaves its point out; corners must be finite. `start` is the final basis for other values at the same
     points and target, none of whose points is left out now.
+
+    A pivot of the revised simplex method, in order: prices of the coordinates by the basis; the column that
+    gains most enters; the one whose (perturbed) amount falls to 0 first leaves; inverse and amounts are
+    exchanged. A lane that is finished keeps what it has while others of a batch go on.
     """
     count, size = points.shape
     usable = _usable(points, values, target)

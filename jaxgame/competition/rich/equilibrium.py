@@ -14,13 +14,18 @@ from jaxgame.core.units import Standard, unheard, unknown
 class WorstRichEquilibrium:
     """The follower's least value over equilibria, and an equilibrium near it.
 
-    No equilibrium is worth less than `value.lower`. The law of N public posteriors `posteriors` [N, S] with
-    `weights` [N] and the follower's `responses` [N, T, A], probabilities of actions, is one: no leader gains
-    more than `slack` of its range (its largest difference between two actions) by revealing more, and
-    `value.upper` is what it is worth. `loss` is the same counted from full information downwards, which large
-    constants of utility do not round. `converged` says that it is no wider than the tolerance. `candidates`
-    counts the posteriors (or intervals of them) examined, `open` those not excluded, `pivots` the largest
-    number of pivots. Of an input that is not finite nothing is known: both are [-inf, inf], the rest NaN.
+    - `value`: in her utility units. No equilibrium is worth less than the lower end, the one below is worth
+      the upper end.
+    - `loss`: the same counted from full information downwards, which large constants of utility do not round.
+    - `posteriors` [N, S] with `weights` [N]: an equilibrium, as a law of N public posteriors, and the
+      follower's `responses` [N, T, A] after them, probabilities of actions.
+    - `slack`: no leader gains more there by revealing more, in parts of its range, the largest difference
+      between two actions.
+    - `converged`: `loss` is no wider than the tolerance.
+    - `candidates`: posteriors (or intervals of them) examined; `open`: those not excluded.
+    - `pivots`: the largest number of pivots of a program; for a logit follower, rounds of refinement.
+
+    Of an input that is not finite nothing is known: both brackets are [-inf, inf], the rest NaN.
     """
 
     value: Bracket
@@ -37,7 +42,11 @@ class WorstRichEquilibrium:
 
 @record
 class LeaderClosure:
-    """What a leader earns at best when alone, and a law of N posteriors that attains `value.lower`.
+    """What a leader earns at best when alone, and a law of N posteriors that attains it.
+
+    - `value`: in the leader's utility units; no signal earns more than the upper end.
+    - `posteriors` [N, S] with `weights` [N]: a law that averages to the prior and attains the lower end. Most
+      weights are 0.
 
     Of an input that is not finite nothing is known: the value is [-inf, inf], the law NaN.
     """

@@ -1,8 +1,9 @@
 """A logit follower and two states: utilities as smooth functions of the public posterior, on a grid of it.
 
-On a cell of width w a utility v stays within w^2/8 max |v''| of its chord. The bounds on v'' hold on the cell
-only, by the probabilities the follower can give to actions other than her favourite there, and decay
-exponentially away from ties [own].
+`problem_of` scales the game, `first_grid` and `refined` make grids, `curves_on` bounds what utilities do
+between grid points. On a cell of width w a utility v stays within w^2/8 max |v''| of its chord. The bounds
+on v'' hold on the cell only, by the probabilities the follower can give to actions other than her favourite
+there, and decay exponentially away from ties [own].
 """
 
 from collections.abc import Callable
@@ -89,19 +90,21 @@ def responses(problem: Problem, x: Float[Array, " N"]) -> Float[Array, "T A N"]:
 
 
 def _utilities(problem: Problem, x: Float[Array, " N"]) -> Float[Array, "P N"]:
+    """Everybody's expected utility v at the public posteriors x."""
     belief, weight = _beliefs(problem, x)
     worth = jax.vmap(_between, (0, None))(problem.utility, belief)  # [P,T,A,N]
     return ((worth * responses(problem, x)[None]).sum(2) * weight[None]).sum(1)
 
 
 def _beliefs(problem: Problem, x: Float[Array, " N"]) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
-    """Each type's probability of state 1, and the type's probability."""
+    """Each type's probability of state 1 at the public posteriors x, and the type's own probability there."""
     zero, one = problem.given[:, :1] * (1 - x)[None], problem.given[:, 1:] * x[None]
     weight = zero + one
     return one / jnp.where(weight > 0, weight, 1.0), weight
 
 
 def _between(ends: Float[Array, "T 2 A"], belief: Float[Array, "T N"]) -> Float[Array, "T A N"]:
+    """The expectation, linear in the belief, of what is `ends` in the two states."""
     return ends[:, 0, :, None] * (1 - belief)[:, None] + ends[:, 1, :, None] * belief[:, None]
 
 

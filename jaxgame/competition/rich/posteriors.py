@@ -79,8 +79,13 @@ class Values(NamedTuple):
 def pairs(game: Game) -> Pairs:
     """All vertices of all regions of a game with at most 4 states.
 
-    A vertex is where S - 1 of a region's constraints bind: signed minors of their rows. Candidates that are
-    degenerate or outside are not valid; one vertex may come several times.
+    A vertex is where S - 1 of a region's constraints bind: signed minors of their rows. In order:
+
+    1. all choices of S - 1 constraints for all maps, the candidates; degenerate ones and those outside the
+       region are not valid;
+    2. how deep each region is, by which its vertices count as sure, or its map as the only best one
+       somewhere;
+    3. of a vertex that comes several times the first is kept, sure ones before others.
 
     Raises ValueError for more than 4 states or more than 4,096 candidates.
     """

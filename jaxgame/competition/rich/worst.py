@@ -52,7 +52,7 @@ def worst_equilibrium(
     tolerance: float = 1e-6,
     rounds: int = 16,
 ) -> WorstRichEquilibrium:
-    """The follower's least equilibrium value, with a certified bracket (theory, section 4 (1) and (2)) [own].
+    """The follower's least equilibrium value in `game`, with a certified bracket [own].
 
     `rationality` is infinity for best responses, with at most 4 states, or that of a logit follower, with
     two states (`worst_quantal`); one that is traced must be finite. `tolerance` is the width aimed at, in
@@ -60,10 +60,11 @@ def worst_equilibrium(
     grid is refined at most `rounds` times; time and memory grow with it, and in random games 6 reach a
     tolerance of 1e-4, 16 one of 1e-6.
 
-    A single leader takes its best law of posteriors, and those that tie for it are its equilibria. Ties of
-    the follower: whichever best action she takes (see the module). An action counts as best within 1e-9 of
-    its gap to another one; both ends are exact to about 1e-9 of the utilities' ranges, in whatever units.
-    Works under jit and vmap.
+    Which laws of posteriors are equilibria, and why a linear program finds the worst, is told in theory,
+    section 4 (1). A single leader takes its best law of posteriors, and those that tie for it are its
+    equilibria. Ties of the follower: whichever best action she takes (see the module). An action counts as
+    best within 1e-9 of its gap to another one; both ends are exact to about 1e-9 of the utilities' ranges,
+    in whatever units. Works under jit and vmap.
 
     Raises ValueError for too many states or pairs (4,096), a tolerance that is not positive, fewer than one
     round, a negative rationality, and precision below float64.
@@ -92,10 +93,15 @@ def worst_equilibrium(
 def leader_closure(
     game: Game, leader: int | Int[Array, ""], rationality: float | Float[Array, ""] = math.inf
 ) -> LeaderClosure:
-    """What leader `leader` earns at best when it alone informs the follower: its closure at the prior.
+    """What leader `leader` of `game` earns at best if it alone informs her: its closure at the prior.
 
-    Ties of a best-responding follower are broken in its favour. Limits and errors are those of
-    `worst_equilibrium`, and ValueError for a leader that is not there.
+    No signal earns more than the concave closure of its utility as a function of the posterior, and one with
+    as many messages as states attains it (Kamenica and Gentzkow 2011). With `rationality` infinity the
+    follower responds best, ties broken in the leader's favour, with at most 4 states; with a finite one she
+    is logit, with two. `leader` may be traced. The answer is in the leader's utility units.
+
+    Raises ValueError as `worst_equilibrium` does for games and rationalities, and for a leader that is not
+    there.
 
     >>> import jax
     >>> jax.config.update("jax_enable_x64", True)
@@ -120,6 +126,7 @@ def leader_closure(
 
 @jax.jit
 def _closure_alone(alone: Game) -> LeaderClosure:
+    """`leader_closure` of the only leader of a game, for a best-responding follower."""
     units = standard(alone)
     pairs, values = posteriors.pairs(units.game), posteriors.values(units)
     marginal, _ = posteriors.conditional(alone.prior)
@@ -156,6 +163,13 @@ def _is_finite(rationality: float | Array) -> bool:
 
 @jax.jit
 def _best_response(game: Game, tolerance: Float[Array, ""]) -> WorstRichEquilibrium:
+    """`worst_equilibrium` for a best-responding follower.
+
+    1. All pairs of a posterior and a map that is best there, and everybody's utility at them.
+    2. Each leader's closure at each pair: pairs that no equilibrium holds are excluded, pairs that one may
+       hold are certified. Between the two are pairs of which rounding or ties leave it open.
+    3. What she loses most over laws on pairs not excluded is the bound, on certified ones it is attained.
+    """
     units = standard(game)
     sound, game = units.sound & is_sound(tolerance), units.game
     pairs, values = posteriors.pairs(game), posteriors.values(units)
@@ -224,7 +238,11 @@ def _single(
     followed: Float[Array, " N"],
     every: Float[Array, " N"],
 ) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """A single leader attains its closure at the prior: a loss against it has a price."""
+    """A single leader attains its closure at the prior: a loss against it has a price.
+
+    Each of PRICES gives a bound by weak duality, and a law that is an equilibrium if the leader would take
+    it.
+    """
     sure, best, pivots = _closures(pairs, gain, low, high, marginal)
     short = jnp.maximum(pairs.posterior @ best.multipliers - gain, 0.0)
     short_corners = jnp.maximum(best.multipliers - high, 0.0)

@@ -54,6 +54,8 @@ class _Hull(NamedTuple):
 
 
 class _Law(NamedTuple):
+    """What a grid tells: a bound, and a law of posteriors that is an equilibrium."""
+
     bound: Float[Array, ""]  # no equilibrium loses more
     attained: Float[Array, ""]
     cells: Float[Array, " N_minus_1"]  # weights in the program of the bound
@@ -63,6 +65,8 @@ class _Law(NamedTuple):
 
 
 class _Search(NamedTuple):
+    """The loop: judge the grid `x`; stop if the bracket is narrow or `rounds` are over, else split cells."""
+
     x: Float[Array, " N"]
     law: _Law
     rounds: Int[Array, ""]
@@ -152,7 +156,10 @@ def closure_quantal(game: Game, leader: Int[Array, ""], rationality: Float[Array
 
 
 def _hull(x: Float[Array, " N"], y: Float[Array, " N"]) -> _Hull:
-    """Quickhull: on every edge so far, the point farthest above it is a corner too."""
+    """Quickhull: on every edge so far, the point farthest above it is a corner too.
+
+    All edges take a corner in a round, and when none is above any edge, the corners carry the hull.
+    """
     count = len(x)
     number = jnp.arange(count, dtype=jnp.int32)
 
@@ -217,7 +224,14 @@ def _beside(points: Bool[Array, " N"]) -> Bool[Array, " C"]:
 
 
 def _competing(problem: Problem, curves: Curves) -> tuple[_Law, Bool[Array, " C"]]:
-    """Bounds by two leaders or more, and the cells that decide them."""
+    """Bounds by two leaders or more, and the cells that decide them.
+
+    1. Each leader's closure from below (`hull`) and from above (`above`).
+    2. Cells on which some leader falls short of its closure for certain are excluded: the bound is the most
+       she loses over laws on the other ones.
+    3. Grid points where no leader falls short are certified: the most she loses over laws on them is
+       attained.
+    """
     x = curves.x
     leaders = len(curves.values) - 1
     values, over = curves.values[:-1], curves.over[:-1]
@@ -259,7 +273,11 @@ def _at_prior(problem: Problem, curves: Curves) -> tuple[ConcaveClosure, Concave
 
 
 def _single(problem: Problem, curves: Curves) -> tuple[_Law, Bool[Array, " C"]]:
-    """A single leader attains its closure at the prior: what it misses of it has a price."""
+    """A single leader attains its closure at the prior: what it misses of it has a price.
+
+    Each of PRICES gives a bound by weak duality, and a law that is an equilibrium if the leader would take
+    it.
+    """
     x, value = curves.x, curves.values[0]
     low, high, wanted = _at_prior(problem, curves)
     line = jnp.stack([1 - x, x], 1) @ high.multipliers

@@ -1,0 +1,32 @@
+"""The claims that experiments check: what each predicts, what was found, and the verdict.
+
+Read `guarantee` first: what a checked claim is, and how three numbers with brackets become a verdict.
+Verdicts are three-valued: "yes", "no", and "undecided" where the brackets are too wide to tell.
+
+| Claim | Check | Module |
+| --- | --- | --- |
+| best-AI selection: V >= OPT - 2 eps at every equilibrium | `best_ai_selection` | `statements` |
+| all leaders heard, best responses: the same | `bayes_optimal_learning` | `statements` |
+| all leaders heard, quantal responses: less delta's cost and her regret | `quantal_response` | `statements` |
+| any of the three at one profile of rules, with `protocol=` | the same functions | `profiles` |
+| how often eps = 0 (Wendel 1962) | `wendel_coverage` | `coverage` |
+
+The constants are proved in theory, section 4; they are not quoted from the paper.
+"""
+
+from jaxgame.theorems.coverage import CoverageCheck, alignment_dimension, wendel_coverage, wendel_probability
+from jaxgame.theorems.guarantee import VERDICTS, Guarantee, verdict  # noqa: F401  tests use verdict
+from jaxgame.theorems.guarantee import concluded as _guarantee  # noqa: F401  tests give it made-up numbers
+from jaxgame.theorems.statements import bayes_optimal_learning, best_ai_selection, quantal_response
+
+__all__ = [
+    "VERDICTS",
+    "CoverageCheck",
+    "Guarantee",
+    "alignment_dimension",
+    "bayes_optimal_learning",
+    "best_ai_selection",
+    "quantal_response",
+    "wendel_coverage",
+    "wendel_probability",
+]

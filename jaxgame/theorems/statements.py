@@ -1,0 +1,109 @@
+"""What the three theorems say of all equilibria, checked on one game (theory, section 4).
+
+Each finds what the worst equilibrium loses, with a bracket, and asks `guarantee.concluded` whether the
+theorem allows it. With `protocol=` the question is about one profile of rules: `profiles`.
+"""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxgame import competition, selection
+from jaxgame.conversation import Protocol
+from jaxgame.core.game import Game
+from jaxgame.core.response import quantal_regret_bound
+from jaxgame.core.units import at_stake
+from jaxgame.theorems.guarantee import Guarantee, concluded
+from jaxgame.theorems.profiles import of_profile
+
+
+def best_ai_selection(
+    game: Game,
+    tolerance: float = 1e-6,
+    protocol: Protocol | None = None,
+    rules: Float[Array, "K V H M"] | None = None,
+    views: Float[Array, "K S V"] | None = None,
+    steps: int = 20,
+) -> Guarantee:
+    """Check that every equilibrium of best-AI selection is worth OPT - 2 eps (theory, section 4 (3)).
+
+    Any leader could have offered full information, and prefers the equilibrium; averaged with the weights of
+    the hull that is the bound. The constant 2 is proved in theory, not quoted from the paper [own]. Of `game`
+    the worst equilibrium is bracketed to a width of `tolerance`, in parts of what is at stake for her; the
+    verdict allows for as much.
+
+    With a `protocol` one profile is checked instead: `rules` [K, V, H, M], or, if None, where `steps` best
+    responses from silence end. `views` [K, S, V] is what leaders see (None: the state). Works under jit and
+    vmap, in float64.
+
+    Raises ValueError for fewer than two leaders, and as `conversation.best_response` does.
+    """
+    if game.leaders.shape[0] < 2:
+        raise ValueError("game has 1 leader; the guarantee is about at least two who compete")
+    if protocol is not None:
+        return of_profile(game, "selection", tolerance, protocol, rules, views, steps)
+    return concluded(game, selection.worst_equilibrium(game, tolerance).loss, tolerance)
+
+
+def bayes_optimal_learning(
+    game: Game,
+    tolerance: float = 1e-6,
+    protocol: Protocol | None = None,
+    rules: Float[Array, "K V H M"] | None = None,
+    views: Float[Array, "K S V"] | None = None,
+    steps: int = 20,
+) -> Guarantee:
+    """Check that every equilibrium with a best-responding follower is worth OPT - 2 eps.
+
+    She hears all leaders, whose signals are as rich and as correlated as they like: a leader that is aligned
+    could tell her the state, and whoever does so induces the same law of actions, so that the theorem's
+    premise beyond the distance holds (theory, section 4 (1)) [own]. The worst equilibrium of `game` is
+    bracketed to a width of `tolerance`, in parts of what is at stake for her; the verdict allows for as
+    much.
+
+    With a `protocol` messages are independent and may be few; then both premises are measured, and one
+    profile is checked: `rules` [K, V, H, M], or, if None, where `steps` best responses from silence end.
+    `views` [K, S, V] is what leaders see (None: the state).
+
+    Raises ValueError as `competition.worst_equilibrium` does, too many states among them, and with a
+    protocol as `conversation.best_response` does.
+    """
+    if protocol is not None:
+        return of_profile(game, "all", tolerance, protocol, rules, views, steps)
+    return concluded(game, competition.worst_equilibrium(game, tolerance=tolerance).loss, tolerance)
+
+
+def quantal_response(
+    game: Game,
+    rationality: float | Float[Array, ""],
+    delta: float | Float[Array, ""] = 0.0,
+    tolerance: float = 1e-6,
+    rounds: int = 16,
+    protocol: Protocol | None = None,
+    rules: Float[Array, "K V H M"] | None = None,
+    views: Float[Array, "K S V"] | None = None,
+    steps: int = 20,
+) -> Guarantee:
+    """Check OPT - 2 eps with a logit follower, less what delta and her regret cost (theory, section 4 (2)).
+
+    Her regret over A actions is at most W((A-1)/e) / `rationality`, per unit of her utility, and never more
+    than what is at stake for her. `delta`, from 0 to 1, is the total variation distance between the laws
+    that different leaders' deviations to the aligned scheme bring about, `competition.law_distance`; 0 for
+    full information, which rich signals allow. It costs `sum_i w_i range(U_i)`, at most 1 for utilities in
+    [0, 1] and weights with sum 1.
+
+    `game` has two states; its worst equilibrium is bracketed to a width of `tolerance`, in parts of what is
+    at stake for her, in at most `rounds` refinements of a grid; the verdict allows for as much. With a
+    `protocol` there may be any number of states, `delta` is measured, and one profile is checked: `rules`
+    [K, V, H, M], or, if None, where `steps` best responses from silence end. `views` [K, S, V] is what
+    leaders see (None: the state).
+
+    Raises ValueError as `competition.worst_equilibrium` does, with a protocol as `conversation.best_response`
+    does.
+    """
+    unit = quantal_regret_bound(game.follower.shape[-1], 1.0)
+    rational = jnp.maximum(jnp.asarray(rationality, game.follower.dtype), jnp.finfo(float).tiny)
+    regret = jnp.minimum(unit / rational, at_stake(game.prior, game.follower))
+    if protocol is not None:
+        return of_profile(game, "all", tolerance, protocol, rules, views, steps, rationality, regret)
+    loss = competition.worst_equilibrium(game, rationality, tolerance, rounds).loss
+    return concluded(game, loss, tolerance, regret, delta)
