@@ -335,30 +335,31 @@ MUTATIONS = (
             "proved = (slack.upper >= -tolerance)",
         ),
         delta_costs_nothing=(
-            "apart = [delta * (fit.weights * spans).sum() for fit in fits]",
-            "apart = [0.0 * delta * (fit.weights * spans).sum() for fit in fits]",
+            "apart = delta * (fit.weights * spans).sum()",
+            "apart = 0.0 * delta * (fit.weights * spans).sum()",
         ),
         delta_without_weights=(
-            "apart = [delta * (fit.weights * spans).sum() for fit in fits]",
-            "apart = [delta * spans.sum() + 0.0 * fit.weights.sum() for fit in fits]",
+            "apart = delta * (fit.weights * spans).sum()",
+            "apart = delta * spans.sum()",
         ),
-        gain_left_out=("untaught.upper + upper + regret + gain.upper", "untaught.upper + upper + regret"),
+        gain_left_out=("jnp.where(total > 0, gain * total, 0.0)", "jnp.where(total > 0, 0.0 * total, 0.0)"),
+        gain_without_weights=("jnp.where(total > 0, gain * total, 0.0)", "jnp.where(total > 0, gain, 0.0)"),
         regret_left_out=(
-            "untaught.lower + lower + regret + gain.lower, untaught.upper + upper + regret + gain.upper",
-            "untaught.lower + lower + gain.lower, untaught.upper + upper + gain.upper",
+            "Bracket(untaught.lower + lower + regret, untaught.upper + upper + regret)",
+            "Bracket(untaught.lower + lower, untaught.upper + upper)",
         ),
         what_is_not_taught_left_out=(
-            "untaught.lower + lower + regret + gain.lower, untaught.upper + upper",
-            "lower + regret + gain.lower, upper",
+            "Bracket(untaught.lower + lower + regret, untaught.upper + upper + regret)",
+            "Bracket(lower + regret, upper + regret)",
         ),
-        one_eps_instead_of_two=("2 * getattr(fit.distance, end) + cost", "getattr(fit.distance, end) + cost"),
+        one_eps_instead_of_two=("return 2 * eps + apart", "return eps + apart"),
         slack_with_swapped_ends=(
             "slack = Bracket(allowed.lower - loss.upper, allowed.upper - loss.lower)",
             "slack = Bracket(allowed.lower - loss.lower, allowed.upper - loss.upper)",
         ),
         the_largest_of_three_bounds=(
-            '        ).min()\n        for end in ("lower", "upper")',
-            '        ).max()\n        for end in ("lower", "upper")',
+            "gain.upper) for fit in fits]).min()",
+            "gain.upper) for fit in fits]).max()",
         ),
         tolerance_in_utility_units=(
             "holds=verdict(slack, tolerance * stake)",

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import jaxgame as jg
-from jaxgame import selection, theorems
+from jaxgame import hull, selection, theorems
 from jaxgame.core.units import standard
 from jaxgame.hull.distance import certificate
 from jaxgame.lp.matrix_game import Strategies
@@ -419,17 +419,23 @@ def test_each_end_of_each_distance_counts(monkeypatch):
     # Leaders' ranges are 1 and 4.
     game = jg.make_game([0.5, 0.5], 4 * np.eye(2), [np.eye(2), [[4.0, 0.0], [0.0, 1.0]]])
     loss, tolerance = jg.Bracket(jnp.asarray(0.3), jnp.asarray(0.45)), 0.0
-    none = theorems._guarantee(game, loss, tolerance)
+    none = theorems.guarantee.concluded(game, loss, tolerance)
     # The cone allows least at the lower end, an offset per state at the upper.
     assert float(none.slack.lower) == pytest.approx(2 * 0.05 - 0.45)
     assert float(none.slack.upper) == pytest.approx(2 * 0.25 - 0.3)
-    some = theorems._guarantee(game, loss, tolerance, delta=0.1)
+    some = theorems.guarantee.concluded(game, loss, tolerance, delta=0.1)
     # Costs: 0.1, 0.4 and 0.2, added before the least is taken.
     assert float(some.slack.lower) == pytest.approx(2 * 0.05 + 0.2 - 0.45)
     assert float(some.slack.upper) == pytest.approx(min(0.8 + 0.1, 0.5 + 0.4, 0.7 + 0.2) - 0.3)
+    gained = theorems.guarantee.concluded(
+        game, loss, tolerance, gain=jg.Bracket(jnp.asarray(0.1), jnp.asarray(0.2))
+    )
+    # Costs as much as the weights' sum: 1, 1 and 2 times the gain.
+    assert float(gained.slack.lower) == pytest.approx(2 * 0.05 + 2 * 0.1 - 0.45)
+    assert float(gained.slack.upper) == pytest.approx(min(0.8 + 0.2, 0.5 + 0.2, 0.7 + 0.4) - 0.3)
     verdicts = {}
     for lost in ((0.0, 0.09), (0.0, 0.11), (0.49, 0.49), (0.51, 0.6)):
-        found = theorems._guarantee(game, jg.Bracket(*map(jnp.asarray, lost)), tolerance)
+        found = theorems.guarantee.concluded(game, jg.Bracket(*map(jnp.asarray, lost)), tolerance)
         verdicts[lost] = theorems.VERDICTS[int(found.holds)]
     assert list(verdicts.values()) == ["yes", "undecided", "undecided", "no"]
 
@@ -450,7 +456,7 @@ def test_a_single_term_decides(term, value):
 
     def holds(least, most, **terms):
         loss = jg.Bracket(jnp.asarray(least), jnp.asarray(most))
-        return theorems.VERDICTS[int(theorems._guarantee(game, loss, 1e-6, **terms).holds)]
+        return theorems.VERDICTS[int(theorems.guarantee.concluded(game, loss, 1e-6, **terms).holds)]
 
     assert holds(0.199, 0.199) == "no"  # without it
     assert holds(0.199, 0.199, **given) == ("yes" if ends[0] == 0.2 else "undecided")
@@ -481,7 +487,7 @@ def test_wendels_formula_must_fit_however_draws_are_settled():
 def test_brackets_that_say_nothing_decide_nothing(tolerance):
     ends = [(-np.inf, np.inf), (np.nan, np.nan), (-np.inf, 1.0), (np.nan, 1.0)]
     for lower, upper in ends:
-        found = theorems.verdict(jg.Bracket(jnp.asarray(lower), jnp.asarray(upper)), tolerance)
+        found = theorems.guarantee.verdict(jg.Bracket(jnp.asarray(lower), jnp.asarray(upper)), tolerance)
         assert theorems.VERDICTS[int(found)] == "undecided", (lower, upper)
 
 

@@ -443,3 +443,19 @@ def test_theorems_of_a_protocol(name):
     assert "no" not in holds and "yes" in holds
     assert taught_less > 0
     assert (apart > 0) == (name != "best_ai_selection")
+
+
+@pytest.mark.slow
+def test_leaders_in_small_units_need_large_weights():
+    """Leaders want a tenth of what she wants: they gain little by teaching, and the cone's weights sum to 10.
+
+    Silent, they leave her at 1/2. Each could gain .05 by teaching all, which is worth .5 to her.
+    """
+    game = jg.make_game([0.5, 0.5], np.eye(2), [0.1 * np.eye(2)] * 2)
+    once = cv.Protocol(1, 2)
+    silent = cv.starting_rules(game, once, "none")
+    found = jg.theorems.bayes_optimal_learning(game, protocol=once, rules=silent)
+    assert float(found.loss.lower) == pytest.approx(0.5) and float(found.gain.upper) == pytest.approx(0.05)
+    assert float(found.cone.upper) == pytest.approx(0.0, abs=1e-9)
+    assert float(found.slack.lower) == pytest.approx(0.0, abs=1e-6)
+    assert jg.theorems.VERDICTS[int(found.holds)] != "no"

@@ -74,7 +74,7 @@ def test_verdicts_are_three_valued():
     ],
 )
 def test_a_verdict_needs_both_ends(lower, upper, holds):
-    found = theorems.verdict(jg.Bracket(jnp.asarray(lower), jnp.asarray(upper)), 0.1)
+    found = theorems.guarantee.verdict(jg.Bracket(jnp.asarray(lower), jnp.asarray(upper)), 0.1)
     assert theorems.VERDICTS[int(found)] == holds
 
 
@@ -89,7 +89,7 @@ def made_up(loss, tolerance=0.0, **terms):
     game = jg.make_game([0.5, 0.5], follower, [follower + more, follower + more])
     given = {name: jg.Bracket(*map(jnp.asarray, ends)) for name, ends in terms.items() if name in BRACKETS}
     rest = {name: value for name, value in terms.items() if name not in BRACKETS}
-    return theorems._guarantee(game, jg.Bracket(*map(jnp.asarray, loss)), tolerance, **rest, **given)
+    return theorems.guarantee.concluded(game, jg.Bracket(*map(jnp.asarray, loss)), tolerance, **rest, **given)
 
 
 BRACKETS = ("untaught", "gain")

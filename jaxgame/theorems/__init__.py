@@ -15,8 +15,7 @@ The constants are proved in theory, section 4; they are not quoted from the pape
 """
 
 from jaxgame.theorems.coverage import CoverageCheck, alignment_dimension, wendel_coverage, wendel_probability
-from jaxgame.theorems.guarantee import VERDICTS, Guarantee, verdict  # noqa: F401  tests use verdict
-from jaxgame.theorems.guarantee import concluded as _guarantee  # noqa: F401  tests give it made-up numbers
+from jaxgame.theorems.guarantee import VERDICTS, Guarantee
 from jaxgame.theorems.statements import bayes_optimal_learning, best_ai_selection, quantal_response
 
 __all__ = [

@@ -13,7 +13,7 @@ from jaxgame.core.bracket import Bracket
 from jaxgame.core.game import Game, full_information_value
 from jaxgame.core.record import record
 from jaxgame.core.units import at_stake, standard, unknown
-from jaxgame.hull import game_hull_distance
+from jaxgame.hull import HullFit, game_hull_distance
 
 VERDICTS = ("no", "undecided", "yes")
 
@@ -32,7 +32,8 @@ class Guarantee:
     - `teachable`: what an aligned leader can teach her under a protocol; OPT without one.
     - `delta`: the largest total variation distance, from 0 to 1, between the laws that different leaders'
       deviations to the aligned rule bring about. It costs `sum_i w_i range(U_i)` times as much.
-    - `gain`: the exploitability of the profile that was checked; 0 where equilibria are.
+    - `gain`: the exploitability of the profile that was checked, in the leaders' units; 0 where equilibria
+      are. It costs `sum_i w_i` times as much.
     - `bound`: `teachable` - 2 eps less what delta, gain and her regret cost, from the premise that allows
       the least loss.
 
@@ -69,12 +70,14 @@ def concluded(
     untaught: Bracket | None = None,
     gain: Bracket | None = None,
 ) -> Guarantee:
-    """Whether `loss` is at most `untaught` + 2 eps + `regret` + `gain` and the cost of `delta`.
+    """Whether `loss` is at most `untaught` + 2 eps + `regret` and what `gain` and `delta` cost.
 
     Both are counted from full information downwards: `loss` is what the worst equilibrium of `game` costs
     her, `untaught` what she misses if an aligned leader teaches her. The verdict allows for `tolerance`, in
     parts of what is at stake for her. Each of the three premises proves a bound, so that the least of the
-    three counts, at both ends.
+    three counts, at both ends: the sum over leaders, with the weights w of its fit, of what each would miss
+    by not teaching. That is why `gain` and `delta`, in the leaders' units, cost sum_i w_i as much, and sum_i
+    w_i range(U_i) as much; on the cone the weights have any sum.
     """
     full = full_information_value(game)
     nothing = jnp.zeros_like(full)
@@ -87,17 +90,15 @@ def concluded(
         game_hull_distance(game, "state"),
         game_hull_distance(game, "state", "cone"),
     )
-    # Premise by premise: what delta costs depends on the weights of the fit.
-    apart = [delta * (fit.weights * spans).sum() for fit in fits]
-    lower, upper = (
-        jnp.stack(
-            [2 * getattr(fit.distance, end) + cost for fit, cost in zip(fits, apart, strict=True)]
-        ).min()
-        for end in ("lower", "upper")
-    )
-    allowed = Bracket(
-        untaught.lower + lower + regret + gain.lower, untaught.upper + upper + regret + gain.upper
-    )
+
+    def lost(fit: HullFit, eps: Array, gain: Array) -> Array:
+        total = fit.weights.sum()
+        apart = delta * (fit.weights * spans).sum()
+        return 2 * eps + apart + jnp.where(total > 0, gain * total, 0.0)  # a gain may be infinite
+
+    lower = jnp.stack([lost(fit, fit.distance.lower, gain.lower) for fit in fits]).min()
+    upper = jnp.stack([lost(fit, fit.distance.upper, gain.upper) for fit in fits]).min()
+    allowed = Bracket(untaught.lower + lower + regret, untaught.upper + upper + regret)
     slack = Bracket(allowed.lower - loss.upper, allowed.upper - loss.lower)
     units = standard(game)
     back = units.follower

@@ -1,8 +1,8 @@
 """The theorems at one profile of rules, found or given, where messages are few and rules are tables.
 
-Of a conversation not all equilibria can be found. What can be proved is about one profile: its gain is
-subtracted from the bound, what an aligned leader can teach takes the place of full information, and delta is
-measured (theory, section 4, conversations) [own].
+Of a conversation not all equilibria can be found. What can be proved is about one profile: its gain, times
+the sum of the hull's weights, is subtracted from the bound, what an aligned leader can teach takes the place
+of full information, and delta is measured (theory, section 4, conversations) [own].
 """
 
 import math
