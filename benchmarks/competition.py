@@ -58,7 +58,7 @@ def _beliefs(leaders: int, size: int, count: int, their_count: int) -> Iterator[
 
     def value(game: jg.Game, schemes: jax.Array) -> jax.Array:
         heard = tuple(schemes[i] for i in range(leaders))
-        return (competition.outcome_of(game, heard, RATIONALITY) * game.follower).sum()
+        return (competition.outcome_of(game, heard, rationality=RATIONALITY) * game.follower).sum()
 
     # outcome_of checks one scheme for each leader; utilities of leaders do not matter here.
     alike = jax.vmap(lambda game: jg.Game(game.prior, game.follower, jnp.repeat(game.leaders, leaders, 0)))

@@ -477,7 +477,7 @@ def test_wendels_formula_must_fit_however_draws_are_settled():
         most[1] + 0.01: "no",
     }
     for expected, holds in shares.items():
-        found = theorems.wendel_coverage(expected, 40, 20, 100, 0.99)
+        found = theorems.wendel_coverage(expected, 40, 20, 100, confidence=0.99)
         assert found.holds == holds, expected
         assert (found.low, found.high) == (least[0], most[1])
     assert theorems.wendel_coverage(0.5, 20, 60, 100).holds == "undecided"  # the intervals are apart

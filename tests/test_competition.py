@@ -39,13 +39,19 @@ def one(batch, place):
 def replies(rationality=np.inf, **options):
     """Leader 0's best responses, jitted once for each setting."""
     return jax.jit(
-        jax.vmap(lambda game, schemes: competition.best_response(game, schemes, 0, rationality, **options))
+        jax.vmap(
+            lambda game, schemes: competition.best_response(
+                game, schemes, 0, rationality=rationality, **options
+            )
+        )
     )
 
 
 @functools.cache
 def logit_replies():
-    return jax.jit(jax.vmap(lambda g, s, rationality: competition.best_response(g, s, 0, rationality)))
+    return jax.jit(
+        jax.vmap(lambda g, s, rationality: competition.best_response(g, s, 0, rationality=rationality))
+    )
 
 
 def value_of(game, schemes, scheme, rationality=np.inf, tie="favoured"):
@@ -236,7 +242,7 @@ def test_messages_of_probability_zero_and_their_names_change_nothing(rationality
     other = replies(rationality)(game, padded)
     np.testing.assert_allclose(other.value.lower, plain.value.lower, atol=1e-7 if rationality < 9 else 1e-12)
     assert np.isfinite(np.asarray(other.scheme)).all()
-    law = jax.vmap(lambda g, s: competition.outcome_of(g, s, rationality))
+    law = jax.vmap(lambda g, s: competition.outcome_of(g, s, rationality=rationality))
     np.testing.assert_allclose(law(game, padded), law(game, schemes), atol=1e-14)
 
 
@@ -259,7 +265,7 @@ def test_units_of_utility_do_not_matter(rationality, size):
 def test_a_batch_equals_games_one_at_a_time(rationality):
     game, schemes = games(16, 64, 2, 2, 3)
     together = replies(rationality)(game, schemes)
-    single = jax.jit(lambda g, s: competition.best_response(g, s, 0, rationality))
+    single = jax.jit(lambda g, s: competition.best_response(g, s, 0, rationality=rationality))
     for i in range(64):
         alone = single(*jax.tree.map(lambda x, i=i: x[i], (game, schemes)))
         np.testing.assert_allclose(alone.value.lower, together.value.lower[i], atol=1e-10)
@@ -280,7 +286,9 @@ def test_a_traced_leader_is_as_good_as_a_number():
 def test_outcomes_by_loops(rationality):
     game, schemes = games(18, 8, 3, 3, 3, types=2)
     for tie in ("lowest", "uniform") if rationality == np.inf else ("lowest",):
-        law = jax.vmap(lambda g, s, tie=tie: competition.outcome_of(g, s, rationality, tie))(game, schemes)
+        law = jax.vmap(lambda g, s, tie=tie: competition.outcome_of(g, s, rationality=rationality, tie=tie))(
+            game, schemes
+        )
         for i in range(8):
             g = one(game, i)
             exact = reference.outcome(g.prior, g.follower, list(one(schemes, i)), rationality, tie)
@@ -291,8 +299,8 @@ def test_outcomes_by_loops(rationality):
 def test_sampled_outcomes_are_off_by_their_standard_error():
     game, schemes = games(19, 1, 4, 3, 3, types=2)
     g, s = jax.tree.map(lambda x: x[0], (game, schemes))
-    exact = competition.outcome_of(g, s, 4.0)
-    mean, error = competition.sampled_outcome(jax.random.key(0), g, s, 4000, 4.0)
+    exact = competition.outcome_of(g, s, rationality=4.0)
+    mean, error = competition.sampled_outcome(jax.random.key(0), g, s, 4000, rationality=4.0)
     off = np.abs(np.asarray(mean - exact)) / np.asarray(error)
     assert (
         off.max() <= 4.5 and off.mean() >= 0.2

@@ -355,9 +355,9 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match=r"tolerance is 0\.0; it must be positive"):
         competition.worst_equilibrium(game, tolerance=0.0)
     with pytest.raises(ValueError, match=r"rationality is -1\.0; it must be at least 0"):
-        competition.worst_equilibrium(game, -1.0)
+        competition.worst_equilibrium(game, rationality=-1.0)
     with pytest.raises(ValueError, match="rationality is nan; it must be at least 0"):
-        competition.worst_equilibrium(game, math.nan)
+        competition.worst_equilibrium(game, rationality=math.nan)
     with pytest.raises(ValueError, match="leader is 2; it must be from 0 to 1, as game has 2"):
         competition.leader_closure(game, 2)
     with pytest.raises(ValueError, match=r"game has 5 states; .* at most 4: merge states"):
@@ -395,7 +395,7 @@ def tangent(rationality: float) -> float:
 def test_a_logit_judge_and_her_prosecutor():
     """Of no help to the prosecutor at first, then of ever more: its value falls from .5, then rises to .6."""
     values = []
-    closure = jax.jit(lambda game, rationality: competition.leader_closure(game, 0, rationality))
+    closure = jax.jit(lambda game, rationality: competition.leader_closure(game, 0, rationality=rationality))
     game = judge(PROSECUTOR)
     prior, follower, leaders = (np.asarray(x) for x in (game.prior, game.follower, game.leaders))
     for rationality in (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, 1000.0):
@@ -510,7 +510,10 @@ def test_in_the_hull_a_logit_follower_loses_no_more_than_her_regret(rationality)
     """2,000 games: the bound is OPT - W((A-1)/e) / rationality."""
     batch = games(31, 2000, 2, 2, 3, mixed=True)
     worst = spread(
-        lambda game: competition.worst_equilibrium(game, rationality, 1e-4, 6).value, jax.devices()
+        lambda game: (
+            competition.worst_equilibrium(game, rationality=rationality, tolerance=1e-4, rounds=6).value
+        ),
+        jax.devices(),
     )
     full = np.asarray(jax.vmap(jg.full_information_value)(batch))
     lost = full - np.asarray(worst(batch).lower)
@@ -532,4 +535,4 @@ def test_in_the_hull_no_equilibrium_of_2000_games_is_below_full_information(stat
 
 def test_logit_needs_two_states():
     with pytest.raises(ValueError, match="game has 3 states; with a finite rationality two are supported"):
-        competition.worst_equilibrium(one(games(0, 1, 2, 3, 2), 0), 2.0)
+        competition.worst_equilibrium(one(games(0, 1, 2, 3, 2), 0), rationality=2.0)

@@ -13,9 +13,11 @@ SOLVERS = {
     "leader_frontier": lambda game: jg.leader_frontier(game, 0),
     "selection": jg.selection.worst_equilibrium,
     "competition": competition.worst_equilibrium,
-    "competition_logit": lambda game: competition.worst_equilibrium(game, 5.0, 1e-3, 2),
+    "competition_logit": lambda game: competition.worst_equilibrium(
+        game, rationality=5.0, tolerance=1e-3, rounds=2
+    ),
     "leader_closure": lambda game: competition.leader_closure(game, 0),
-    "leader_closure_logit": lambda game: competition.leader_closure(game, 0, 5.0),
+    "leader_closure_logit": lambda game: competition.leader_closure(game, 0, rationality=5.0),
     "theorem": jg.theorems.best_ai_selection,
 }
 

@@ -51,7 +51,7 @@ def test_law_of_transcripts_is_that_of_the_game_played_out(shape):
     shared = protocol.together(leaders)
     follower = laws(rng, types, shared.follower_histories, shared.follower_messages)
     views = laws(rng, leaders, states, seen)
-    found = cv.transcript_law(protocol, rules, follower, views)
+    found = cv.transcript_law(protocol, rules, follower, views=views)
     expected = reference.law_array(shape[:3], np.asarray(rules), np.asarray(follower), np.asarray(views))
     np.testing.assert_allclose(found, expected, atol=1e-14)
 
@@ -64,10 +64,10 @@ def test_best_reply_is_the_best_of_all_replies(shape):
     game = random_game(sum(shape), leaders)
     rules = laws(rng, leaders, 2, protocol.leader_histories, messages)
     views = laws(rng, leaders, 3, 2)
-    found = cv.best_reply(game, protocol, rules, views)
+    found = cv.best_reply(game, protocol, rules, views=views)
     expected = reference.best_value(shape[:3], *map(np.asarray, (game.prior, game.follower, rules, views)))
     assert float(found.value) == pytest.approx(expected, abs=1e-13)
-    replayed = cv.conversed(game, protocol, rules, found.replies, views)
+    replayed = cv.conversed(game, protocol, rules, found.replies, views=views)
     np.testing.assert_allclose(replayed.outcome, found.outcome, atol=1e-15)
     np.testing.assert_allclose(found.outcome.sum(2), game.prior, atol=1e-14)
 
@@ -129,7 +129,7 @@ def test_one_round_is_the_one_shot_game(seed):
     for rationality in (np.inf, 7.0):
         np.testing.assert_allclose(
             cv.outcome_of(game, one, rules, rationality=rationality),
-            jg.competition.outcome_of(game, tuple(schemes), rationality),
+            jg.competition.outcome_of(game, tuple(schemes), rationality=rationality),
             atol=1e-14,
         )
     told = jg.update(game.prior, schemes[0])
@@ -214,13 +214,13 @@ def test_coarse_and_noisy_views():
     seen = cv.viewed(game, half)
     assert seen.prior.shape == (2, 2)
     np.testing.assert_allclose(jg.no_information_value(seen), jg.no_information_value(game), atol=1e-14)
-    taught = cv.teaching(game, cv.Protocol(1, 2), half)
+    taught = cv.teaching(game, cv.Protocol(1, 2), view=half)
     np.testing.assert_allclose(taught.value.lower, jg.full_information_value(seen), atol=1e-14)
     # What it says of its view is worth the same in the game of states.
-    told = cv.best_reply(game, cv.Protocol(1, 2), taught.rule, half[None])
+    told = cv.best_reply(game, cv.Protocol(1, 2), taught.rule, views=half[None])
     np.testing.assert_allclose(told.value, taught.value.lower, atol=1e-14)
     blind = jnp.full((4, 2), 0.5)
-    nothing = cv.teaching(game, cv.Protocol(1, 2), blind).value
+    nothing = cv.teaching(game, cv.Protocol(1, 2), view=blind).value
     np.testing.assert_allclose(nothing.upper, jg.no_information_value(game), atol=1e-14)
 
 
@@ -323,9 +323,9 @@ def test_errors_say_what_to_reduce():
     ):
         cv.best_reply(game, one, rule[:, :2])
     with pytest.raises(ValueError, match="competition is 'duel'; it must be one of 'all', 'selection'"):
-        cv.best_response(game, one, rule, 0, "duel")
+        cv.best_response(game, one, rule, 0, competition="duel")
     with pytest.raises(ValueError, match="needs a best-responding follower"):
-        cv.best_response(game, one, rule, 0, "selection", rationality=3.0)
+        cv.best_response(game, one, rule, 0, competition="selection", rationality=3.0)
     with pytest.raises(ValueError, match="tie 'favoured' needs favoured"):
         cv.best_reply(game, one, rule, tie="favoured")
     with pytest.raises(ValueError, match="scheme has 5 messages; 2 rounds of 2 can tell 4"):
@@ -361,7 +361,7 @@ def test_offers_of_one_round_are_those_of_selection():
     one = cv.Protocol(1, 4)
     reply = jax.jit(
         lambda g, level: cv.best_response(
-            g, one, cv.starting_rules(g, one, "none"), 0, "selection", level=level
+            g, one, cv.starting_rules(g, one, "none"), 0, competition="selection", level=level
         )
     )
     best = jax.jit(lambda g, level: jg.leader_value(g, 0, level).value)
@@ -393,7 +393,7 @@ def test_in_the_hull_no_certified_equilibrium_is_below_full_information(kind, pr
 
     def end(game, key):
         start = cv.starting_rules(game, protocol, "random", key=key)
-        return cv.best_response_dynamics(game, protocol, start, kind, steps=12, outbid=1e-2)
+        return cv.best_response_dynamics(game, protocol, start, competition=kind, steps=12, outbid=1e-2)
 
     found = jax.jit(jax.vmap(end))(batch, jax.random.split(jax.random.key(0), len(games)))
     missed = np.asarray(jax.vmap(jg.full_information_value)(batch)) - np.asarray(found.follower[:, -1])

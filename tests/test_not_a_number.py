@@ -94,7 +94,9 @@ CALLED = {
     "guarantee": (theorems.best_ai_selection, (), True),
     "best_reply": (lambda g, rules: conversation.best_reply(g, ONCE, rules), ("rules",), False),
     "logit reply": (
-        lambda g, rules, views, sharp: conversation.best_reply(g, ONCE, rules, views, sharp),
+        lambda g, rules, views, sharp: conversation.best_reply(
+            g, ONCE, rules, views=views, rationality=sharp
+        ),
         ("rules", "views", "rationality"),
         False,
     ),
@@ -105,7 +107,8 @@ CALLED = {
     ),
     "conversation outcome": (
         lambda g, rules, views: [
-            conversation.outcome_of(g, ONCE, rules, kind, views) for kind in conversation.COMPETITIONS
+            conversation.outcome_of(g, ONCE, rules, competition=kind, views=views)
+            for kind in conversation.COMPETITIONS
         ],
         ("rules", "views"),
         False,
@@ -115,13 +118,15 @@ CALLED = {
     "unlimited_bound": (lambda g, v: conversation.unlimited_bound(g, 0, v), ("threshold",), True),
     "conversation selection": (
         lambda g, rules, aligned, level: conversation.best_response(
-            g, ONCE, rules, 0, "selection", aligned=aligned, level=level
+            g, ONCE, rules, 0, competition="selection", aligned=aligned, level=level
         ),
         ("rules", "aligned", "threshold"),
         True,
     ),
     "conversation selection dynamics": (
-        lambda g, rules: conversation.best_response_dynamics(g, ONCE, rules, "selection", steps=2),
+        lambda g, rules: conversation.best_response_dynamics(
+            g, ONCE, rules, competition="selection", steps=2
+        ),
         ("rules",),
         True,
     ),

@@ -224,7 +224,9 @@ def dynamics(order="in_turn", outbid=0.01, steps=60):
     key = jax.random.key(1) if order == "random" else None
     return jax.jit(
         jax.vmap(
-            lambda game, offers: selection.best_response_dynamics(game, offers, order, outbid, steps, key)
+            lambda game, offers: selection.best_response_dynamics(
+                game, offers, order=order, outbid=outbid, steps=steps, key=key
+            )
         )
     )
 

@@ -106,10 +106,11 @@ BRACKETS = ("untaught", "gain")
     ],
 )
 def test_every_term_of_the_bound_counts(terms, allowed):
-    """The hull costs 2 eps: 1/4 each way with an offset per state, nothing on the cone (see below)."""
+    """The cone allows least: its weight, 8/9 (see below), leaves eps = 1/9, and counts gains as much."""
     found = made_up((0.25, 0.5), **terms)
-    eps = min(float(fit.upper) for fit in (found.constant, found.state, found.cone))
-    least, most = (x + 2 * eps for x in allowed)
+    assert min(float(fit.upper) for fit in (found.constant, found.state)) > float(found.cone.upper)
+    gains = terms.get("gain", (0.0, 0.0))
+    least, most = (x + 2 / 9 - gain / 9 for x, gain in zip(allowed, gains, strict=True))
     assert float(found.slack.lower) == pytest.approx(least - 0.5, abs=1e-9)
     assert float(found.slack.upper) == pytest.approx(most - 0.25, abs=1e-9)
     assert float(found.bound.lower) == pytest.approx(2 - most, abs=1e-9)
@@ -187,7 +188,11 @@ def test_the_hull_condition_is_sufficient_and_not_necessary():
 
 @pytest.mark.slow
 def test_the_bound_with_quantal_response_counts_her_regret_and_the_distance_of_laws():
-    check = jax.jit(lambda game, *terms: theorems.quantal_response(game, *terms, 1e-4, 6))
+    check = jax.jit(
+        lambda game, rationality, delta: theorems.quantal_response(
+            game, rationality, delta=delta, tolerance=1e-4, rounds=6
+        )
+    )
     game = jg.make_game([0.7, 0.3], JUDGE, [PROSECUTOR, PROSECUTOR])
     found = check(game, 10.0, 0.1)
     regret = 0.0278465  # W(1/e) / rationality
@@ -212,3 +217,18 @@ def test_bad_input_is_named():
         wilson_interval(3, 2)
     with pytest.raises(ValueError, match=r"confidence is 1\.0"):
         wilson_interval(1, 2, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"steps": 3}, "steps is given, and needs a protocol"),
+        ({"views": jnp.ones((2, 2, 1))}, "views is given, and needs a protocol"),
+        ({"protocol": conversation.Protocol(1, 2), "delta": 0.1}, "delta is given, and is measured"),
+        ({"protocol": conversation.Protocol(1, 2), "rounds": 4}, "rounds is given, and is measured or not"),
+    ],
+)
+def test_an_argument_that_would_be_ignored_is_refused(given, said):
+    game = jg.make_game([0.7, 0.3], JUDGE, [PROSECUTOR, PROSECUTOR])
+    with pytest.raises(ValueError, match=said):
+        theorems.quantal_response(game, 5.0, **given)

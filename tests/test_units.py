@@ -327,10 +327,10 @@ def test_conversations_of_leaders(shape, kind):
     rules = jnp.asarray(np.random.default_rng(2).dirichlet(np.ones(2), (2, shape[1], 1)))
 
     def function(game, change):
-        reply = conversation.best_response(game, ONCE, rules, 1, kind)
-        gain = conversation.exploitability(game, ONCE, rules, kind)
-        trace = conversation.best_response_dynamics(game, ONCE, rules, kind, outbid=0.1, steps=3)
-        outcome = conversation.outcome_of(game, ONCE, rules, kind)
+        reply = conversation.best_response(game, ONCE, rules, 1, competition=kind)
+        gain = conversation.exploitability(game, ONCE, rules, competition=kind)
+        trace = conversation.best_response_dynamics(game, ONCE, rules, competition=kind, outbid=0.1, steps=3)
+        outcome = conversation.outcome_of(game, ONCE, rules, competition=kind)
         base = (game.prior * change.their_constant[1]).sum()
         return said(
             worth={"trace": trace.follower},
@@ -363,7 +363,10 @@ def test_standard_games_are_the_same_game():
     [
         selection.worst_equilibrium,
         pytest.param(competition.worst_equilibrium, marks=pytest.mark.slow),
-        pytest.param(lambda game: competition.worst_equilibrium(game, 5.0, 1e-4, 4), marks=pytest.mark.slow),
+        pytest.param(
+            lambda game: competition.worst_equilibrium(game, rationality=5.0, tolerance=1e-4, rounds=4),
+            marks=pytest.mark.slow,
+        ),
         lambda game: theorems.best_ai_selection(game),
     ],
 )

@@ -99,15 +99,18 @@ def logit():
 
     def answers(one: Batch) -> Answers:
         game, schemes, rationality = one
-        reply = competition.best_response(game, schemes, 0, rationality)
-        worst = competition.worst_equilibrium(game, rationality, 1e-3, 3)
-        closure = competition.leader_closure(game, 0, rationality)
+        reply = competition.best_response(game, schemes, 0, rationality=rationality)
+        worst = competition.worst_equilibrium(game, rationality=rationality, tolerance=1e-3, rounds=3)
+        closure = competition.leader_closure(game, 0, rationality=rationality)
         return Answers(
             hers={"worst": worst.value},
             her_differences={"worst": worst.loss},
             theirs={"reply": reply.value, "closure": closure.value},
             their_differences={},
-            plain={"outcome": competition.outcome_of(game, schemes, rationality), "scheme": reply.scheme},
+            plain={
+                "outcome": competition.outcome_of(game, schemes, rationality=rationality),
+                "scheme": reply.scheme,
+            },
             converged={"reply": reply.converged, "worst": worst.converged},
         )
 
@@ -121,13 +124,13 @@ def others():
     def answers(one: Batch) -> Answers:
         game, schemes, rationality = one
         lowest = competition.best_response(game, schemes, 0, tie="lowest")
-        ascent = competition.best_response(game, schemes, 0, rationality, method="gradient")
-        quantal = competition.exploitability(game, schemes, rationality)
+        ascent = competition.best_response(game, schemes, 0, rationality=rationality, method="gradient")
+        quantal = competition.exploitability(game, schemes, rationality=rationality)
         trace = competition.best_response_dynamics(game, schemes, steps=8)
         last = (trace.follower[-1], trace.leaders[-1, 0])
         hers, theirs = (jg.Bracket(x, x) for x in last)
         selfish = competition.starting_schemes(game, "selfish", 3)
-        drawn = competition.sampled_outcome(jax.random.key(0), game, schemes, 20, rationality)
+        drawn = competition.sampled_outcome(jax.random.key(0), game, schemes, 20, rationality=rationality)
         return Answers(
             hers={"dynamics": hers},
             her_differences={},
@@ -276,7 +279,12 @@ def test_no_ends_cross_however_fine_the_grid():
     theirs = rng.random((32, 2, 1, 2, 3))
     fields = rng.dirichlet(np.ones(2), 32)[:, None], rng.random((32, 1, 2, 3)), theirs[:, :1] / 2 + theirs / 2
     games = jax.vmap(jg.Game)(*map(jnp.asarray, fields))
-    worst = jax.jit(jax.vmap(lambda g, r: competition.worst_equilibrium(g, r, 1e-12, 20), (0, None)))
+    worst = jax.jit(
+        jax.vmap(
+            lambda g, r: competition.worst_equilibrium(g, rationality=r, tolerance=1e-12, rounds=20),
+            (0, None),
+        )
+    )
     for rationality in (20.0, 1000.0):
         width = worst(games, rationality).loss.width
         assert float(width.min()) >= 0 and float(width.max()) <= 1e-6

@@ -81,6 +81,7 @@ def best_response(
     protocol: Protocol,
     leaders: Float[Array, "K V H M"],
     leader: int | Int[Array, ""],
+    *,
     competition: str = "all",
     views: Views = None,
     rationality: float | Float[Array, ""] = math.inf,

@@ -56,6 +56,7 @@ def outcome_of(
     game: Game,
     protocol: Protocol,
     leaders: Rules,
+    *,
     competition: str = "all",
     views: Views = None,
     rationality: float | Float[Array, ""] = math.inf,
@@ -95,6 +96,7 @@ def exploitability(
     game: Game,
     protocol: Protocol,
     leaders: Rules,
+    *,
     competition: str = "all",
     views: Views = None,
     rationality: float | Float[Array, ""] = math.inf,
@@ -138,6 +140,7 @@ def best_response_dynamics(
     game: Game,
     protocol: Protocol,
     leaders: Rules,
+    *,
     competition: str = "all",
     views: Views = None,
     rationality: float | Float[Array, ""] = math.inf,
@@ -313,7 +316,7 @@ def taught(game: Game, protocol: Protocol, count: int, views: Views) -> Teaching
     if views is None:
         once = teaching(game, protocol)
         return jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *jnp.shape(x))), once)
-    return jax.vmap(lambda view: teaching(game, protocol, view))(views)
+    return jax.vmap(lambda view: teaching(game, protocol, view=view))(views)
 
 
 def _taught_rules(game: Game, protocol: Protocol, count: int, views: Views) -> Rules:

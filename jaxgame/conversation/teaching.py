@@ -51,6 +51,7 @@ class Teaching:
 def teaching(
     game: Game,
     protocol: Protocol,
+    *,
     view: Float[Array, "S V"] | None = None,
     method: str = "auto",
     key: Array | None = None,

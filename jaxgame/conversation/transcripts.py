@@ -35,6 +35,7 @@ def transcript_law(
     protocol: Protocol,
     leaders: Float[Array, "K V H M"] | Float[Array, "V H M"],
     follower: Float[Array, "T G N"],
+    *,
     views: Views = None,
 ) -> Float[Array, "T S L"]:
     """P(l | t, s): the law of transcripts for each type and state.

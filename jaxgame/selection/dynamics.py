@@ -108,6 +108,7 @@ def _starting_offers(units: Standard, start: str, key: Array | None = None) -> F
 def best_response_dynamics(
     game: Game,
     offers: Float[Array, "K T S A"],
+    *,
     order: str = "in_turn",
     outbid: float = 1e-3,
     steps: int = 200,

@@ -46,7 +46,7 @@ class WorstEquilibrium:
 
 
 def worst_equilibrium(
-    game: Game, tolerance: float = 1e-6, slack: float | Float[Array, ""] = 0.0
+    game: Game, *, tolerance: float = 1e-6, slack: float | Float[Array, ""] = 0.0
 ) -> WorstEquilibrium:
     """Bracket on the follower's least value over all pure equilibria of best-AI selection in a `game`.
 

@@ -71,7 +71,7 @@ class CoverageCheck:
 
 
 def wendel_coverage(
-    expected: float, inside: int, undecided: int, draws: int, confidence: float = 0.99
+    expected: float, inside: int, undecided: int, draws: int, *, confidence: float = 0.99
 ) -> CoverageCheck:
     """Check that `expected`, P(distance = 0), agrees with `inside` of `draws` draws.
 

@@ -6,6 +6,7 @@ of full information, and delta is measured (theory, section 4, conversations) [o
 """
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -43,23 +44,23 @@ def of_profile(
     leaders = game.leaders.shape[0]
     given, game = game, _centred(game)
     taught = conversation.taught(game, protocol, leaders, views)
-    setting = (kind, views, rationality)
+    setting: dict[str, Any] = {"competition": kind, "views": views, "rationality": rationality}
     if rules is None:
         start = conversation.starting_rules(game, protocol, "none", views)
-        end = conversation.best_response_dynamics(game, protocol, start, *setting, steps=steps)
+        end = conversation.best_response_dynamics(game, protocol, start, **setting, steps=steps)
         rules, outcome, gain = end.rules, end.outcome, end.gain
     else:
-        outcome = conversation.outcome_of(game, protocol, rules, *setting)
-        gain = conversation.exploitability(game, protocol, rules, *setting, aligned=taught.rule)
+        outcome = conversation.outcome_of(game, protocol, rules, **setting)
+        gain = conversation.exploitability(game, protocol, rules, **setting, aligned=taught.rule)
     lost = -(game.follower * outcome).sum()
 
     def deviated(i: Int[Array, ""]) -> Float[Array, "T S A"]:
         """What follows if leader i teaches; in selection, if its offer is kept."""
         if kind == "selection":
             view = None if views is None else views[i][None]
-            return conversation.best_reply(game, protocol, taught.rule[i], view).outcome
+            return conversation.best_reply(game, protocol, taught.rule[i], views=view).outcome
         changed = rules.at[i].set(taught.rule[i])
-        return conversation.outcome_of(game, protocol, changed, *setting)
+        return conversation.outcome_of(game, protocol, changed, **setting)
 
     laws = jax.lax.map(deviated, jnp.arange(leaders))
     delta = jnp.abs(laws[:, None] - laws[None]).sum((2, 3, 4)).max() / 2

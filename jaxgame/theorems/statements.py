@@ -15,14 +15,18 @@ from jaxgame.core.units import at_stake
 from jaxgame.theorems.guarantee import Guarantee, concluded
 from jaxgame.theorems.profiles import of_profile
 
+STEPS = 20  # best responses of a profile that is not given
+ROUNDS = 16  # refinements of a logit follower's grid
+
 
 def best_ai_selection(
     game: Game,
+    *,
     tolerance: float = 1e-6,
     protocol: Protocol | None = None,
     rules: Float[Array, "K V H M"] | None = None,
     views: Float[Array, "K S V"] | None = None,
-    steps: int = 20,
+    steps: int | None = None,
 ) -> Guarantee:
     """Check that every equilibrium of best-AI selection is worth OPT - 2 eps (theory, section 4 (3)).
 
@@ -32,25 +36,28 @@ def best_ai_selection(
     verdict allows for as much.
 
     With a `protocol` one profile is checked instead: `rules` [K, V, H, M], or, if None, where `steps` best
-    responses from silence end. `views` [K, S, V] is what leaders see (None: the state). Works under jit and
-    vmap, in float64.
+    responses (20 if None) from silence end. `views` [K, S, V] is what leaders see (None: the state). Works
+    under jit and vmap, in float64.
 
-    Raises ValueError for fewer than two leaders, and as `conversation.best_response` does.
+    Raises ValueError for fewer than two leaders, for an argument that this kind of check does not use, and as
+    `conversation.best_response` does.
     """
     if game.leaders.shape[0] < 2:
         raise ValueError("game has 1 leader; the guarantee is about at least two who compete")
     if protocol is not None:
-        return of_profile(game, "selection", tolerance, protocol, rules, views, steps)
-    return concluded(game, selection.worst_equilibrium(game, tolerance).loss, tolerance)
+        return of_profile(game, "selection", tolerance, protocol, rules, views, steps or STEPS)
+    _unused("needs a protocol", rules=rules, views=views, steps=steps)
+    return concluded(game, selection.worst_equilibrium(game, tolerance=tolerance).loss, tolerance)
 
 
 def bayes_optimal_learning(
     game: Game,
+    *,
     tolerance: float = 1e-6,
     protocol: Protocol | None = None,
     rules: Float[Array, "K V H M"] | None = None,
     views: Float[Array, "K S V"] | None = None,
-    steps: int = 20,
+    steps: int | None = None,
 ) -> Guarantee:
     """Check that every equilibrium with a best-responding follower is worth OPT - 2 eps.
 
@@ -61,49 +68,63 @@ def bayes_optimal_learning(
     much.
 
     With a `protocol` messages are independent and may be few; then both premises are measured, and one
-    profile is checked: `rules` [K, V, H, M], or, if None, where `steps` best responses from silence end.
-    `views` [K, S, V] is what leaders see (None: the state).
+    profile is checked: `rules` [K, V, H, M], or, if None, where `steps` best responses (20 if None) from
+    silence end. `views` [K, S, V] is what leaders see (None: the state).
 
-    Raises ValueError as `competition.worst_equilibrium` does, too many states among them, and with a
-    protocol as `conversation.best_response` does.
+    Raises ValueError for an argument that this kind of check does not use, as `competition.worst_equilibrium`
+    does, too many states among them, and with a protocol as `conversation.best_response` does.
     """
     if protocol is not None:
-        return of_profile(game, "all", tolerance, protocol, rules, views, steps)
+        return of_profile(game, "all", tolerance, protocol, rules, views, steps or STEPS)
+    _unused("needs a protocol", rules=rules, views=views, steps=steps)
     return concluded(game, competition.worst_equilibrium(game, tolerance=tolerance).loss, tolerance)
 
 
 def quantal_response(
     game: Game,
     rationality: float | Float[Array, ""],
-    delta: float | Float[Array, ""] = 0.0,
+    *,
+    delta: float | Float[Array, ""] | None = None,
     tolerance: float = 1e-6,
-    rounds: int = 16,
+    rounds: int | None = None,
     protocol: Protocol | None = None,
     rules: Float[Array, "K V H M"] | None = None,
     views: Float[Array, "K S V"] | None = None,
-    steps: int = 20,
+    steps: int | None = None,
 ) -> Guarantee:
     """Check OPT - 2 eps with a logit follower, less what delta and her regret cost (theory, section 4 (2)).
 
     Her regret over A actions is at most W((A-1)/e) / `rationality`, per unit of her utility, and never more
-    than what is at stake for her. `delta`, from 0 to 1, is the total variation distance between the laws
-    that different leaders' deviations to the aligned scheme bring about, `competition.law_distance`; 0 for
-    full information, which rich signals allow. It costs `sum_i w_i range(U_i)`, at most 1 for utilities in
-    [0, 1] and weights with sum 1.
+    than what is at stake for her. `delta`, from 0 to 1, is the total variation distance between the laws that
+    different leaders' deviations to the aligned scheme bring about, `competition.law_distance`; 0, as for
+    None, with full information, which rich signals allow. It costs `sum_i w_i range(U_i)`, at most 1 for
+    utilities in [0, 1] and weights with sum 1.
 
     `game` has two states; its worst equilibrium is bracketed to a width of `tolerance`, in parts of what is
-    at stake for her, in at most `rounds` refinements of a grid; the verdict allows for as much. With a
-    `protocol` there may be any number of states, `delta` is measured, and one profile is checked: `rules`
-    [K, V, H, M], or, if None, where `steps` best responses from silence end. `views` [K, S, V] is what
-    leaders see (None: the state).
+    at stake for her, in at most `rounds` refinements of a grid (16 if None); the verdict allows for as much.
+    With a `protocol` there may be any number of states, `delta` is measured, and one profile is checked:
+    `rules` [K, V, H, M], or, if None, where `steps` best responses (20 if None) from silence end. `views` [K,
+    S, V] is what leaders see (None: the state).
 
-    Raises ValueError as `competition.worst_equilibrium` does, with a protocol as `conversation.best_response`
+    Raises ValueError for an argument that this kind of check does not use (`delta` and `rounds` with a
+    protocol), as `competition.worst_equilibrium` does, and with a protocol as `conversation.best_response`
     does.
     """
     unit = quantal_regret_bound(game.follower.shape[-1], 1.0)
     rational = jnp.maximum(jnp.asarray(rationality, game.follower.dtype), jnp.finfo(float).tiny)
     regret = jnp.minimum(unit / rational, at_stake(game.prior, game.follower))
     if protocol is not None:
-        return of_profile(game, "all", tolerance, protocol, rules, views, steps, rationality, regret)
-    loss = competition.worst_equilibrium(game, rationality, tolerance, rounds).loss
-    return concluded(game, loss, tolerance, regret, delta)
+        _unused("is measured or not needed with a protocol", delta=delta, rounds=rounds)
+        return of_profile(game, "all", tolerance, protocol, rules, views, steps or STEPS, rationality, regret)
+    _unused("needs a protocol", rules=rules, views=views, steps=steps)
+    worst = competition.worst_equilibrium(
+        game, rationality=rationality, tolerance=tolerance, rounds=ROUNDS if rounds is None else rounds
+    )
+    return concluded(game, worst.loss, tolerance, regret, 0.0 if delta is None else delta)
+
+
+def _unused(why: str, **given: object) -> None:
+    """Raise ValueError for an argument that was given and would be ignored."""
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(f"{name} is given, and {why}")

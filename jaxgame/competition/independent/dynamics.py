@@ -61,6 +61,7 @@ class SchemeTrace:
 def exploitability(
     game: Game,
     schemes: Schemes,
+    *,
     rationality: float | Float[Array, ""] = math.inf,
     method: str = "auto",
     tie: str = "lowest",
@@ -116,6 +117,7 @@ def _largest_gain(entry: Entry, method: str, tie: str, margin: float) -> Bracket
 def best_response_dynamics(
     game: Game,
     schemes: Float[Array, "K S M"],
+    *,
     rationality: float | Float[Array, ""] = math.inf,
     order: str = "in_turn",
     damping: float = 0.0,
@@ -235,6 +237,7 @@ def starting_schemes(
     start: str,
     messages: int,
     key: Array | None = None,
+    *,
     rationality: float | Float[Array, ""] = math.inf,
     tie: str = "lowest",
 ) -> Float[Array, "K S M"]:

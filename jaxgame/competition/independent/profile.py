@@ -17,7 +17,7 @@ MAX_MESSAGES = 65_536  # joint messages enumerated
 
 
 def outcome_of(
-    game: Game, schemes: Schemes, rationality: float | Float[Array, ""] = math.inf, tie: str = "lowest"
+    game: Game, schemes: Schemes, *, rationality: float | Float[Array, ""] = math.inf, tie: str = "lowest"
 ) -> Float[Array, "T S A"]:
     """The joint law [T, S, A] of type, state and action in `game`, by enumeration of all joint messages.
 
@@ -65,6 +65,7 @@ def sampled_outcome(
     game: Game,
     schemes: Schemes,
     samples: int,
+    *,
     rationality: float | Float[Array, ""] = math.inf,
     tie: str = "lowest",
 ) -> tuple[Float[Array, "T S A"], Float[Array, "T S A"]]:
@@ -107,6 +108,7 @@ def law_distance(
     game: Game,
     schemes: Schemes,
     aligned: Float[Array, "S M"],
+    *,
     rationality: float | Float[Array, ""] = math.inf,
     tie: str = "lowest",
 ) -> Float[Array, ""]:

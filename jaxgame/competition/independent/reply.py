@@ -63,6 +63,7 @@ def best_response(
     game: Game,
     schemes: Schemes,
     leader: int | Int[Array, ""],
+    *,
     rationality: float | Float[Array, ""] = np.inf,
     method: str = "auto",
     tie: str = "favoured",

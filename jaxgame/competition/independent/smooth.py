@@ -24,8 +24,7 @@ One attempt, of at most ATTEMPTS (`smooth_closure`):
    zooming in on its two posteriors. It gives the lower end, and a line.
 2. `_above_line`: with the line fixed, cells are halved until none may exceed it by more than is asked for,
    or too many do. What they may exceed it by raises the line: the upper end.
-3. If the bracket is too wide, the posterior found to exceed the line most joins the points of the next
-   attempt.
+3. If the bracket is too wide, the posterior that exceeds the line most joins the points of the next attempt.
 """
 
 from typing import NamedTuple

@@ -48,6 +48,7 @@ PRICES = (0.0, 1.0, 10.0, 1e2, 1e3, 1e4, 1e5)
 
 def worst_equilibrium(
     game: Game,
+    *,
     rationality: float | Float[Array, ""] = math.inf,
     tolerance: float = 1e-6,
     rounds: int = 16,
@@ -91,7 +92,7 @@ def worst_equilibrium(
 
 
 def leader_closure(
-    game: Game, leader: int | Int[Array, ""], rationality: float | Float[Array, ""] = math.inf
+    game: Game, leader: int | Int[Array, ""], *, rationality: float | Float[Array, ""] = math.inf
 ) -> LeaderClosure:
     """What leader `leader` of `game` earns at best if it alone informs her: its closure at the prior.
 
