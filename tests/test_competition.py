@@ -9,16 +9,10 @@ import pytest
 
 import jaxgame as jg
 from jaxgame import competition
+from tests.games import DEFENDER, PROSECUTOR, judge, one
 from tests.reference import independent as reference
 
-PROSECUTOR = [[0.0, 1.0], [0.0, 1.0]]
-DEFENDER = [[1.0, 0.0], [1.0, 0.0]]
 SILENT, TOLD = jnp.ones((2, 1)), jnp.eye(2)
-
-
-def judge(*leaders, guilty=0.3, cut=0.5) -> jg.Game:
-    """She convicts if guilt is at least as likely as `cut`."""
-    return jg.make_game([1 - guilty, guilty], [[2 * cut, 0.0], [0.0, 2 - 2 * cut]], np.array(leaders))
 
 
 def games(seed, count, leaders, states, actions, types=1, messages=2):
@@ -29,10 +23,6 @@ def games(seed, count, leaders, states, actions, types=1, messages=2):
     drawn = (prior, rng.random((count, *shape)), rng.random((count, leaders, *shape)))
     game = jax.vmap(jg.Game)(*map(jnp.asarray, drawn))
     return game, jnp.asarray(rng.dirichlet(np.ones(messages), (count, leaders, states)))
-
-
-def one(batch, place):
-    return jax.tree.map(lambda x: np.asarray(x[place]), batch)
 
 
 @functools.cache

@@ -12,14 +12,8 @@ from scipy.special import expit
 import jaxgame as jg
 from jaxgame import competition
 from jaxgame.runs.batch import spread
+from tests.games import DEFENDER, PROSECUTOR, judge, one
 from tests.reference import competition as reference
-
-PROSECUTOR = [[0.0, 1.0], [0.0, 1.0]]
-DEFENDER = [[1.0, 0.0], [1.0, 0.0]]
-
-
-def judge(*leaders, prior=0.3) -> jg.Game:
-    return jg.make_game([1 - prior, prior], np.eye(2), np.array(leaders))
 
 
 @functools.cache
@@ -50,10 +44,6 @@ def stacked(*fields):
 def half_alike(batch):
     """Leaders who agree more have equilibria that reveal less."""
     return stacked(batch.prior, batch.follower, 0.5 * batch.leaders[:, :1] + 0.5 * batch.leaders)
-
-
-def one(batch, place):
-    return jax.tree.map(lambda x: x[place], batch)
 
 
 def arrays(batch, place):
@@ -90,24 +80,24 @@ def check_law(game: jg.Game, found, atol=1e-9):
 )
 def test_the_judge(prior):
     """Prosecutor and defender reveal all; prosecutors alone leave her at 1 - prior, one gets 2 prior."""
-    both = worst_one()(judge(PROSECUTOR, DEFENDER, prior=prior))
+    both = worst_one()(judge(PROSECUTOR, DEFENDER, guilty=prior))
     assert float(both.value.lower) == pytest.approx(1.0, abs=1e-12)
     assert float(both.value.upper) == pytest.approx(1.0, abs=1e-12)
-    alike = worst_one()(judge(PROSECUTOR, PROSECUTOR, prior=prior))
-    alone = worst_one()(judge(PROSECUTOR, prior=prior))
+    alike = worst_one()(judge(PROSECUTOR, PROSECUTOR, guilty=prior))
+    alone = worst_one()(judge(PROSECUTOR, guilty=prior))
     for found, leaders in ((alike, 2), (alone, 1)):
         assert float(found.value.lower) == pytest.approx(1 - prior, abs=1e-9)
         assert float(found.value.upper) == pytest.approx(1 - prior, abs=1e-9)
         assert bool(found.converged)
-        check_law(judge(*[PROSECUTOR] * leaders, prior=prior), found)
-    value = jax.jit(competition.leader_closure)(judge(PROSECUTOR, prior=prior), 0).value
+        check_law(judge(*[PROSECUTOR] * leaders, guilty=prior), found)
+    value = jax.jit(competition.leader_closure)(judge(PROSECUTOR, guilty=prior), 0).value
     assert float(value.lower) == pytest.approx(2 * prior, abs=1e-12)
     assert float(value.upper) == pytest.approx(2 * prior, abs=1e-12)
 
 
 def test_a_prosecutor_of_a_judge_already_convinced_says_nothing():
     """At prior .6 she convicts anyway; full revelation is an equilibrium, no information the worst."""
-    found = worst_one()(judge(PROSECUTOR, PROSECUTOR, prior=0.6))
+    found = worst_one()(judge(PROSECUTOR, PROSECUTOR, guilty=0.6))
     assert float(found.value.lower) == pytest.approx(0.6, abs=1e-9)
     assert float(found.value.upper) == pytest.approx(0.6, abs=1e-9)
 
@@ -374,7 +364,7 @@ def test_bad_input_is_named():
 
 @functools.cache
 def logit():
-    return jax.jit(competition.worst_equilibrium)
+    return jax.jit(lambda game, rationality: competition.worst_equilibrium(game, rationality=rationality))
 
 
 def tangent(rationality: float) -> float:
@@ -451,7 +441,7 @@ def test_rationality_0_is_exact_and_any_size_is_finite():
         assert float(found.value.upper) == pytest.approx(0.5, abs=1e-12)
     for prior in (0.3, 0.0, 1.0):
         for rationality in (1e6, 1e12, 1e300):
-            game = judge(PROSECUTOR, PROSECUTOR, prior=prior)
+            game = judge(PROSECUTOR, PROSECUTOR, guilty=prior)
             found = logit()(game, rationality)
             assert all(np.isfinite(np.asarray(x)).all() for x in jax.tree.leaves(found))
             assert float(found.value.lower) <= max(prior, 1 - prior) + 1e-4
@@ -460,7 +450,7 @@ def test_rationality_0_is_exact_and_any_size_is_finite():
 
 @functools.cache
 def logit_batched():
-    return jax.jit(jax.vmap(competition.worst_equilibrium, (0, None)))
+    return jax.jit(jax.vmap(logit(), (0, None)))
 
 
 @pytest.mark.slow

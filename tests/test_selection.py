@@ -10,14 +10,8 @@ import pytest
 import jaxgame as jg
 from jaxgame import selection, theorems
 from jaxgame.sampling import FAMILIES, Shape
+from tests.games import DEFENDER, PROSECUTOR, judge, one
 from tests.reference import selection as reference
-
-PROSECUTOR = [[0.0, 1.0], [0.0, 1.0]]
-DEFENDER = [[1.0, 0.0], [1.0, 0.0]]
-
-
-def judge(*leaders) -> jg.Game:
-    return jg.make_game([0.7, 0.3], np.eye(2), np.array(leaders))
 
 
 @functools.cache
@@ -38,10 +32,6 @@ def games(seed: int, count: int, leaders: int, size: int, mixed: bool = False) -
     if mixed:
         follower = np.einsum("nk,nktsa->ntsa", rng.dirichlet(np.ones(leaders), count), theirs)
     return jax.vmap(jg.Game)(prior[:, None], follower, theirs)
-
-
-def one(batch, place):
-    return jax.tree.map(lambda x: x[place], batch)
 
 
 def in_shares(batch, slack=0.0):

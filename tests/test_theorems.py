@@ -10,6 +10,7 @@ import jaxgame as jg
 from jaxgame import conversation, theorems
 from jaxgame.sampling import Shape
 from jaxgame.summary import wilson_interval
+from tests.games import DEFENDER, PROSECUTOR, judge
 
 
 def test_wendel_by_hand():
@@ -171,14 +172,10 @@ def test_delta_of_a_conversation_is_how_far_deviations_are_apart(monkeypatch):
     assert float(found.slack.upper) == pytest.approx(untaught + 4 * delta - lost, abs=1e-6)
 
 
-JUDGE = [[1.0, 0.0], [0.0, 1.0]]
-PROSECUTOR, DEFENDER = [[0.0, 1.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]]
-
-
 @pytest.mark.slow
 def test_the_hull_condition_is_sufficient_and_not_necessary():
     """Prosecutor and defender: distance 0.5 and a bound of 0, yet the judge learns everything."""
-    game = jg.make_game([0.7, 0.3], JUDGE, [PROSECUTOR, DEFENDER])
+    game = judge(PROSECUTOR, DEFENDER)
     found = jax.jit(theorems.bayes_optimal_learning)(game)
     assert theorems.VERDICTS[int(found.holds)] == "yes"
     assert float(found.bound.upper) == pytest.approx(0.0, abs=1e-9)
@@ -193,7 +190,7 @@ def test_the_bound_with_quantal_response_counts_her_regret_and_the_distance_of_l
             game, rationality, delta=delta, tolerance=1e-4, rounds=6
         )
     )
-    game = jg.make_game([0.7, 0.3], JUDGE, [PROSECUTOR, PROSECUTOR])
+    game = judge(PROSECUTOR, PROSECUTOR)
     found = check(game, 10.0, 0.1)
     regret = 0.0278465  # W(1/e) / rationality
     # OPT 1, distance 1/2 with an offset per state and no weight on the prosecutors: delta costs nothing.
@@ -204,7 +201,7 @@ def test_the_bound_with_quantal_response_counts_her_regret_and_the_distance_of_l
     )  # no more than her range
     # Leaders like her have all the weight, and range 1, or 2 of which half the weight is enough.
     for scale in (1, 2):
-        aligned = jg.make_game([0.7, 0.3], JUDGE, scale * np.array([JUDGE, JUDGE]))
+        aligned = judge(scale * np.eye(2), scale * np.eye(2))
         found = check(aligned, 10.0, 0.1)
         assert float(found.bound.lower) == pytest.approx(1 - regret - 0.1, abs=1e-6)
         assert theorems.VERDICTS[int(found.holds)] == "yes"
@@ -229,6 +226,6 @@ def test_bad_input_is_named():
     ],
 )
 def test_an_argument_that_would_be_ignored_is_refused(given, said):
-    game = jg.make_game([0.7, 0.3], JUDGE, [PROSECUTOR, PROSECUTOR])
+    game = judge(PROSECUTOR, PROSECUTOR)
     with pytest.raises(ValueError, match=said):
         theorems.quantal_response(game, 5.0, **given)
