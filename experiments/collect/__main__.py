@@ -20,13 +20,13 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.collect_figure import figure
-from experiments.config import identity, register
+from experiments.collect.figure import figure
+from experiments.common.config import identity, register_configs
 from jaxgame import plot
 from jaxgame.runs.files import write_whole
 from jaxgame.runs.run_directory import COMPLETE
 
-CONFIGS = Path(__file__).parent.parent / "conf"
+CONFIGS = Path(__file__).parents[2] / "conf"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def main() -> None:
     )
     parser.add_argument("output", type=Path, metavar="OUTPUT_DIR", help="the folder of the runs")
     output = parser.parse_args().output
-    register()
+    register_configs()
     try:
         collect(output)
     except (ValueError, OSError) as error:

@@ -1,71 +1,12 @@
 """The figure of a sweep: each experiment's leading number, one line per run."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 from matplotlib.figure import Figure
 
+from experiments.common.registry import Headline, registered
 from jaxgame import plot
-
-
-@dataclass(frozen=True)
-class Headline:
-    """What of an experiment's summary the figure shows: `middle` from `low` to `high` against `x`.
-
-    Of the other columns of the summary a line has one value: `fixed` or, in `ends`, the least or largest.
-    """
-
-    x: str
-    middle: str
-    low: str
-    high: str
-    label: str
-    claim: str
-    fixed: dict[str, Any] = field(default_factory=dict)
-    ends: dict[str, str] = field(default_factory=dict)
-
-
-_LOSS = "mean loss against full information, at the largest diversity (bands: quartiles)"
-HEADLINES = {
-    "hull_coverage": Headline(
-        "leaders", "sup_median", "sup_q25", "sup_q75", "distance (utility units)",
-        "median distance of the user's utility to the hull of K models' at the "
-        "largest diversity (bands: quartiles)",
-        ends={"diversity": "max", "eps": "min"},
-    ),
-    "panel_coverage": Headline(
-        "raters", "test_mean", "test_q25", "test_q75", "distance on test rows",
-        "the hull's mean distance to the target on test rows (bands: quartiles)", {"method": "hull"},
-    ),
-    "selection": Headline(
-        "leaders", "loss_mean", "loss_q25", "loss_q75", "loss (utility units)", _LOSS,
-        ends={"diversity": "max"},
-    ),
-    "failure": Headline(
-        "leaders", "loss_mean", "loss_q25", "loss_q75", "loss (utility units)", _LOSS,
-        ends={"diversity": "max"},
-    ),
-    "learning": Headline(
-        "leaders", "loss_mean", "loss_q25", "loss_q75", "loss (utility units)", _LOSS,
-        ends={"diversity": "max", "types": "max"},
-    ),
-    "quantal": Headline(
-        "leaders", "loss_mean", "loss_q25", "loss_q75", "loss (utility units)",
-        "mean loss against full information, at the largest rationality (bands: quartiles)",
-        ends={"rationality": "max"},
-    ),
-    "conversation": Headline(
-        "diversity", "loss_mean", "loss_q25", "loss_q75", "loss (utility units)",
-        "mean loss against full information where best responses end, under the last protocol and the "
-        "first competition by name (bands: quartiles)",
-        ends={"protocol": "max", "competition": "min"},
-    ),
-    "tightness": Headline(
-        "actions", "ratio_largest", "ratio_median", "ratio_largest_upper", "loss / (2 eps)",
-        "largest loss / (2 eps) that ascent found (bands: from the median)", {"when": "end"},
-    ),
-}  # fmt: skip
 
 
 def figure(table: pl.DataFrame, swept: list[str], missing: int) -> Figure:
@@ -74,7 +15,8 @@ def figure(table: pl.DataFrame, swept: list[str], missing: int) -> Figure:
     `missing` runs are told in the caption. An experiment without a headline has an empty panel that says so.
     """
     experiments = table["experiment"].unique(maintain_order=True).to_list()
-    claims = [f"{name}: {HEADLINES[name].claim}" for name in experiments if name in HEADLINES]
+    headlines = {name: known.headline for name, known in registered().items() if known.headline}
+    claims = [f"{name}: {headlines[name].claim}" for name in experiments if name in headlines]
     runs = table["run"].n_unique()
     caption = f"Each line is a run of the sweep over {', '.join(telling(table, swept)) or 'nothing'}. "
     caption += "".join(f"{claim}. " for claim in claims)
@@ -82,10 +24,10 @@ def figure(table: pl.DataFrame, swept: list[str], missing: int) -> Figure:
     fig, axes = plot.new_figure("A sweep, collected", caption, max(len(experiments), 1), height=3.8)
     for axis, name in zip(axes, experiments, strict=True):
         axis.set_title(name)
-        if name in HEADLINES:
-            _lines(axis, table.filter(pl.col("experiment") == name), swept, HEADLINES[name])
+        if name in headlines:
+            _lines(axis, table.filter(pl.col("experiment") == name), swept, headlines[name])
         else:
-            axis.text(0.5, 0.5, "no headline in experiments/collect_figure.py", ha="center", wrap=True)
+            axis.text(0.5, 0.5, f"the experiment {name} has no headline", ha="center", wrap=True)
     return fig
 
 
