@@ -102,10 +102,14 @@ def planned_points(output: Path) -> list[dict[str, Any]]:
     record = output / "multirun.yaml"
     if not record.exists():
         return []
-    task = list(OmegaConf.load(record).hydra.overrides.task)
-    points = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(task), None)[0]
+    told = OmegaConf.load(record)
+    parsed = OverridesParser.create().parse_overrides(list(told.hydra.overrides.task))
+    points = BasicSweeper.split_arguments(parsed, None)[0]
+    sources = OmegaConf.select(told, "hydra.runtime.config_sources") or []
+    folders = [f"'file://{source.path}'" for source in sources if source.provider == "command-line"]
+    search = f"hydra.searchpath=[{','.join(folders)}]"  # what --config-dir named
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return [_flat(identity(hydra.compose("config", overrides=point))) for point in points]
+        return [_flat(identity(hydra.compose("config", overrides=[*point, search]))) for point in points]
 
 
 def missing_points(runs: list[Found], planned: list[dict[str, Any]]) -> list[dict[str, Any]]:
