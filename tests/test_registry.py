@@ -108,7 +108,10 @@ def test_what_is_not_registered_is_named(outside):
 
 def test_every_experiment_has_its_values_and_the_reverse():
     inside = {name for name, known in registered().items() if known.run.__module__.startswith("experiments.")}
-    assert inside == {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
+    values = {path.stem: path.read_text() for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
+    assert inside == set(values)
+    for name, text in values.items():
+        assert registered()[name].rows_optional == ("# Understands run.rows=false." in text), name
 
 
 def test_every_module_of_the_package_registers_an_experiment():
