@@ -300,6 +300,7 @@ register(
             "mean loss against full information where best responses end, under the last protocol and the "
             "first competition by name (bands: quartiles)",
             ends={"protocol": "max", "competition": "min"},
+            x_label="diversity of the leaders",
         ),
         coordinates=COORDINATES,
         check=check,

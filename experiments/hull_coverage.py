@@ -245,7 +245,7 @@ def _extreme(summary: pl.DataFrame, column: str) -> float:
     return float(summary[column].to_numpy().max())
 
 
-def wendel(directory: Path) -> Finding:
+def wendel_finding(directory: Path) -> Finding:
     """Cells where Wendel's formula is outside the interval of what was counted, or might be."""
     summary = pl.read_csv(directory / "summary.csv").filter(pl.col("wendel").is_not_null())
     return Finding(
@@ -283,7 +283,7 @@ register(
                 source="Wendel 1962; the premise of all three theorems of the paper",
                 setting=("experiment=hull_coverage",),
                 draws=4096,
-                find=wendel,
+                find=wendel_finding,
             ),
         ),
     )

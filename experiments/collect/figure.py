@@ -41,10 +41,10 @@ def _lines(axis: Any, table: pl.DataFrame, swept: list[str], headline: Headline)
     )
     rows = rows.with_columns(label.alias("_line")).drop_nulls(headline.middle).sort(telling(rows, swept))
     plot.band(axis, rows, headline.x, headline.middle, headline.low, headline.high, "_line")
-    if headline.x == "diversity":
-        axis.set_xlabel("diversity of the leaders")
-    else:
+    if headline.x_label is None:
         plot.leaders_axis(axis, sorted(rows[headline.x].unique().to_list()), headline.x)
+    else:
+        axis.set_xlabel(headline.x_label)
     axis.set_ylabel(headline.label)
     axis.set_ylim(bottom=0.0)  # losses, distances and their ratios
     axis.legend(frameon=False, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.14))

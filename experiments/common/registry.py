@@ -28,6 +28,7 @@ class Headline:
     """What of an experiment's summary a collected sweep shows: `middle` from `low` to `high` against `x`.
 
     Of the other columns of the summary a line has one value: `fixed` or, in `ends`, the least or largest.
+    `x` is a count, on a logarithmic axis, or has an `x_label` and a linear one.
     """
 
     x: str
@@ -38,6 +39,7 @@ class Headline:
     claim: str
     fixed: Mapping[str, Any] = field(default_factory=dict)
     ends: Mapping[str, str] = field(default_factory=dict)
+    x_label: str | None = None
 
 
 @dataclass(frozen=True)
