@@ -10,9 +10,10 @@ import polars as pl
 import pytest
 from omegaconf import OmegaConf
 
+from experiments.collect.figure import figure as collected_figure
 from experiments.common import registry
 from experiments.common.families import family_configs, make_family
-from experiments.common.registry import Experiment, register, registered
+from experiments.common.registry import Experiment, Headline, register, registered
 from jaxgame.sampling import FAMILIES, Noise
 
 ROOT = Path(__file__).parent.parent
@@ -95,6 +96,19 @@ def test_an_experiment_from_outside_is_run_and_collected(outside):
     assert table.height == 2 * 2 and set(table["experiment"]) == {"dice"}
     mistyped = application("dice_experiment", *settings, "experiment.sides=6", folder=outside)
     assert mistyped.returncode == 1 and "Key 'sides' not in 'DiceConfig'" in mistyped.stderr
+
+
+def test_a_collected_sweep_shows_headlines(monkeypatch):
+    headline = Headline("bias", "mean", "low", "high", "points", "the mean roll", x_label="bias of the dice")
+    monkeypatch.setitem(registry._registered, "dice", Experiment("dice", dict, print, headline=headline))
+    rows = {"experiment": "dice", "low": 1.0, "mean": 2.0, "high": 3.0}
+    table = pl.DataFrame([{**rows, "run": f"{seed}", "run.seed": seed, "bias": 0.5} for seed in (0, 1)])
+    other = pl.DataFrame([{**rows, "run": "2", "run.seed": 0, "bias": 0.5, "experiment": "cards"}])
+    drawn = collected_figure(pl.concat([table, other], how="diagonal"), ["run.seed"], missing=0)
+    dice, cards = drawn.axes
+    assert (dice.get_ylabel(), dice.get_xlabel()) == ("points", "bias of the dice")
+    assert [text.get_text() for text in dice.get_legend().get_texts()] == ["seed 0", "seed 1"]
+    assert [text.get_text() for text in cards.texts] == ["the experiment cards has no headline"]
 
 
 def test_what_is_not_registered_is_named(outside):
