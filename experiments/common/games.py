@@ -1,16 +1,12 @@
-"""The games of a run: which key a draw has, the first leaders of a game, and the game of a table's row."""
+"""The games of a run: which key a draw has, and the first leaders of a game."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import jax
 import numpy as np
 from jaxtyping import Array
-from omegaconf import DictConfig
 
-from experiments.common.families import make_family
 from jaxgame.core.game import Game
-from jaxgame.sampling import Shape
 
 
 def draw_key(seed: int, draw: int) -> Array:
@@ -29,14 +25,3 @@ def repeated(numbers: Iterable[int], size: int) -> np.ndarray:
     Leaders repeated change neither hull nor equilibria, so that all K can share one compiled program.
     """
     return np.stack([np.arange(size) % k for k in numbers])
-
-
-def game_of(config: DictConfig, row: Mapping[str, Any]) -> Game:
-    """The game of one row of a run's table: its draw's key, its diversity and types, its first K leaders."""
-    settings = config.experiment
-    leaders = settings.leaders if isinstance(settings.leaders, int) else max(settings.leaders)
-    types = row.get("types", settings.types)
-    shape = Shape(leaders, types, settings.states, settings.actions)
-    key = draw_key(config.run.seed, row["draw"])
-    game = make_family(config.family).sample(key, shape, row.get("diversity", settings.diversity))
-    return first_leaders(game, row.get("leaders", leaders))

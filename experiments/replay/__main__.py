@@ -18,12 +18,14 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 
-from experiments.common.games import game_of
+from experiments.common.families import make_family
+from experiments.common.games import draw_key, first_leaders
 from experiments.common.registry import experiment
 from jaxgame import theorems
 from jaxgame.core.bracket import Bracket
 from jaxgame.core.game import Game, full_information_value, no_information_value
 from jaxgame.hull import game_hull_distance
+from jaxgame.sampling import Shape
 
 # A recorded number that differs by more was not computed by this code from this config.
 AGREES = 1e-9
@@ -49,6 +51,17 @@ def main(arguments: list[str]) -> int:
     _print_game(console, config, {name: row[name] for name in ("draw", *known.coordinates)}, game)
     _print_hull(console, game)
     return _print_check(console, row, known.check(game, config, row)) if known.check else 0
+
+
+def game_of(config: DictConfig, row: Mapping[str, Any]) -> Game:
+    """The game of one row of a run's table: its draw's key, its diversity and types, its first K leaders."""
+    settings = config.experiment
+    leaders = settings.leaders if isinstance(settings.leaders, int) else max(settings.leaders)
+    types = row.get("types", settings.types)
+    shape = Shape(leaders, types, settings.states, settings.actions)
+    key = draw_key(config.run.seed, row["draw"])
+    game = make_family(config.family).sample(key, shape, row.get("diversity", settings.diversity))
+    return first_leaders(game, row.get("leaders", leaders))
 
 
 def _parse(arguments: list[str]) -> tuple[Path, int, dict[str, str]]:
