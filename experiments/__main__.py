@@ -1,6 +1,5 @@
 """Run one experiment: `python -m experiments experiment=NAME`, or `--help` for what can be set."""
 
-import importlib
 import logging
 import os
 import sys
@@ -12,8 +11,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.config import identity, register
-from experiments.devices import configure_jax
+from experiments.common.config import identity, register_configs
+from experiments.common.devices import configure_jax
+from experiments.common.registry import experiment
 from jaxgame.runs.files import write_whole
 from jaxgame.runs.interruption import exit_code, terminable
 from jaxgame.runs.run_directory import RunDirectoryError
@@ -23,8 +23,8 @@ log = logging.getLogger("experiments")
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
 def main(config: DictConfig) -> None:
-    """Dispatch to the experiment's module: experiments/NAME.py, `run(config, directory)`."""
-    register()  # a launcher's worker has not imported this file
+    """Run the registered experiment that `config.experiment.name` names."""
+    register_configs()  # a launcher's worker has not imported this file
     directory = Path(config.run.directory)
     try:
         with terminable():
@@ -45,13 +45,13 @@ def _run(config: DictConfig, directory: Path) -> None:
     configure_jax(config.run)
     if jax.process_index() > 0:  # the first process speaks for all
         log.setLevel(logging.WARNING)
-    module = importlib.import_module(f"experiments.{config.experiment.name}")
-    if not config.run.rows and not getattr(module, "ROWS_OPTIONAL", False):
+    chosen = experiment(config.experiment.name)
+    if not config.run.rows and not chosen.rows_optional:
         raise ValueError(
             f"run.rows is false; {config.experiment.name} needs every draw for its summary and figure"
         )
     _save_config(config, directory)
-    module.run(config, directory)
+    chosen.run(config, directory)
     log.info("figure and tables are in %s", directory)
 
 
@@ -78,6 +78,6 @@ def _differs(there: DictConfig, config: DictConfig) -> bool:
         return True
 
 
-register()
+register_configs()
 if __name__ == "__main__":
     main()

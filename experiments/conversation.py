@@ -4,7 +4,7 @@ import functools
 import itertools
 import logging
 from collections.abc import Mapping
-from itertools import pairwise
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +14,23 @@ import polars as pl
 from jaxtyping import Array
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from omegaconf import DictConfig
+from omegaconf import MISSING, DictConfig
 
-from experiments.guarantee import report, summarise, verdict_sentence, with_losses
-from experiments.hull_coverage import make_family
-from experiments.panels import scatter
-from experiments.runs import table_of
+from experiments.common.claims import Claim, guarantee
+from experiments.common.families import make_family
+from experiments.common.guarantee import report, summarise, verdict_sentence, with_losses
+from experiments.common.lists import check_diversity, check_increasing, check_list
+from experiments.common.registry import Experiment, Headline, register
+from experiments.common.runs import table_of
+from experiments.common.subplots import scatter
 from jaxgame import conversation, plot
 from jaxgame.conversation import Protocol
-from jaxgame.core.game import full_information_value, no_information_value
+from jaxgame.core.game import Game, full_information_value, no_information_value
 from jaxgame.core.units import at_stake
 from jaxgame.runs.batch import DrawFunction
 from jaxgame.runs.files import write_whole
 from jaxgame.sampling import Family, Shape
-from jaxgame.theorems import VERDICTS, bayes_optimal_learning, best_ai_selection
+from jaxgame.theorems import VERDICTS, Guarantee, bayes_optimal_learning, best_ai_selection
 
 log = logging.getLogger("experiments")
 
@@ -36,6 +39,41 @@ CERTIFIED = 1e-5
 
 # A lesson is worth everything there is to know if it misses less, in parts of what is at stake for the user.
 COMPLETE = 1e-9
+
+COORDINATES = ("diversity", "protocol", "competition")
+
+# The theorem that each kind of competition is checked against.
+CHECKS = {"selection": best_ai_selection, "all": bayes_optimal_learning}
+
+
+@dataclass
+class LessonConfig:
+    """See conf/experiment/conversation.yaml."""
+
+    types: int = MISSING
+    states: int = MISSING
+    actions: int = MISSING
+    rounds: list[int] = MISSING
+    messages: list[int] = MISSING
+    replies: list[int] = MISSING
+
+
+@dataclass
+class ConversationConfig:
+    """See conf/experiment/conversation.yaml."""
+
+    name: str = MISSING
+    draws: int = MISSING
+    leaders: int = MISSING
+    types: int = MISSING
+    states: int = MISSING
+    actions: int = MISSING
+    diversity: list[float] = MISSING
+    protocols: list[list[int]] = MISSING
+    competitions: list[str] = MISSING
+    steps: int = MISSING
+    tolerance: float = MISSING
+    lesson: LessonConfig = field(default_factory=LessonConfig)
 
 
 def run(config: DictConfig, directory: Path) -> None:
@@ -106,12 +144,11 @@ def lesson_function(family: Family, settings: DictConfig) -> DrawFunction:
 def competition_function(family: Family, settings: DictConfig) -> DrawFunction:
     """One draw: the theorem's check where dynamics from silence end, for every cell of the grid."""
     shape = Shape(settings.leaders, settings.types, settings.states, settings.actions)
-    checks = {"selection": best_ai_selection, "all": bayes_optimal_learning}
 
     def one(protocol: Protocol, kind: str, key: Array, diversity: Array) -> dict[str, Any]:
         game = family.sample(key, shape, diversity)
         models = jax.vmap(at_stake, (None, 0))(game.prior, game.leaders)
-        found = checks[kind](game, settings.tolerance, protocol, steps=settings.steps)
+        found = CHECKS[kind](game, settings.tolerance, protocol, steps=settings.steps)
         return {**vars(found), "models_stake": models.max()}
 
     def draw(key: Array) -> Mapping[str, Any]:
@@ -227,29 +264,63 @@ def _name(protocol: Any) -> str:
 
 
 def _check(settings: DictConfig) -> None:
-    lesson = settings.lesson
     for name in ("rounds", "messages", "replies"):
-        values = list(lesson[name])
-        if not values or any(a >= b for a, b in pairwise(values)) or values[0] < 1:
-            raise ValueError(
-                f"experiment.lesson.{name} is {values}; it must be increasing integers from 1 on"
-            )
-    kinds = list(settings.competitions)
-    if not kinds or set(kinds) - set(conversation.COMPETITIONS) or len(set(kinds)) < len(kinds):
-        listed = ", ".join(conversation.COMPETITIONS)
-        raise ValueError(f"experiment.competitions is {kinds}; it must be distinct choices of {listed}")
+        check_increasing(f"lesson.{name}", settings.lesson[name], 1)
+    listed = ", ".join(conversation.COMPETITIONS)
+    kinds = settings.competitions
+    check_list("competitions", kinds, f"distinct choices of {listed}", conversation.COMPETITIONS.__contains__)
     protocols = [tuple(protocol) for protocol in settings.protocols]
-    if not protocols or any(len(p) != 3 for p in protocols) or len(set(protocols)) < len(protocols):
-        raise ValueError(
-            f"experiment.protocols is {protocols}; it must be distinct triples [rounds, messages, replies]"
-        )
+    triples = "distinct triples [rounds, messages, replies]"
+    check_list("protocols", protocols, triples, lambda protocol: len(protocol) == 3)
     for protocol in protocols:
         Protocol(*protocol).check_size(settings.leaders)
-    diversity = list(settings.diversity)
-    if not diversity or any(not 0 <= d <= 1 for d in diversity) or len(set(diversity)) < len(diversity):
-        raise ValueError(f"experiment.diversity is {diversity}; it must be distinct numbers from 0 to 1")
+    check_diversity(settings.diversity)
     if settings.leaders < 2 or settings.steps < 1:
         raise ValueError(
             f"experiment.leaders is {settings.leaders} and experiment.steps {settings.steps}; they must be "
             "at least 2 and at least 1"
         )
+
+
+def check(game: Game, config: DictConfig, row: Mapping[str, Any]) -> Guarantee:
+    """The theorem's check of one row of the table."""
+    settings = config.experiment
+    protocol = next(p for p in settings.protocols if _name(p) == row["protocol"])
+    theorem = CHECKS[row["competition"]]
+    return theorem(game, settings.tolerance, Protocol(*protocol), steps=settings.steps)
+
+
+register(
+    Experiment(
+        name="conversation",
+        config=ConversationConfig,
+        run=run,
+        headline=Headline(
+            "diversity", "loss_mean", "loss_q25", "loss_q75", "loss (utility units)",
+            "mean loss against full information where best responses end, under the last protocol and the "
+            "first competition by name (bands: quartiles)",
+            ends={"protocol": "max", "competition": "min"},
+            x_label="diversity of the leaders",
+        ),
+        coordinates=COORDINATES,
+        check=check,
+        claims=(
+            Claim(
+                place=70,
+                name="conversation",
+                title="Conversations of several rounds",
+                statement=(
+                    "Where models revise their rules under a protocol, she gets at least OPT(protocol) - "
+                    "2 eps, less delta's cost and what the models could still gain. OPT(protocol) is what an "
+                    "aligned model could teach her."
+                ),
+                source=(
+                    "the form with delta and gain is proved here; of profiles found, not of all equilibria"
+                ),
+                setting=("experiment=conversation", "experiment.diversity=[0.0,1.0]"),
+                draws=16,
+                find=functools.partial(guarantee, coordinates=COORDINATES),
+            ),
+        ),
+    )
+)  # fmt: skip

@@ -1,29 +1,38 @@
 """Where competition fails: outside the hull, what the worst equilibrium costs, and how often nothing."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from omegaconf import DictConfig
+from omegaconf import MISSING, DictConfig
 
-from experiments.guarantee import check_function, check_lists, checked, report, verdict_sentence
-from experiments.hull_coverage import make_family
+from experiments.common.config import GamesConfig
+from experiments.common.families import make_family
+from experiments.common.guarantee import check_function, checked, loss_headline, report, verdict_sentence
+from experiments.common.lists import check_diversity, check_increasing
+from experiments.common.registry import Experiment, register
 from jaxgame import plot
 from jaxgame.runs.files import write_whole
 from jaxgame.sampling import Shape
 from jaxgame.theorems import best_ai_selection
 
-# run.rows=false is understood here.
-ROWS_OPTIONAL = True
+
+@dataclass
+class FailureConfig(GamesConfig):
+    """See conf/experiment/failure.yaml."""
+
+    tolerance: float = MISSING
 
 
 def run(config: DictConfig, directory: Path) -> None:
     """Compute table, summary and figure in `directory`; report the verdicts and the brackets."""
     settings = config.experiment
-    check_lists(settings, least_leaders=2)
     leaders, diversity = list(settings.leaders), list(settings.diversity)
+    check_increasing("leaders", leaders, 2)
+    check_diversity(diversity)
     function = check_function(
         make_family(config.family),
         Shape(max(leaders), settings.types, settings.states, settings.actions),
@@ -78,3 +87,16 @@ def _map(axes: Axes, summary: pl.DataFrame, column: str, title: str, form: str) 
     axes.set(yticks=range(len(diversity)), yticklabels=diversity)
     axes.grid(visible=False)
     axes.set(title=title, xlabel="number of models K", ylabel="diversity")
+
+
+register(
+    Experiment(
+        name="failure",
+        config=FailureConfig,
+        run=run,
+        rows_optional=True,
+        headline=loss_headline("at the largest diversity", diversity="max"),
+        coordinates=("leaders", "diversity"),
+        check=lambda game, config, row: best_ai_selection(game, config.experiment.tolerance),
+    )
+)

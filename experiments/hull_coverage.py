@@ -1,19 +1,25 @@
 """Hull coverage on random games, against the number and the diversity of the leaders."""
 
 import logging
-from collections.abc import Iterable, Mapping
-from itertools import groupby, pairwise
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import polars as pl
 from jaxtyping import Array
 from matplotlib.figure import Figure
-from omegaconf import DictConfig
+from omegaconf import MISSING, DictConfig
 
-from experiments.runs import statistics_of, table_of
+from experiments.common.claims import Claim, Finding
+from experiments.common.config import GamesConfig
+from experiments.common.families import make_family
+from experiments.common.games import repeated
+from experiments.common.lists import check_diversity, check_increasing, check_list
+from experiments.common.registry import Experiment, Headline, register
+from experiments.common.runs import QUARTILES, middle, statistics_of, table_of
 from jaxgame import plot
 from jaxgame.core.bracket import Bracket
 from jaxgame.core.game import Game
@@ -21,14 +27,20 @@ from jaxgame.hull import game_hull_distance, leader_distances
 from jaxgame.runs.batch import DrawFunction
 from jaxgame.runs.files import write_whole
 from jaxgame.runs.streaming import Statistics
-from jaxgame.sampling import FAMILIES, Family, Shape
+from jaxgame.sampling import Family, Shape
 from jaxgame.summary import WIDE, ZERO, bracket_summary, coverage_summary
 from jaxgame.theorems import alignment_dimension, wendel_coverage, wendel_probability
 
 log = logging.getLogger("experiments")
 
-# run.rows=false is understood here.
-ROWS_OPTIONAL = True
+
+@dataclass
+class HullCoverageConfig(GamesConfig):
+    """See conf/experiment/hull_coverage.yaml."""
+
+    offset: str = MISSING
+    scale: str = MISSING
+    eps: list[float] = MISSING
 
 
 def run(config: DictConfig, directory: Path) -> None:
@@ -36,7 +48,9 @@ def run(config: DictConfig, directory: Path) -> None:
     settings = config.experiment
     family = make_family(config.family)
     leaders, diversity = list(settings.leaders), list(settings.diversity)
-    _check(leaders, diversity, list(settings.eps))
+    check_increasing("leaders", leaders, 1)
+    check_diversity(diversity)
+    check_list("eps", settings.eps, "distinct numbers of at least 0", lambda level: level >= 0)
     shape = Shape(max(leaders), settings.types, settings.states, settings.actions)
 
     function = draw_function(family, shape, leaders, diversity, settings.offset, settings.scale)
@@ -65,12 +79,6 @@ def run(config: DictConfig, directory: Path) -> None:
     plot.save(figure(summary, config), directory)
 
 
-def make_family(config: DictConfig) -> Family:
-    """The family that a config of the group `family` names."""
-    parameters = {str(key): value for key, value in config.items() if key != "name"}
-    return FAMILIES[config.name](**parameters)
-
-
 def draw_function(
     family: Family, shape: Shape, leaders: list[int], diversity: list[float], offset: str, scale: str
 ) -> DrawFunction:
@@ -89,7 +97,7 @@ def draw_function(
                 return game_hull_distance(Game(game.prior, game.follower, some), offset, scale, norm).distance
 
             classes = groupby(leaders, key=lambda k: max(k, _SMALL))
-            brackets = [jax.vmap(distance)(game.leaders[_repeated(ks, size)]) for size, ks in classes]
+            brackets = [jax.vmap(distance)(game.leaders[repeated(ks, size)]) for size, ks in classes]
             return jax.tree.map(lambda *ends: jnp.concatenate(ends), *brackets)
 
         return {
@@ -103,11 +111,6 @@ def draw_function(
 
 # Repeating leaders leaves the hull as it is: up to 8 of them share one compiled program.
 _SMALL = 8
-
-
-def _repeated(numbers: Iterable[int], size: int) -> np.ndarray:
-    """For each K the indices 0, ..., K - 1, repeated up to `size`."""
-    return np.stack([np.arange(size) % k for k in numbers])
 
 
 _SETTING = ["diversity", "leaders", "eps"]
@@ -150,12 +153,11 @@ _LEVELS = {"eps": pl.Float64, "level": pl.Float64}
 
 def _quantiles(name: str) -> list[pl.Expr]:
     columns = []
-    for short, long in (("q25", "q25"), ("q50", "median"), ("q75", "q75")):
-        low, high = pl.col(f"{short}_lower"), pl.col(f"{short}_upper")
+    for short, long in QUARTILES.items():
         columns += [
-            ((low + high) / 2).alias(f"{name}_{long}"),
-            low.alias(f"{name}_{long}_lower"),
-            high.alias(f"{name}_{long}_upper"),
+            middle(short).alias(f"{name}_{long}"),
+            pl.col(f"{short}_lower").alias(f"{name}_{long}_lower"),
+            pl.col(f"{short}_upper").alias(f"{name}_{long}_upper"),
         ]
     return columns
 
@@ -243,10 +245,46 @@ def _extreme(summary: pl.DataFrame, column: str) -> float:
     return float(summary[column].to_numpy().max())
 
 
-def _check(leaders: list[int], diversity: list[float], eps: list[float]) -> None:
-    if not leaders or leaders[0] < 1 or any(a >= b for a, b in pairwise(leaders)):
-        raise ValueError(f"experiment.leaders is {leaders}; it must be increasing integers from 1 on")
-    if not diversity or any(not 0 <= d <= 1 for d in diversity) or len(set(diversity)) < len(diversity):
-        raise ValueError(f"experiment.diversity is {diversity}; it must be distinct numbers from 0 to 1")
-    if not eps or any(not e >= 0 for e in eps) or len(set(eps)) < len(eps):
-        raise ValueError(f"experiment.eps is {eps}; it must be distinct numbers of at least 0")
+def wendel_finding(directory: Path) -> Finding:
+    """Cells where Wendel's formula is outside the interval of what was counted, or might be."""
+    summary = pl.read_csv(directory / "summary.csv").filter(pl.col("wendel").is_not_null())
+    return Finding(
+        premise="independent symmetric errors (diversity 1), weights that sum to 1",
+        draws=int(summary["draws"].to_numpy().max()),
+        checked=summary.height,
+        violations=summary.filter(pl.col("holds") == "no").height,
+        undecided=summary.filter(pl.col("holds") == "undecided").height,
+        unit="numbers of models",
+    )
+
+
+register(
+    Experiment(
+        name="hull_coverage",
+        config=HullCoverageConfig,
+        run=run,
+        rows_optional=True,
+        headline=Headline(
+            "leaders", "sup_median", "sup_q25", "sup_q75", "distance (utility units)",
+            "median distance of the user's utility to the hull of K models' at the "
+            "largest diversity (bands: quartiles)",
+            ends={"diversity": "max", "eps": "min"},
+        ),
+        coordinates=("leaders", "diversity"),
+        claims=(
+            Claim(
+                place=10,
+                name="hull_coverage",
+                title="How often is the user in the models' hull?",
+                statement=(
+                    "The share of games with the user in the hull of K models with independent errors is "
+                    "Wendel's formula."
+                ),
+                source="Wendel 1962; the premise of all three theorems of the paper",
+                setting=("experiment=hull_coverage",),
+                draws=4096,
+                find=wendel_finding,
+            ),
+        ),
+    )
+)  # fmt: skip

@@ -1,30 +1,50 @@
 """A best-responding user who hears all leaders: her loss at the worst equilibrium against the bound."""
 
+import functools
+from dataclasses import dataclass
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import polars as pl
 from matplotlib.figure import Figure
-from omegaconf import DictConfig
+from omegaconf import MISSING, DictConfig
 
-from experiments.guarantee import check_function, check_lists, checked, report, verdict_sentence
-from experiments.hull_coverage import make_family
-from experiments.panels import by_leaders, scatter, tightest
+from experiments.common.claims import Claim, guarantee
+from experiments.common.families import make_family
+from experiments.common.guarantee import check_function, checked, loss_headline, report, verdict_sentence
+from experiments.common.lists import check_diversity, check_increasing, check_list
+from experiments.common.registry import Experiment, register
+from experiments.common.subplots import by_leaders, scatter, tightest
 from jaxgame import plot
 from jaxgame.runs.batch import DrawFunction
 from jaxgame.runs.files import write_whole
 from jaxgame.sampling import Family, Shape
 from jaxgame.theorems import bayes_optimal_learning
 
-# run.rows=false is understood here.
-ROWS_OPTIONAL = True
+COORDINATES = ("types", "leaders", "diversity")
+
+
+@dataclass
+class LearningConfig:
+    """See conf/experiment/learning.yaml."""
+
+    name: str = MISSING
+    draws: int = MISSING
+    leaders: list[int] = MISSING
+    types: list[int] = MISSING
+    states: int = MISSING
+    actions: int = MISSING
+    diversity: list[float] = MISSING
+    tolerance: float = MISSING
 
 
 def run(config: DictConfig, directory: Path) -> None:
     """Compute table, summary and figure in `directory`; report the verdicts and the brackets."""
     settings = config.experiment
-    _check(settings)
+    check_increasing("leaders", settings.leaders, 1)
+    check_diversity(settings.diversity)
+    check_list("types", settings.types, "distinct integers of at least 1", lambda types: types >= 1)
     table, summary = checked(
         config,
         draw_function(make_family(config.family), settings),
@@ -95,8 +115,29 @@ def figure(table: pl.DataFrame | None, summary: pl.DataFrame, config: DictConfig
     return fig
 
 
-def _check(settings: DictConfig) -> None:
-    check_lists(settings, least_leaders=1)
-    types = list(settings.types)
-    if not types or any(t < 1 for t in types) or len(set(types)) < len(types):
-        raise ValueError(f"experiment.types is {types}; it must be distinct integers of at least 1")
+register(
+    Experiment(
+        name="learning",
+        config=LearningConfig,
+        run=run,
+        rows_optional=True,
+        headline=loss_headline("at the largest diversity", diversity="max", types="max"),
+        coordinates=COORDINATES,
+        check=lambda game, config, row: bayes_optimal_learning(game, config.experiment.tolerance),
+        claims=(
+            Claim(
+                place=50,
+                name="learning",
+                title="A user who hears all models and takes a best action",
+                statement=(
+                    "With signals as rich and correlated as models like, she gets at least OPT - 2 eps at "
+                    "every equilibrium."
+                ),
+                source="the paper's first setting; all equilibria are checked, with certified brackets",
+                setting=("experiment=learning", "experiment.types=[1]", "experiment.leaders=[2,4]"),
+                draws=64,
+                find=functools.partial(guarantee, coordinates=COORDINATES),
+            ),
+        ),
+    )
+)

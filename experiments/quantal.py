@@ -1,7 +1,8 @@
 """A user who responds by quantal response: what bounded rationality and misaligned leaders cost together."""
 
+import functools
 from collections.abc import Mapping
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ import polars as pl
 from jaxtyping import Array
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from omegaconf import DictConfig
+from omegaconf import MISSING, DictConfig
 
-from experiments.guarantee import checked, report, verdict_sentence
-from experiments.hull_coverage import make_family
+from experiments.common.claims import Claim, guarantee
+from experiments.common.families import make_family
+from experiments.common.games import repeated
+from experiments.common.guarantee import checked, loss_headline, report, verdict_sentence
+from experiments.common.lists import check_increasing, check_list
+from experiments.common.registry import Experiment, register
 from jaxgame import competition, plot
 from jaxgame.core.game import Game, make_game
 from jaxgame.runs.batch import DrawFunction
@@ -23,10 +28,28 @@ from jaxgame.runs.files import write_whole
 from jaxgame.sampling import Family, Shape
 from jaxgame.theorems import quantal_response
 
-# run.rows=false is understood here.
-ROWS_OPTIONAL = True
+COORDINATES = ("leaders", "rationality")
+
+# The width aimed at for brackets, in parts of what is at stake: the claim's tolerance.
+TOLERANCE = 1e-4
 
 JUDGE_RATIONALITY = np.geomspace(1.0, 1000.0, 49)
+
+
+@dataclass
+class QuantalConfig:
+    """See conf/experiment/quantal.yaml."""
+
+    name: str = MISSING
+    draws: int = MISSING
+    leaders: list[int] = MISSING
+    types: int = MISSING
+    states: int = MISSING
+    actions: int = MISSING
+    diversity: float = MISSING
+    rationality: list[float] = MISSING
+    tolerance: float = MISSING
+    rounds: int = MISSING
 
 
 def run(config: DictConfig, directory: Path) -> None:
@@ -59,7 +82,7 @@ def draw_function(family: Family, settings: DictConfig) -> DrawFunction:
     `limit_loss` the loss at the worst equilibrium if she best-responded.
     """
     shape = Shape(max(settings.leaders), settings.types, settings.states, settings.actions)
-    first = np.stack([np.arange(shape.leaders) % k for k in settings.leaders])
+    first = repeated(settings.leaders, shape.leaders)
     levels = jnp.asarray([float(x) for x in settings.rationality])
 
     def draw(key: Array) -> Mapping[str, Any]:
@@ -156,13 +179,45 @@ def _losses(axes: Axes, summary: pl.DataFrame) -> None:
 
 
 def _check(settings: DictConfig) -> None:
-    for name, least in (("leaders", 1), ("rationality", 0)):
-        values = list(settings[name])
-        if not values or values[0] < least or any(a >= b for a, b in pairwise(values)):
-            raise ValueError(f"experiment.{name} is {values}; it must increase, from {least} on")
-    if not settings.rationality[0] > 0:
-        raise ValueError(f"experiment.rationality starts with {settings.rationality[0]}; it must be positive")
+    check_increasing("leaders", settings.leaders, 1)
+    levels = settings.rationality
+    check_list("rationality", levels, "increasing positive numbers", lambda level: level > 0, increasing=True)
     if settings.states != 2:
         raise ValueError(f"experiment.states is {settings.states}; the certificate needs two states")
     if not 0 <= settings.diversity <= 1:
         raise ValueError(f"experiment.diversity is {settings.diversity}; it must be from 0 to 1")
+
+
+register(
+    Experiment(
+        name="quantal",
+        config=QuantalConfig,
+        run=run,
+        rows_optional=True,
+        headline=loss_headline("at the largest rationality", rationality="max"),
+        coordinates=COORDINATES,
+        check=lambda game, config, row: quantal_response(
+            game, row["rationality"], 0.0, config.experiment.tolerance, config.experiment.rounds
+        ),
+        claims=(
+            Claim(
+                place=60,
+                name="quantal",
+                title="A user who responds by quantal response",
+                statement=(
+                    "The same, less W((A-1)/e) / rationality, the most that logit play loses against the "
+                    "best action."
+                ),
+                source="the paper's second setting; the term of rationality is proved here",
+                setting=(
+                    "experiment=quantal",
+                    "experiment.leaders=[1,2]",
+                    "experiment.rationality=[1,10,100,1000]",
+                    "experiment.rounds=5",
+                ),
+                draws=16,
+                find=functools.partial(guarantee, coordinates=COORDINATES, tolerance=TOLERANCE),
+            ),
+        ),
+    )
+)

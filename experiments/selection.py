@@ -1,8 +1,9 @@
 """Best-AI selection: the worst equilibrium against the distance to the hull, and where dynamics end."""
 
+import functools
 import logging
 from collections.abc import Mapping
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,24 @@ import jax
 import jax.numpy as jnp
 import polars as pl
 from jaxtyping import Array
-from omegaconf import DictConfig
+from omegaconf import MISSING, DictConfig
 
-from experiments import selection_figure
-from experiments.guarantee import LOSSLESS, check_function, check_lists, report, summarise, with_losses
-from experiments.hull_coverage import make_family
-from experiments.runs import table_of
+from experiments import _selection_figure
+from experiments.common.claims import Claim, guarantee
+from experiments.common.config import GamesConfig
+from experiments.common.families import make_family
+from experiments.common.games import draw_key, first_leaders
+from experiments.common.guarantee import (
+    LOSSLESS,
+    check_function,
+    loss_headline,
+    report,
+    summarise,
+    with_losses,
+)
+from experiments.common.lists import check_diversity, check_increasing
+from experiments.common.registry import Experiment, register
+from experiments.common.runs import table_of
 from jaxgame import plot, selection
 from jaxgame.core.game import Game
 from jaxgame.runs.batch import DrawFunction
@@ -25,11 +38,24 @@ from jaxgame.theorems import VERDICTS, best_ai_selection
 
 log = logging.getLogger("experiments")
 
+COORDINATES = ("leaders", "diversity")
+
 EXPLANATION = """\
 Dynamics end above the worst equilibrium where others exist that are better for the user, and none is required
 to be reached. They end below it only because an offer must exceed its rivals' by a smallest step, outbid: a
 leader that would gain from exceeding them by less stays put. Such an end is an equilibrium up to the
 exploitability beside it in dynamics/results.parquet (gain_lower, gain_upper), which shrinks with the step."""
+
+
+@dataclass
+class SelectionConfig(GamesConfig):
+    """See conf/experiment/selection.yaml."""
+
+    tolerance: float = MISSING
+    dynamics_leaders: int = MISSING
+    outbid: float = MISSING
+    steps: int = MISSING
+    interactions: list[int] = MISSING
 
 
 def run(config: DictConfig, directory: Path) -> None:
@@ -66,7 +92,7 @@ def run(config: DictConfig, directory: Path) -> None:
     write_whole(directory / "summary.csv", summary.write_csv)
     write_whole(directory / "dynamics" / "summary.csv", ended.write_csv)
     game, trace = _example(family, shape, ends, config)
-    plot.save(selection_figure.figure(worst, summary, ends, ended, game, trace, config), directory)
+    plot.save(_selection_figure.figure(worst, summary, ends, ended, game, trace, config), directory)
 
 
 def dynamics_function(family: Family, shape: Shape, settings: DictConfig) -> DrawFunction:
@@ -94,11 +120,6 @@ def dynamics_function(family: Family, shape: Shape, settings: DictConfig) -> Dra
         return jax.vmap(one)(offers)
 
     return lambda key: jax.vmap(lambda d: at(key, d))(jnp.asarray(settings.diversity))
-
-
-def first_leaders(game: Game, count: int) -> Game:
-    """The same game with its first `count` leaders only."""
-    return Game(game.prior, game.follower, game.leaders[:count])
 
 
 def all_starts(game: Game, key: Array) -> Array:
@@ -160,19 +181,65 @@ def _example(
         offers = selection.starting_offers(game, "selfish")
         return selection.best_response_dynamics(game, offers, "in_turn", settings.outbid, settings.steps)
 
-    key = jax.random.fold_in(jax.random.key(config.run.seed), row["draw"])
+    key = draw_key(config.run.seed, row["draw"])
     return row, jax.device_get(trace(key, jnp.asarray(row["diversity"])))
 
 
 def _check(settings: DictConfig) -> None:
-    check_lists(settings, least_leaders=2)
-    leaders, lengths = list(settings.leaders), list(settings.interactions)
-    if settings.dynamics_leaders not in leaders:
+    check_increasing("leaders", settings.leaders, 2)
+    check_diversity(settings.diversity)
+    if settings.dynamics_leaders not in settings.leaders:
         raise ValueError(
             f"experiment.dynamics_leaders is {settings.dynamics_leaders}; it must be one of leaders, "
-            f"{leaders}"
+            f"{list(settings.leaders)}"
         )
     if settings.steps < 1:
         raise ValueError(f"experiment.steps is {settings.steps}; it must be at least 1")
-    if not lengths or lengths[0] < 1 or any(a >= b for a, b in pairwise(lengths)):
-        raise ValueError(f"experiment.interactions is {lengths}; it must be increasing integers from 1 on")
+    check_increasing("interactions", settings.interactions, 1)
+
+
+def _statement(factor: str) -> str:
+    return (
+        f"A user who keeps the single best model gets at least OPT - {factor} eps at every pure equilibrium, "
+        "where eps is the sup distance of her utility to the convex hull of the models' utilities."
+    )
+
+
+register(
+    Experiment(
+        name="selection",
+        config=SelectionConfig,
+        run=run,
+        headline=loss_headline("at the largest diversity", diversity="max"),
+        coordinates=COORDINATES,
+        check=lambda game, config, row: best_ai_selection(game, config.experiment.tolerance),
+        claims=(
+            Claim(
+                place=40,
+                name="selection",
+                title="Best-AI selection",
+                statement=_statement("2"),
+                source=(
+                    "the paper's third setting; the constant 2 is proved here, every equilibrium is checked"
+                ),
+                setting=(
+                    "experiment=selection",
+                    "experiment.leaders=[2,4]",
+                    "experiment.diversity=[0.0,0.5,1.0]",
+                    "experiment.steps=60",
+                ),
+                draws=32,
+                find=functools.partial(guarantee, coordinates=COORDINATES),
+            ),
+            Claim(
+                place=80,
+                name="false_claim",
+                title="Control: a claim that is false",
+                statement=_statement("0.5"),
+                source="made up, to see that the check can fail; read from the run of best-AI selection",
+                find=functools.partial(guarantee, coordinates=COORDINATES, factor=0.5),
+                run="selection",
+            ),
+        ),
+    )
+)

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ import polars as pl
 from jaxtyping import Array, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from omegaconf import DictConfig
+from omegaconf import MISSING, DictConfig
 
-from experiments.guarantee import counts, report
-from experiments.hull_coverage import make_family
-from experiments.runs import table_of
+from experiments.common.families import make_family
+from experiments.common.games import draw_key
+from experiments.common.guarantee import counts, report
+from experiments.common.lists import check_list
+from experiments.common.registry import Experiment, Headline, register
+from experiments.common.runs import table_of
 from jaxgame import plot
 from jaxgame.core.game import Game, full_information_value
 from jaxgame.hull import game_hull_distance
@@ -35,6 +39,22 @@ PENALTY = 10.0
 
 # Distances below this, in parts of what is at stake for the follower, make no ratio: rounding.
 LEAST = 1e-6
+
+
+@dataclass
+class TightnessConfig:
+    """See conf/experiment/tightness.yaml."""
+
+    name: str = MISSING
+    draws: int = MISSING
+    leaders: int = MISSING
+    states: int = MISSING
+    actions: list[int] = MISSING
+    diversity: float = MISSING
+    steps: int = MISSING
+    rate: float = MISSING
+    margin: float = MISSING
+    tolerance: float = MISSING
 
 
 def run(config: DictConfig, directory: Path) -> None:
@@ -96,8 +116,7 @@ def draw_function(family: Family, settings: DictConfig) -> DrawFunction:
 
 def found_game(family: Family, settings: DictConfig, seed: int, draw: int, actions: int) -> Game:
     """The game that the ascent of one draw ends with."""
-    key = jax.random.fold_in(jax.random.key(seed), draw)
-    return jax.jit(lambda key: _start_and_end(family, settings, key, actions)[1])(key)
+    return jax.jit(lambda key: _start_and_end(family, settings, key, actions)[1])(draw_key(seed, draw))
 
 
 def to_json(game: Game, ratio: float) -> str:
@@ -238,9 +257,7 @@ def _numbers(axes: Axes, game: Game) -> None:
 
 
 def _check(settings: DictConfig) -> None:
-    actions = list(settings.actions)
-    if not actions or any(a < 2 for a in actions) or len(set(actions)) < len(actions):
-        raise ValueError(f"experiment.actions is {actions}; it must be distinct integers of at least 2")
+    check_list("actions", settings.actions, "distinct integers of at least 2", lambda count: count >= 2)
     for name, least in (("leaders", 2), ("states", 2), ("steps", 1)):
         if settings[name] < least:
             raise ValueError(f"experiment.{name} is {settings[name]}; it must be at least {least}")
@@ -249,3 +266,16 @@ def _check(settings: DictConfig) -> None:
             raise ValueError(f"experiment.{name} is {settings[name]}; it must be positive")
     if not 0 <= settings.diversity <= 1:
         raise ValueError(f"experiment.diversity is {settings.diversity}; it must be from 0 to 1")
+
+
+register(
+    Experiment(
+        name="tightness",
+        config=TightnessConfig,
+        run=run,
+        headline=Headline(
+            "actions", "ratio_largest", "ratio_median", "ratio_largest_upper", "loss / (2 eps)",
+            "largest loss / (2 eps) that ascent found (bands: from the median)", {"when": "end"},
+        ),
+    )
+)  # fmt: skip

@@ -9,16 +9,16 @@ import polars as pl
 import pytest
 from omegaconf import OmegaConf
 
-from experiments import collect
-from experiments.collect_figure import HEADLINES, telling
-from experiments.config import register
+from experiments.collect import __main__ as collect
+from experiments.collect.figure import telling
+from experiments.common.config import register_configs
 
 ROOT = Path(__file__).parent.parent
 SWEEP = ["experiment=hull_coverage", "family=noise,goals", "experiment.actions=2,3"]
 
 
 def compose(*overrides):
-    register()
+    register_configs()
     with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         return hydra.compose("config", overrides=list(overrides))
 
@@ -58,7 +58,7 @@ def output(tmp_path):
 
 
 def test_one_table_with_columns_for_what_was_swept(output, capsys):
-    register()
+    register_configs()
     table = collect.collect(output)
     assert table.equals(pl.read_parquet(output / "collected.parquet"))
     assert pl.read_csv(output / "collected.csv").height == table.height == 2 * 8
@@ -93,7 +93,3 @@ def test_lines_are_told_apart_by_as_few_values_as_do():
     swept = ["family.name", "family.strength", "experiment.actions"]
     assert telling(table, swept) == ["family.name", "experiment.actions"]
     assert telling(table.filter(run="a"), swept) == []
-
-
-def test_headlines_name_experiments():
-    assert set(HEADLINES) == {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")}

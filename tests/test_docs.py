@@ -19,7 +19,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from experiments import config as experiments_config
+from experiments.common import config as experiments_config
 from jaxgame import Bracket
 
 ROOT = Path(__file__).parents[1]
@@ -149,7 +149,7 @@ def test_commands_of_the_application_compose(arguments: list[str]) -> None:
     for override in OverridesParser.create().parse_overrides([a for a in arguments if a != "--multirun"]):
         value = next(override.sweep_string_iterator()) if override.is_sweep_override() else None
         overrides.append(override.input_line if value is None else f"{override.get_key_element()}={value}")
-    experiments_config.register()
+    experiments_config.register_configs()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         assert compose("config", overrides).experiment.name
 

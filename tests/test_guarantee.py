@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from omegaconf import OmegaConf
 
-from experiments.guarantee import INSIDE, LOSSLESS, checked
+from experiments.common.guarantee import INSIDE, LOSSLESS, checked
 from jaxgame.core.bracket import Bracket
 
 GRID = {"diversity": [0.0, 1.0], "leaders": [2, 3, 5]}

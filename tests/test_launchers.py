@@ -17,8 +17,8 @@ import polars as pl
 import pytest
 from omegaconf import OmegaConf
 
-from experiments import devices
-from experiments.config import register
+from experiments.common import devices
+from experiments.common.config import register_configs
 
 ROOT = Path(__file__).parent.parent
 SMALL = [
@@ -35,7 +35,7 @@ def application(*overrides, **environment):
 
 
 def run_config(*overrides):
-    register()
+    register_configs()
     with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         return hydra.compose("config", overrides=list(overrides), return_hydra_config=True)
 

@@ -16,11 +16,14 @@ import polars as pl
 import pytest
 
 import jaxgame as jg
-from experiments import claims, replay, reproduce
-from experiments.config import register
+from experiments.common import claims
+from experiments.common.config import register_configs
+from experiments.replay import __main__ as replay
+from experiments.reproduce import __main__ as reproduce
 from tests import browser
 
 ROOT = Path(__file__).parent.parent
+COORDINATES = ("leaders", "diversity")
 
 
 def python(*words, timeout=280):
@@ -46,7 +49,7 @@ def guarantees(directory, worst, width=0.0, eps=0.1):
 
 
 def test_violations_are_counted_and_named(tmp_path):
-    found = claims.guarantee(guarantees(tmp_path, [0.85, 0.8, 0.79, 1.0, 0.5]))
+    found = claims.guarantee(guarantees(tmp_path, [0.85, 0.8, 0.79, 1.0, 0.5]), COORDINATES)
     assert (found.draws, found.checked, found.violations, found.undecided) == (5, 5, 2, 0)
     assert found.slack == pytest.approx(-0.3)
     assert found.replays == (
@@ -56,21 +59,21 @@ def test_violations_are_counted_and_named(tmp_path):
 
 def test_a_false_claim_is_violated_where_the_true_one_holds(tmp_path):
     directory = guarantees(tmp_path, [0.85, 0.96, 0.8, 1.0])
-    assert claims.guarantee(directory).violations == 0
-    false = claims.guarantee(directory, factor=0.5)  # 0.95
+    assert claims.guarantee(directory, COORDINATES).violations == 0
+    false = claims.guarantee(directory, COORDINATES, factor=0.5)  # 0.95
     assert [row["draw"] for row in false.replays] == [2, 0] and false.violations == 2
 
 
 def test_wide_brackets_leave_games_undecided(tmp_path):
-    found = claims.guarantee(guarantees(tmp_path, [0.85, 0.81, 0.7], width=0.02))
+    found = claims.guarantee(guarantees(tmp_path, [0.85, 0.81, 0.7], width=0.02), COORDINATES)
     assert (found.violations, found.undecided) == (1, 1)
 
 
 def test_every_command_of_the_page_is_one():
-    register()
-    names = [claim.name for claim in claims.CLAIMS]
+    register_configs()
+    names = [claim.name for claim in reproduce.claims()]
     assert len(set(names)) == len(names)
-    for claim in claims.CLAIMS:
+    for claim in reproduce.claims():
         if claim.run:
             assert claim.run in names
             continue
@@ -229,11 +232,11 @@ def page(tmp_path_factory):
 @pytest.mark.timeout(1600)
 def test_the_page_tells_every_claim_and_needs_no_network(page):
     text = html.unescape((page / "index.html").read_text())
-    for claim in claims.CLAIMS:
+    for claim in reproduce.claims():
         assert f'id="{claim.name}"' in text
-    assert text.count("data:image/png;base64,") == len([c for c in claims.CLAIMS if not c.run])
+    assert text.count("data:image/png;base64,") == len([c for c in reproduce.claims() if not c.run])
     assert not re.search(r'(src|href)="https?:', text)
-    found = claims.guarantee(page / "selection", factor=0.5)
+    found = claims.guarantee(page / "selection", COORDINATES, factor=0.5)
     assert found.violations > 0  # the check can fail
     commands = re.findall(r"python -m experiments\.replay [^<\n]*", text)
     assert len(commands) == len(found.replays) > 0
@@ -253,7 +256,7 @@ def test_the_page_in_a_browser(page, width, tmp_path):
         assert shown.problems == []
         assert {address.split(":")[0] for address in shown.requests} == {"file", "data"}
         assert shown.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [width, width]
-        assert shown.evaluate("document.querySelectorAll('section').length") == len(claims.CLAIMS)
+        assert shown.evaluate("document.querySelectorAll('section').length") == len(reproduce.claims())
         sizes = shown.evaluate("[...document.images].map(x => [x.naturalWidth > 0, x.width])")
         # On a phone figures scroll sideways rather than shrink beyond reading.
         assert sizes and all(loaded and width >= 600 for loaded, width in sizes)

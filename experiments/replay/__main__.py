@@ -7,7 +7,7 @@ taken.
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 
-from experiments.hull_coverage import make_family
+from experiments.common.families import make_family
+from experiments.common.games import draw_key, first_leaders
+from experiments.common.registry import experiment
 from jaxgame import theorems
-from jaxgame.conversation import Protocol
 from jaxgame.core.bracket import Bracket
 from jaxgame.core.game import Game, full_information_value, no_information_value
 from jaxgame.hull import game_hull_distance
@@ -35,52 +36,32 @@ def main(arguments: list[str]) -> int:
     try:
         run, draw, choice = _parse(arguments)
         config, table = _load(run)
-        row = _row(table, draw, choice)
+        known = experiment(config.experiment.name)
+        if known.coordinates is None or config.family is None:
+            raise ValueError(f"{run} holds {known.name}, whose draws are not games of a family")
+        row = _row(table, draw, choice, known.coordinates)
         if config.run.precision != "float64":
             raise ValueError(f"{run} was computed in {config.run.precision}; only float64 runs are replayed")
         jax.config.update("jax_enable_x64", True)
         game = game_of(config, row)
-        checked = check_of(config, row)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     console = Console(width=110 if not sys.stdout.isatty() else None, highlight=False)
-    _print_game(console, config, row, game)
+    _print_game(console, config, {name: row[name] for name in ("draw", *known.coordinates)}, game)
     _print_hull(console, game)
-    return _print_check(console, row, checked(game)) if checked else 0
+    return _print_check(console, row, known.check(game, config, row)) if known.check else 0
 
 
 def game_of(config: DictConfig, row: Mapping[str, Any]) -> Game:
-    """The game of one row of the table: its draw's key, its diversity and types, its first K leaders."""
+    """The game of one row of a run's table: its draw's key, its diversity and types, its first K leaders."""
     settings = config.experiment
     leaders = settings.leaders if isinstance(settings.leaders, int) else max(settings.leaders)
     types = row.get("types", settings.types)
-    diversity = row.get("diversity", settings.diversity)
-    key = jax.random.fold_in(jax.random.key(config.run.seed), row["draw"])
     shape = Shape(leaders, types, settings.states, settings.actions)
-    game = make_family(config.family).sample(key, shape, diversity)
-    return Game(game.prior, game.follower, game.leaders[: row.get("leaders", leaders)])
-
-
-def check_of(config: DictConfig, row: Mapping[str, Any]) -> Callable[[Game], theorems.Guarantee] | None:
-    """The theorem's check that the run's experiment made of this row; None if it made none."""
-    settings = config.experiment
-    if settings.name in ("selection", "failure"):
-        return lambda game: theorems.best_ai_selection(game, settings.tolerance)
-    if settings.name == "learning":
-        return lambda game: theorems.bayes_optimal_learning(game, settings.tolerance)
-    if settings.name == "quantal":
-        return lambda game: theorems.quantal_response(
-            game, row["rationality"], 0.0, settings.tolerance, settings.rounds
-        )
-    if settings.name == "conversation":
-        names = [f"R = {r}, M = {m}, N = {n}" for r, m, n in settings.protocols]
-        protocol = Protocol(*settings.protocols[names.index(row["protocol"])])
-        check = {"selection": theorems.best_ai_selection, "all": theorems.bayes_optimal_learning}
-        return lambda game: check[row["competition"]](
-            game, settings.tolerance, protocol, steps=settings.steps
-        )
-    return None
+    key = draw_key(config.run.seed, row["draw"])
+    game = make_family(config.family).sample(key, shape, row.get("diversity", settings.diversity))
+    return first_leaders(game, row.get("leaders", leaders))
 
 
 def _parse(arguments: list[str]) -> tuple[Path, int, dict[str, str]]:
@@ -107,18 +88,19 @@ def _load(run: Path) -> tuple[DictConfig, pl.DataFrame]:
             raise ValueError(f"{run} has no {name}; run must be the directory of a finished experiment")
     config = OmegaConf.load(run / "config.yaml")
     assert isinstance(config, DictConfig)
-    if config.family is None or config.experiment.name == "tightness":
-        raise ValueError(f"{run} holds {config.experiment.name}, whose draws are not games of a family")
     return config, pl.read_parquet(run / "results.parquet")
 
 
-def _row(table: pl.DataFrame, draw: int, choice: Mapping[str, str]) -> dict[str, Any]:
+def _row(
+    table: pl.DataFrame, draw: int, choice: Mapping[str, str], coordinates: Sequence[str]
+) -> dict[str, Any]:
     rows = table.filter(pl.col("draw") == draw)
     if rows.is_empty():
         raise ValueError(f"draw is {draw}; the run has draws from 0 to {table['draw'].to_numpy().max()}")
     for name, value in choice.items():
         if name not in table.columns:
-            raise ValueError(f"there is no column {name!r}; choose among {', '.join(_coordinates(table))}")
+            known = ", ".join(column for column in table.columns if column in coordinates)
+            raise ValueError(f"there is no column {name!r}; choose among {known}")
         values = rows[name].unique(maintain_order=True).to_list()
         rows = rows.filter(pl.col(name).cast(pl.String) == _as_text(table[name].dtype, value))
         if rows.is_empty():
@@ -126,12 +108,6 @@ def _row(table: pl.DataFrame, draw: int, choice: Mapping[str, str]) -> dict[str,
     if "slack_lower" in rows.columns:
         rows = rows.sort("slack_lower", maintain_order=True)
     return rows.row(0, named=True)
-
-
-def _coordinates(table: pl.DataFrame) -> list[str]:
-    """The columns that tell a draw's rows apart: they stand before the values."""
-    names = ("types", "leaders", "diversity", "rationality", "protocol", "competition")
-    return [name for name in table.columns if name in names]
 
 
 def _as_text(dtype: pl.DataType, value: str) -> str | None:
@@ -143,9 +119,8 @@ def _as_text(dtype: pl.DataType, value: str) -> str | None:
         return None
 
 
-def _print_game(console: Console, config: DictConfig, row: Mapping[str, Any], game: Game) -> None:
-    names = ("draw", "types", "leaders", "diversity", "rationality", "protocol", "competition")
-    where = ", ".join(f"{name} {row[name]}" for name in names if name in row)
+def _print_game(console: Console, config: DictConfig, place: Mapping[str, Any], game: Game) -> None:
+    where = ", ".join(f"{name} {value}" for name, value in place.items())
     console.print(f"[bold]{config.experiment.name}[/bold], family {config.family.name}, {where}: {game}\n")
     prior, follower, leaders = (np.asarray(x) for x in (game.prior, game.follower, game.leaders))
     for t in range(len(prior)):

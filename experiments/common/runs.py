@@ -7,13 +7,16 @@ from typing import Any
 import polars as pl
 from omegaconf import DictConfig
 
-from experiments.config import identity
+from experiments.common.config import identity
 from jaxgame.runs.batch import DrawFunction, run_draws, run_statistics
 from jaxgame.runs.files import write_whole
 from jaxgame.runs.streaming import Statistics
 
 Grid = Mapping[str, Sequence[Any]]
 Labels = Mapping[str, Sequence[str]]
+
+# Statistics' names of the quartiles, and those that summaries give them.
+QUARTILES = {"q25": "q25", "q50": "median", "q75": "q75"}
 
 
 def table_of(
@@ -41,6 +44,11 @@ def statistics_of(
     )
     write_whole(directory / "statistics.csv", statistics.table().write_csv)
     return statistics
+
+
+def middle(quantile: str) -> pl.Expr:
+    """The middle of a quantile's bracket in a table of statistics."""
+    return (pl.col(f"{quantile}_lower") + pl.col(f"{quantile}_upper")) / 2
 
 
 def _how(config: DictConfig) -> dict[str, Any]:

@@ -2,18 +2,18 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import polars as pl
 from jaxtyping import Array
 from omegaconf import DictConfig
 
-from experiments.runs import statistics_of, table_of
+from experiments.common.games import repeated
+from experiments.common.registry import Headline
+from experiments.common.runs import QUARTILES, middle, statistics_of, table_of
 from jaxgame.core.game import Game
 from jaxgame.runs.batch import DrawFunction
 from jaxgame.runs.streaming import Statistics
@@ -32,8 +32,6 @@ INSIDE = ZERO
 # Where the bound allows less than this, what share of it is lost is a matter of rounding.
 LEAST_ALLOWED = 1e-4
 
-QUARTILES = {"q25": "q25", "q50": "median", "q75": "q75"}
-
 
 def check_function(
     family: Family,
@@ -42,11 +40,8 @@ def check_function(
     diversity: list[float],
     check: Callable[[Game], Guarantee],
 ) -> DrawFunction:
-    """One draw: a theorem's check at every diversity for the first K leaders, for every K.
-
-    Leaders repeated change neither hull nor equilibria: all K share one compiled program.
-    """
-    first = np.stack([np.arange(shape.leaders) % k for k in leaders])
+    """One draw: a theorem's check at every diversity for the first K leaders, for every K."""
+    first = repeated(leaders, shape.leaders)
 
     def at(key: Array, d: Array) -> Mapping[str, Any]:
         game = family.sample(key, shape, d)
@@ -155,7 +150,7 @@ def summarise_statistics(statistics: Statistics, means: Sequence[str] = ()) -> p
     first = table.filter(name="loss").select(*by, "draws")
     parts = {
         "loss": {
-            **{f"loss_{long}": _middle(short) for short, long in QUARTILES.items()},
+            **{f"loss_{long}": middle(short) for short, long in QUARTILES.items()},
             "loss_mean": pl.col("mean"),
             "loss_largest": pl.col("largest"),
         },
@@ -176,10 +171,6 @@ def summarise_statistics(statistics: Statistics, means: Sequence[str] = ()) -> p
     for part in found:
         first = first.join(part, on=by, maintain_order="left")
     return first.sort(*by)
-
-
-def _middle(quantile: str) -> pl.Expr:
-    return (pl.col(f"{quantile}_lower") + pl.col(f"{quantile}_upper")) / 2
 
 
 def report(summary: pl.DataFrame, claim: str, tolerance: float) -> None:
@@ -207,12 +198,14 @@ def verdict_sentence(summary: pl.DataFrame, bound: str, where: str = "at the wor
     )
 
 
-def check_lists(settings: Any, least_leaders: int) -> None:
-    """Raise ValueError unless leaders increase from `least_leaders` on and diversities are from 0 to 1."""
-    leaders, diversity = list(settings.leaders), list(settings.diversity)
-    if not leaders or leaders[0] < least_leaders or any(a >= b for a, b in pairwise(leaders)):
-        raise ValueError(
-            f"experiment.leaders is {leaders}; it must be increasing integers from {least_leaders} on"
-        )
-    if not diversity or any(not 0 <= d <= 1 for d in diversity) or len(set(diversity)) < len(diversity):
-        raise ValueError(f"experiment.diversity is {diversity}; it must be distinct numbers from 0 to 1")
+def loss_headline(where: str, **ends: str) -> Headline:
+    """What a collected sweep shows of the summary: the mean loss by number of leaders, at the `ends`."""
+    return Headline(
+        x="leaders",
+        middle="loss_mean",
+        low="loss_q25",
+        high="loss_q75",
+        label="loss (utility units)",
+        claim=f"mean loss against full information, {where} (bands: quartiles)",
+        ends=ends,
+    )

@@ -20,13 +20,13 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.collect_figure import figure
-from experiments.config import identity, register
+from experiments.collect.figure import figure
+from experiments.common.config import identity, register_configs
 from jaxgame import plot
 from jaxgame.runs.files import write_whole
 from jaxgame.runs.run_directory import COMPLETE
 
-CONFIGS = Path(__file__).parent.parent / "conf"
+CONFIGS = Path(__file__).parents[2] / "conf"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def main() -> None:
     )
     parser.add_argument("output", type=Path, metavar="OUTPUT_DIR", help="the folder of the runs")
     output = parser.parse_args().output
-    register()
+    register_configs()
     try:
         collect(output)
     except (ValueError, OSError) as error:
@@ -102,10 +102,14 @@ def planned_points(output: Path) -> list[dict[str, Any]]:
     record = output / "multirun.yaml"
     if not record.exists():
         return []
-    task = list(OmegaConf.load(record).hydra.overrides.task)
-    points = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(task), None)[0]
+    told = OmegaConf.load(record)
+    parsed = OverridesParser.create().parse_overrides(list(told.hydra.overrides.task))
+    points = BasicSweeper.split_arguments(parsed, None)[0]
+    sources = OmegaConf.select(told, "hydra.runtime.config_sources") or []
+    folders = [f"'file://{source.path}'" for source in sources if source.provider == "command-line"]
+    search = f"hydra.searchpath=[{','.join(folders)}]"  # what --config-dir named
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return [_flat(identity(hydra.compose("config", overrides=point))) for point in points]
+        return [_flat(identity(hydra.compose("config", overrides=[*point, search]))) for point in points]
 
 
 def missing_points(runs: list[Found], planned: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
-from experiments.guarantee import verdict_sentence
-from experiments.panels import by_leaders, scatter
+from experiments.common.guarantee import verdict_sentence
+from experiments.common.subplots import by_leaders, scatter
 from jaxgame import plot
 from jaxgame.selection import STARTS, OfferTrace
 

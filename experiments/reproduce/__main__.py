@@ -21,7 +21,8 @@ from typing import Any
 import jinja2
 from rich.console import Console
 
-from experiments.claims import CLAIMS, Claim, Finding
+from experiments.common.claims import Claim, Finding
+from experiments.common.registry import registered
 from jaxgame.runs.files import write_whole
 
 SCALES = ("quick", "full")
@@ -70,12 +71,13 @@ def main(arguments: list[str]) -> int:
         return 2
     console = Console(stderr=True, highlight=False)
     start = time.perf_counter()
-    runs = [claim for claim in CLAIMS if claim.run is None]
+    shown = claims()
+    runs = [claim for claim in shown if claim.run is None]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         done = list(pool.map(lambda claim: _run(console, claim, scale, directory), runs))
     if not all(done):
         return 1
-    items = [_item(claim, scale, directory) for claim in CLAIMS]
+    items = [_item(claim, scale, directory) for claim in shown]
     page = directory / "index.html"
     write_whole(page, lambda path: path.write_text(_render(items, scale, directory, start)))
     for item in items:
@@ -83,6 +85,13 @@ def main(arguments: list[str]) -> int:
     console.print(f"the page is {page}")
     expected = all(bool(item.found.violations) == bool(item.claim.run) for item in items)
     return 0 if expected else 1
+
+
+def claims() -> list[Claim]:
+    """The claims of all experiments in the order of the page."""
+    return sorted(
+        (claim for known in registered().values() for claim in known.claims), key=lambda claim: claim.place
+    )
 
 
 def command(claim: Claim, scale: str, directory: Path) -> list[str]:
@@ -149,7 +158,7 @@ def _render(items: list[Item], scale: str, directory: Path, start: float) -> str
         undefined=jinja2.StrictUndefined,
     )
     manifest = json.loads((directory / items[0].claim.name / "manifest.json").read_text())
-    return environment.get_template("reproduce.html").render(
+    return environment.get_template("page.html").render(
         items=items,
         scale=scale,
         seconds=f"{time.perf_counter() - start:.0f}",

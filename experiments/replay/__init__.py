@@ -1,0 +1,1 @@
+"""`python -m experiments.replay`: one draw of a run, computed again and shown."""

@@ -1,0 +1,1 @@
+"""`python -m experiments.reproduce`: every claim checked, on one page."""
