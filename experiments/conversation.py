@@ -148,7 +148,7 @@ def competition_function(family: Family, settings: DictConfig) -> DrawFunction:
     def one(protocol: Protocol, kind: str, key: Array, diversity: Array) -> dict[str, Any]:
         game = family.sample(key, shape, diversity)
         models = jax.vmap(at_stake, (None, 0))(game.prior, game.leaders)
-        found = CHECKS[kind](game, settings.tolerance, protocol, steps=settings.steps)
+        found = CHECKS[kind](game, tolerance=settings.tolerance, protocol=protocol, steps=settings.steps)
         return {**vars(found), "models_stake": models.max()}
 
     def draw(key: Array) -> Mapping[str, Any]:
@@ -287,7 +287,7 @@ def check(game: Game, config: DictConfig, row: Mapping[str, Any]) -> Guarantee:
     settings = config.experiment
     protocol = next(p for p in settings.protocols if _name(p) == row["protocol"])
     theorem = CHECKS[row["competition"]]
-    return theorem(game, settings.tolerance, Protocol(*protocol), steps=settings.steps)
+    return theorem(game, tolerance=settings.tolerance, protocol=Protocol(*protocol), steps=settings.steps)
 
 
 register(

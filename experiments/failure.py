@@ -38,7 +38,7 @@ def run(config: DictConfig, directory: Path) -> None:
         Shape(max(leaders), settings.types, settings.states, settings.actions),
         leaders,
         diversity,
-        lambda game: best_ai_selection(game, settings.tolerance),
+        lambda game: best_ai_selection(game, tolerance=settings.tolerance),
     )
     _, summary = checked(config, function, directory, {"diversity": diversity, "leaders": leaders})
     report(summary, "worst >= OPT - 2 eps", settings.tolerance)
@@ -97,6 +97,6 @@ register(
         rows_optional=True,
         headline=loss_headline("at the largest diversity", diversity="max"),
         coordinates=("leaders", "diversity"),
-        check=lambda game, config, row: best_ai_selection(game, config.experiment.tolerance),
+        check=lambda game, config, row: best_ai_selection(game, tolerance=config.experiment.tolerance),
     )
 )

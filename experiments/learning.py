@@ -68,7 +68,7 @@ def draw_function(family: Family, settings: DictConfig) -> DrawFunction:
             Shape(max(settings.leaders), types, settings.states, settings.actions),
             list(settings.leaders),
             list(settings.diversity),
-            lambda game: bayes_optimal_learning(game, settings.tolerance),
+            lambda game: bayes_optimal_learning(game, tolerance=settings.tolerance),
         )
         for types in settings.types
     ]
@@ -123,7 +123,7 @@ register(
         rows_optional=True,
         headline=loss_headline("at the largest diversity", diversity="max", types="max"),
         coordinates=COORDINATES,
-        check=lambda game, config, row: bayes_optimal_learning(game, config.experiment.tolerance),
+        check=lambda game, config, row: bayes_optimal_learning(game, tolerance=config.experiment.tolerance),
         claims=(
             Claim(
                 place=50,

@@ -101,7 +101,7 @@ def draw_function(family: Family, settings: DictConfig) -> DrawFunction:
         def informed(rationality: Array) -> Array:
             silent = jnp.ones((shape.states, 1))
             heard = (jnp.eye(shape.states), *[silent] * (shape.leaders - 1))
-            return (competition.outcome_of(game, heard, rationality) * game.follower).sum()
+            return (competition.outcome_of(game, heard, rationality=rationality) * game.follower).sum()
 
         def limit_loss(some: Array) -> Array:
             found = competition.worst_equilibrium(Game(game.prior, game.follower, some))
@@ -121,7 +121,7 @@ def judge_table() -> pl.DataFrame:
     game = make_game([0.7, 0.3], [[1.0, 0.0], [0.0, 1.0]], [[[0.0, 1.0], [0.0, 1.0]]])
 
     def at(rationality: Array) -> Mapping[str, Array]:
-        best = competition.leader_closure(game, 0, rationality)
+        best = competition.leader_closure(game, 0, rationality=rationality)
         return {"lower": best.value.lower, "upper": best.value.upper}
 
     found = jax.jit(jax.vmap(at))(jnp.asarray(JUDGE_RATIONALITY))
@@ -197,7 +197,10 @@ register(
         headline=loss_headline("at the largest rationality", rationality="max"),
         coordinates=COORDINATES,
         check=lambda game, config, row: quantal_response(
-            game, row["rationality"], 0.0, config.experiment.tolerance, config.experiment.rounds
+            game,
+            row["rationality"],
+            tolerance=config.experiment.tolerance,
+            rounds=config.experiment.rounds,
         ),
         claims=(
             Claim(

@@ -17,7 +17,7 @@ from experiments import _selection_figure
 from experiments.common.claims import Claim, guarantee
 from experiments.common.config import GamesConfig
 from experiments.common.families import make_family
-from experiments.common.games import draw_key, first_leaders
+from experiments.common.games import first_leaders
 from experiments.common.guarantee import (
     LOSSLESS,
     check_function,
@@ -33,6 +33,7 @@ from jaxgame import plot, selection
 from jaxgame.core.game import Game
 from jaxgame.runs.batch import DrawFunction
 from jaxgame.runs.files import write_whole
+from jaxgame.runs.keys import draw_key
 from jaxgame.sampling import Family, Shape
 from jaxgame.theorems import VERDICTS, best_ai_selection
 
@@ -70,7 +71,11 @@ def run(config: DictConfig, directory: Path) -> None:
         table_of(
             config,
             check_function(
-                family, shape, leaders, diversity, lambda game: best_ai_selection(game, settings.tolerance)
+                family,
+                shape,
+                leaders,
+                diversity,
+                lambda game: best_ai_selection(game, tolerance=settings.tolerance),
             ),
             directory,
             {"diversity": diversity, "leaders": leaders},
@@ -107,7 +112,9 @@ def dynamics_function(family: Family, shape: Shape, settings: DictConfig) -> Dra
         offers = all_starts(game, key)
 
         def one(offers: Array) -> Mapping[str, Any]:
-            trace = selection.best_response_dynamics(game, offers, "in_turn", settings.outbid, settings.steps)
+            trace = selection.best_response_dynamics(
+                game, offers, order="in_turn", outbid=settings.outbid, steps=settings.steps
+            )
             keys = jax.random.split(jax.random.fold_in(key, 1), len(lengths))
             losses = {
                 f"evaluation_{n}": selection.evaluate(keys[i], game, offers, n).loss
@@ -179,7 +186,9 @@ def _example(
     def trace(key: Array, d: Array) -> selection.OfferTrace:
         game = first_leaders(family.sample(key, shape, d), settings.dynamics_leaders)
         offers = selection.starting_offers(game, "selfish")
-        return selection.best_response_dynamics(game, offers, "in_turn", settings.outbid, settings.steps)
+        return selection.best_response_dynamics(
+            game, offers, order="in_turn", outbid=settings.outbid, steps=settings.steps
+        )
 
     key = draw_key(config.run.seed, row["draw"])
     return row, jax.device_get(trace(key, jnp.asarray(row["diversity"])))
@@ -212,7 +221,7 @@ register(
         run=run,
         headline=loss_headline("at the largest diversity", diversity="max"),
         coordinates=COORDINATES,
-        check=lambda game, config, row: best_ai_selection(game, config.experiment.tolerance),
+        check=lambda game, config, row: best_ai_selection(game, tolerance=config.experiment.tolerance),
         claims=(
             Claim(
                 place=40,

@@ -18,7 +18,6 @@ from matplotlib.figure import Figure
 from omegaconf import MISSING, DictConfig
 
 from experiments.common.families import make_family
-from experiments.common.games import draw_key
 from experiments.common.guarantee import counts, report
 from experiments.common.lists import check_list
 from experiments.common.registry import Experiment, Headline, register
@@ -29,6 +28,7 @@ from jaxgame.hull import game_hull_distance
 from jaxgame.persuasion.value import leader_value
 from jaxgame.runs.batch import DrawFunction
 from jaxgame.runs.files import write_whole
+from jaxgame.runs.keys import draw_key
 from jaxgame.sampling import Family, Shape
 from jaxgame.theorems import VERDICTS, Guarantee, best_ai_selection
 
@@ -83,7 +83,7 @@ def run(config: DictConfig, directory: Path) -> None:
     best = table.filter(pl.col("when") == "end").sort("ratio_lower").row(-1, named=True)
     game = found_game(family, settings, config.run.seed, best["draw"], best["actions"])
     # Computed alone an ascent may go elsewhere, by rounding: the game is checked on its own.
-    own = jax.jit(lambda game: _ratio(game, best_ai_selection(game, settings.tolerance)))(game)
+    own = jax.jit(lambda game: _ratio(game, best_ai_selection(game, tolerance=settings.tolerance)))(game)
     attained = float(own["ratio_lower"])
     report(summary, "worst >= OPT - 2 eps", settings.tolerance)
     log.info("loss / (2 eps) of the game in game.json: %.6f", attained)
@@ -100,7 +100,7 @@ def draw_function(family: Family, settings: DictConfig) -> DrawFunction:
     """One start: a random game and the one its ascent ends with, both checked, for each number of actions."""
 
     def checked(game: Game) -> Mapping[str, Any]:
-        found = best_ai_selection(game, settings.tolerance)
+        found = best_ai_selection(game, tolerance=settings.tolerance)
         return {**vars(found), **_ratio(game, found)}
 
     def draw(key: Array) -> Mapping[str, Any]:

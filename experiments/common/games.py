@@ -1,17 +1,10 @@
-"""The games of a run: which key a draw has, and the first leaders of a game."""
+"""The games of a run: the first leaders of a game, and all numbers of them in one shape."""
 
 from collections.abc import Iterable
 
-import jax
 import numpy as np
-from jaxtyping import Array
 
 from jaxgame.core.game import Game
-
-
-def draw_key(seed: int, draw: int) -> Array:
-    """The key of one draw of a run, as `jaxgame.run_draws` makes it."""
-    return jax.random.fold_in(jax.random.key(seed), draw)
 
 
 def first_leaders(game: Game, count: int) -> Game:

@@ -19,12 +19,13 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.common.families import make_family
-from experiments.common.games import draw_key, first_leaders
+from experiments.common.games import first_leaders
 from experiments.common.registry import experiment
 from jaxgame import theorems
 from jaxgame.core.bracket import Bracket
 from jaxgame.core.game import Game, full_information_value, no_information_value
 from jaxgame.hull import game_hull_distance
+from jaxgame.runs.keys import draw_key
 from jaxgame.sampling import Shape
 
 # A recorded number that differs by more was not computed by this code from this config.
