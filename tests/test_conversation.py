@@ -322,10 +322,10 @@ def test_errors_say_what_to_reduce():
         ValueError, match="leaders has V = 2; without views it must be the number of states, 3"
     ):
         cv.best_reply(game, one, rule[:, :2])
-    with pytest.raises(ValueError, match="competition is 'duel'; it must be one of 'all', 'selection'"):
-        cv.best_response(game, one, rule, 0, competition="duel")
+    with pytest.raises(ValueError, match="kind is 'duel'; it must be one of 'all', 'selection'"):
+        cv.best_response(game, one, rule, 0, kind="duel")
     with pytest.raises(ValueError, match="needs a best-responding follower"):
-        cv.best_response(game, one, rule, 0, competition="selection", rationality=3.0)
+        cv.best_response(game, one, rule, 0, kind="selection", rationality=3.0)
     with pytest.raises(ValueError, match="tie 'favoured' needs favoured"):
         cv.best_reply(game, one, rule, tie="favoured")
     with pytest.raises(ValueError, match="scheme has 5 messages; 2 rounds of 2 can tell 4"):
@@ -361,7 +361,7 @@ def test_offers_of_one_round_are_those_of_selection():
     one = cv.Protocol(1, 4)
     reply = jax.jit(
         lambda g, level: cv.best_response(
-            g, one, cv.starting_rules(g, one, "none"), 0, competition="selection", level=level
+            g, one, cv.starting_rules(g, one, "none"), 0, kind="selection", level=level
         )
     )
     best = jax.jit(lambda g, level: jg.leader_value(g, 0, level).value)
@@ -393,7 +393,7 @@ def test_in_the_hull_no_certified_equilibrium_is_below_full_information(kind, pr
 
     def end(game, key):
         start = cv.starting_rules(game, protocol, "random", key=key)
-        return cv.best_response_dynamics(game, protocol, start, competition=kind, steps=12, outbid=1e-2)
+        return cv.best_response_dynamics(game, protocol, start, kind=kind, steps=12, outbid=1e-2)
 
     found = jax.jit(jax.vmap(end))(batch, jax.random.split(jax.random.key(0), len(games)))
     missed = np.asarray(jax.vmap(jg.full_information_value)(batch)) - np.asarray(found.follower[:, -1])

@@ -107,7 +107,7 @@ CALLED = {
     ),
     "conversation outcome": (
         lambda g, rules, views: [
-            conversation.outcome_of(g, ONCE, rules, competition=kind, views=views)
+            conversation.outcome_of(g, ONCE, rules, kind=kind, views=views)
             for kind in conversation.COMPETITIONS
         ],
         ("rules", "views"),
@@ -118,15 +118,13 @@ CALLED = {
     "unlimited_bound": (lambda g, v: conversation.unlimited_bound(g, 0, v), ("threshold",), True),
     "conversation selection": (
         lambda g, rules, aligned, level: conversation.best_response(
-            g, ONCE, rules, 0, competition="selection", aligned=aligned, level=level
+            g, ONCE, rules, 0, kind="selection", aligned=aligned, level=level
         ),
         ("rules", "aligned", "threshold"),
         True,
     ),
     "conversation selection dynamics": (
-        lambda g, rules: conversation.best_response_dynamics(
-            g, ONCE, rules, competition="selection", steps=2
-        ),
+        lambda g, rules: conversation.best_response_dynamics(g, ONCE, rules, kind="selection", steps=2),
         ("rules",),
         True,
     ),

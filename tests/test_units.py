@@ -327,10 +327,10 @@ def test_conversations_of_leaders(shape, kind):
     rules = jnp.asarray(np.random.default_rng(2).dirichlet(np.ones(2), (2, shape[1], 1)))
 
     def function(game, change):
-        reply = conversation.best_response(game, ONCE, rules, 1, competition=kind)
-        gain = conversation.exploitability(game, ONCE, rules, competition=kind)
-        trace = conversation.best_response_dynamics(game, ONCE, rules, competition=kind, outbid=0.1, steps=3)
-        outcome = conversation.outcome_of(game, ONCE, rules, competition=kind)
+        reply = conversation.best_response(game, ONCE, rules, 1, kind=kind)
+        gain = conversation.exploitability(game, ONCE, rules, kind=kind)
+        trace = conversation.best_response_dynamics(game, ONCE, rules, kind=kind, outbid=0.1, steps=3)
+        outcome = conversation.outcome_of(game, ONCE, rules, kind=kind)
         base = (game.prior * change.their_constant[1]).sum()
         return said(
             worth={"trace": trace.follower},

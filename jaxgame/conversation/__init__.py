@@ -16,7 +16,7 @@ her reply N; transcript L; state S, action A. A leader's rule is [V, H, M], hers
 | the worst equilibrium | none is known for tables of rules; an aligned leader's `teaching` is the benchmark |
 | a theorem | `jaxgame.theorems` with `protocol=`, at one profile |
 
-`competition="all"` means that the follower hears all leaders, "selection" that she keeps the best one.
+`kind="all"` means that the follower hears all leaders, "selection" that she keeps the best one.
 """
 
 from jaxgame.conversation.bound import unlimited_bound

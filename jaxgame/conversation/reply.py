@@ -82,7 +82,7 @@ def best_response(
     leaders: Float[Array, "K V H M"],
     leader: int | Int[Array, ""],
     *,
-    competition: str = "all",
+    kind: str = "all",
     views: Views = None,
     rationality: float | Float[Array, ""] = math.inf,
     aligned: Float[Array, "V H M"] | None = None,
@@ -92,7 +92,7 @@ def best_response(
     """The rule that serves leader `leader` of `game` best, given the others' rules and how she replies.
 
     `leaders` [K, V, H, M], `protocol` and `views` are as in `transcript_law`; the leader's own rule is a
-    candidate. `competition`: "all", the follower hears all leaders at once, her ties go to the lowest index,
+    candidate. `kind`: "all", the follower hears all leaders at once, her ties go to the lowest index,
     and with a finite `rationality` her action is logit; or "selection", she keeps the single best leader,
     ties of actions go to that leader, and the rule must be worth `level` to her, in her utility units (None:
     the others' best offer; for one leader, no information). `aligned` [V, H, M] is a candidate, say
@@ -102,14 +102,12 @@ def best_response(
     Raises ValueError for an unknown competition, a finite rationality or a size (A^T > 1,024) that selection
     cannot take, and rules or views that do not fit.
     """
-    check(game, protocol, leaders, competition, views, rationality)
+    check(game, protocol, leaders, kind, views, rationality)
     units = standard(game)
     sound = units.sound & is_sound(leaders, views, limited(rationality), aligned, level)
     worth = None if level is None else jnp.minimum(units.follower.counted(jnp.asarray(level))[0], 0.0)
     sharp = units.scaled(rationality)
-    found = reply_in(
-        units.centred(), protocol, leaders, leader, competition, views, sharp, aligned, worth, key
-    )
+    found = reply_in(units.centred(), protocol, leaders, leader, kind, views, sharp, aligned, worth, key)
     value = unknown(sound, units.leader(leader).bracket(found.value))
     return RuleReply(unheard(sound, found.rule), value, found.converged & sound)
 
@@ -119,7 +117,7 @@ def reply_in(
     protocol: Protocol,
     leaders: Float[Array, "K V H M"],
     leader: int | Int[Array, ""],
-    competition: str,
+    kind: str,
     views: Views,
     rationality: float | Float[Array, ""],
     aligned: Float[Array, "V H M"] | None = None,
@@ -128,7 +126,7 @@ def reply_in(
 ) -> RuleReply:
     """`best_response` in a standard game that is centred; nothing is checked.
 
-    Candidates, by competition and rounds; each comes with its bound from above:
+    Candidates, by kind and rounds; each comes with its bound from above:
 
     | | Besides the rule it has and `aligned` | Bound |
     | --- | --- | --- |
@@ -138,20 +136,20 @@ def reply_in(
     """
     key = jax.random.key(0) if key is None else key
     known = [leaders[leader][None]] if aligned is None else [jnp.stack([leaders[leader], aligned])]
-    if competition == "selection":
+    if kind == "selection":
         level = _rival(game, protocol, leaders, leader, views) if level is None else level
         found, upper = _alone(game, protocol, leaders, leader, views, level, key)
     elif protocol.rounds == 1:
         found, upper = _one_round(game, protocol, leaders, leader, views, rationality, key)
     else:
-        found = _ascend(game, protocol, leaders, leader, competition, views, rationality, None, key)
+        found = _ascend(game, protocol, leaders, leader, kind, views, rationality, None, key)
         upper = _upper(game, protocol, leaders, leader, views, rationality)
     rules = jnp.concatenate([*known, found])
     view = None if views is None else views[leader]
 
     def earned(rule: Float[Array, "V H M"]) -> Float[Array, ""]:
         utility = game.leaders[leader]
-        if competition == "all":
+        if kind == "all":
             played = replied(game, protocol, leaders.at[leader].set(rule), views, rationality)
             return (utility * played.outcome).sum()
         assert level is not None
@@ -186,12 +184,12 @@ def check(
     game: Game,
     protocol: Protocol,
     leaders: Rules,
-    competition: str,
+    kind: str,
     views: Views,
     rationality: float | Float[Array, ""],
 ) -> None:
-    """Raise ValueError unless rules fit game and protocol, and the competition is one that exists."""
-    checks.check_choice("competition", competition, COMPETITIONS)
+    """Raise ValueError unless rules fit game and protocol, and the kind is one that exists."""
+    checks.check_choice("kind", kind, COMPETITIONS)
     check_rationality(rationality)
     check_rules(protocol, leaders, views, game.prior.shape[1])
     checks.check_shape(
@@ -201,8 +199,8 @@ def check(
         (game.leaders.shape[0], *leaders.shape[1:]),
         "as game has K leaders",
     )
-    if competition == "selection" and not is_best(rationality):
-        raise ValueError("competition 'selection' needs a best-responding follower, rationality = inf")
+    if kind == "selection" and not is_best(rationality):
+        raise ValueError("kind 'selection' needs a best-responding follower, rationality = inf")
     checks.check_float64("game", game.prior, "best responses")
 
 
@@ -252,7 +250,7 @@ def _ascend(
     protocol: Protocol,
     leaders: Rules,
     leader: int | Int[Array, ""],
-    competition: str,
+    kind: str,
     views: Views,
     rationality: float | Float[Array, ""],
     level: Float[Array, ""] | None,
@@ -263,13 +261,13 @@ def _ascend(
     Her replies, and her actions unless she is logit anyway, are smooth and grow sharp from step to step. In
     selection a rule that misses `level` pays 10 times what it misses: a pull towards offers that win.
     """
-    if competition == "selection":
+    if kind == "selection":
         game = viewed(game, None if views is None else views[leader])
         views = None
 
     def loss(logits: Array, sharpness: Float[Array, ""]) -> Float[Array, ""]:
         rule = jax.nn.softmax(logits, -1)
-        rules = rule[None] if competition == "selection" else leaders.at[leader].set(rule)
+        rules = rule[None] if kind == "selection" else leaders.at[leader].set(rule)
         outcome = _smooth_outcome(game, protocol, rules, views, rationality, sharpness)
         earned = (game.leaders[leader] * outcome).sum()
         if level is None:

@@ -57,23 +57,23 @@ def outcome_of(
     protocol: Protocol,
     leaders: Rules,
     *,
-    competition: str = "all",
+    kind: str = "all",
     views: Views = None,
     rationality: float | Float[Array, ""] = math.inf,
 ) -> Float[Array, "T S A"]:
     """What a profile of rules leads to: all leaders heard, or the best of them kept (ties: lowest index).
 
     The joint law [T, S, A] of type, state and action in `game` if leaders follow the rules `leaders`
-    [K, V, H, M] under `protocol` with `views`, the follower hears them all or selects one (`competition`),
+    [K, V, H, M] under `protocol` with `views`, the follower hears them all or selects one (`kind`),
     and acts with `rationality`, everything as in `best_response`. Her replies are her best ones. Everybody's
     expected utility is `(outcome * utility).sum()`. An input that is not finite gives NaN.
 
     Raises ValueError as `best_response` does.
     """
-    check(game, protocol, leaders, competition, views, rationality)
+    check(game, protocol, leaders, kind, views, rationality)
     units = standard(game)
     sharp = units.scaled(rationality)
-    outcome = _outcome(units.centred(), protocol, leaders, competition, views, sharp)
+    outcome = _outcome(units.centred(), protocol, leaders, kind, views, sharp)
     return unheard(units.sound & is_sound(leaders, views, limited(sharp)), outcome)
 
 
@@ -81,12 +81,12 @@ def _outcome(
     game: Game,
     protocol: Protocol,
     leaders: Rules,
-    competition: str,
+    kind: str,
     views: Views,
     rationality: float | Float[Array, ""],
 ) -> Float[Array, "T S A"]:
     """The same in a standard game that is centred, as all below."""
-    if competition == "all":
+    if kind == "all":
         return replied(game, protocol, leaders, views, rationality).outcome
     offers = _offers(game, protocol, leaders, views)
     return offers[(game.follower[None] * offers).sum((1, 2, 3)).argmax()]
@@ -97,7 +97,7 @@ def exploitability(
     protocol: Protocol,
     leaders: Rules,
     *,
-    competition: str = "all",
+    kind: str = "all",
     views: Views = None,
     rationality: float | Float[Array, ""] = math.inf,
     aligned: Float[Array, "K V H M"] | None = None,
@@ -108,25 +108,25 @@ def exploitability(
     The lower end is attained by a rule that was found, the upper one rests on the bounds of `best_response`,
     which hold for any protocol: it may stay above 0 at an equilibrium. In selection a deviator must be worth
     what is selected: any more, however little, wins. `game`, `protocol`, the rules `leaders` [K, V, H, M],
-    `competition`, `views` and `rationality` are as in `best_response`; `aligned` [K, V, H, M] has a
+    `kind`, `views` and `rationality` are as in `best_response`; `aligned` [K, V, H, M] has a
     candidate for each leader (None: what an aligned one would say in its place), `key` draws the starts of
     the ascents. Of an input that is not finite nothing is known: [-inf, inf].
 
     Raises ValueError as `best_response` does.
     """
-    check(game, protocol, leaders, competition, views, rationality)
+    check(game, protocol, leaders, kind, views, rationality)
     key = jax.random.key(0) if key is None else key
     units, sharp = standard(game), standard(game).scaled(rationality)
     game = units.centred()
     if aligned is None:
         aligned = _taught_rules(game, protocol, leaders.shape[0], views)
-    outcome = _outcome(game, protocol, leaders, competition, views, sharp)
+    outcome = _outcome(game, protocol, leaders, kind, views, sharp)
     now = units.earned(outcome)
-    level = (game.follower * outcome).sum() if competition == "selection" else None
+    level = (game.follower * outcome).sum() if kind == "selection" else None
 
     def gain(i: Int[Array, ""]) -> Bracket:
         reply = reply_in(
-            game, protocol, leaders, i, competition, views, sharp, aligned[i], level,
+            game, protocol, leaders, i, kind, views, sharp, aligned[i], level,
             jax.random.fold_in(key, i),
         )  # fmt: skip
         return Bracket(reply.value.lower - now[i], reply.value.upper - now[i])
@@ -141,7 +141,7 @@ def best_response_dynamics(
     protocol: Protocol,
     leaders: Rules,
     *,
-    competition: str = "all",
+    kind: str = "all",
     views: Views = None,
     rationality: float | Float[Array, ""] = math.inf,
     steps: int = 20,
@@ -150,7 +150,7 @@ def best_response_dynamics(
 ) -> RuleTrace:
     """Let the leaders of `game` revise the rules `leaders` [K, V, H, M] in turn, `steps` times.
 
-    Each takes its `best_response` under `protocol`, with `views`, `rationality` and `competition` as there;
+    Each takes its `best_response` under `protocol`, with `views`, `rationality` and `kind` as there;
     `key` draws the starts of the ascents. In selection an offer must exceed its rivals' by `outbid` > 0 to
     win, in parts of what is at stake for the follower (`sum_ts P(t,s) (max_a u - min_a u)`), and a leader
     whom a rival's offer serves better withdraws. Revisions that gain less than 1e-5 of what is at stake for
@@ -172,7 +172,7 @@ def best_response_dynamics(
     >>> round(float(trace.follower[0]), 6), round(float(trace.follower[-1]), 6)
     (0.7, 1.0)
     """
-    check(game, protocol, leaders, competition, views, rationality)
+    check(game, protocol, leaders, kind, views, rationality)
     if not outbid > 0:
         raise ValueError(f"outbid is {outbid}; it must be positive")
     key = jax.random.key(0) if key is None else key
@@ -181,8 +181,8 @@ def best_response_dynamics(
     sound = units.sound & is_sound(leaders, views, limited(sharp))
     game, least = units.centred(), outbid * units.stake
     aligned = _taught_rules(game, protocol, count, views)
-    setting = _Setting(units, game, protocol, competition, views, sharp, aligned, least)
-    revised = _heard if competition == "all" else _kept
+    setting = _Setting(units, game, protocol, kind, views, sharp, aligned, least)
+    revised = _heard if kind == "all" else _kept
 
     def advance(rules: Rules, turn: Array) -> tuple[Rules, tuple[Rules, Bracket]]:
         i, last = turn % count, turn >= steps
@@ -219,7 +219,7 @@ class _Setting(NamedTuple):
     units: Standard
     game: Game
     protocol: Protocol
-    competition: str
+    kind: str
     views: Views
     rationality: float | Float[Array, ""]
     aligned: Rules  # what an aligned leader would say in each place, a candidate of every reply
@@ -227,12 +227,12 @@ class _Setting(NamedTuple):
 
     def outcome(self, rules: Rules) -> Float[Array, "T S A"]:
         """What a profile leads to."""
-        return _outcome(self.game, self.protocol, rules, self.competition, self.views, self.rationality)
+        return _outcome(self.game, self.protocol, rules, self.kind, self.views, self.rationality)
 
     def reply(self, rules: Rules, i: Int[Array, ""], level: Array | None, key: Array) -> RuleReply:
         """Leader i's best response; in selection its offer must be worth `level` to her."""
         return reply_in(
-            self.game, self.protocol, rules, i, self.competition, self.views, self.rationality,
+            self.game, self.protocol, rules, i, self.kind, self.views, self.rationality,
             self.aligned[i], level, key,
         )  # fmt: skip
 

@@ -44,7 +44,7 @@ def of_profile(
     leaders = game.leaders.shape[0]
     given, game = game, _centred(game)
     taught = conversation.taught(game, protocol, leaders, views)
-    setting: dict[str, Any] = {"competition": kind, "views": views, "rationality": rationality}
+    setting: dict[str, Any] = {"kind": kind, "views": views, "rationality": rationality}
     if rules is None:
         start = conversation.starting_rules(game, protocol, "none", views)
         end = conversation.best_response_dynamics(game, protocol, start, **setting, steps=steps)
