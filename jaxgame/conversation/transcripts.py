@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from jaxgame.conversation.protocol import Protocol
 from jaxgame.core import checks
+from jaxgame.core.arithmetic import divided
 from jaxgame.core.beliefs import Beliefs
 from jaxgame.core.record import record
 
@@ -181,9 +182,7 @@ def spell(protocol: Protocol, scheme: Float[Array, "V X"]) -> Float[Array, "V H 
         begun = said.reshape(seen, protocol.leader_messages ** (number + 1), -1).sum(2)
         begun = begun.reshape(seen, -1, protocol.leader_messages)
         total = begun.sum(2, keepdims=True)
-        block = jnp.where(
-            total > 0, begun / jnp.where(total > 0, total, 1.0), 1 / protocol.leader_messages
-        )  # [V, M^r, M]
+        block = divided(begun, total, total > 0, 1 / protocol.leader_messages)  # [V, M^r, M]
         blocks.append(block[:, _statements_of(protocol, number)])
     return jnp.concatenate(blocks, 1)
 

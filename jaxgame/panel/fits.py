@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from jaxgame.core.arithmetic import divided
 from jaxgame.core.bracket import Bracket
 from jaxgame.core.cone import cone_bound
 from jaxgame.hull.least_squares import nonnegative_least_squares, simplex_problem
@@ -110,7 +111,7 @@ def _slopes(columns: Array, centred: Array, target: Array) -> Array:
     """The best multiple of each of `centred` [C, K] towards `target` [C]; 0 where `columns` were constant."""
     squares = (centred**2).sum(axis=0)
     spread = squares > CONSTANT**2 * (columns**2).sum(axis=0)
-    return jnp.where(spread, (target @ centred) / jnp.where(spread, squares, 1.0), 0.0)
+    return divided(target @ centred, squares, spread)
 
 
 def fit_hulls(train: View, null: View, sizes: Sequence[int], offset: str) -> tuple[Models, Models, Models]:
@@ -175,7 +176,7 @@ def bracket(train: View, models: Models, sizes: Sequence[int], offset: str, *, s
     view = train.centred() if offset == "constant" else train
     direction = view.residuals(_without_intercepts(models.weights))
     length = view.size(direction)[None, :]
-    measure = jnp.where(length > 0, direction / jnp.where(length > 0, length, 1.0), 0.0) / direction.shape[0]
+    measure = divided(direction, length, length > 0) / direction.shape[0]
     first = _first(sizes)
     if simplex:
         scores = measure.T @ view.differences()

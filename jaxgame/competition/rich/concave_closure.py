@@ -20,6 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxgame.core.arithmetic import divided
+
 COST_TOLERANCE = 1e-14  # values are scaled to a range of 1
 PIVOT_TOLERANCE = 1e-11
 PERTURBATION = 1e-13
@@ -110,7 +112,7 @@ def concave_closure(
         entering = gains.argmax().astype(jnp.int32)
         column = inverse @ rows[entering]
         falling = column > PIVOT_TOLERANCE
-        ratio = jnp.where(falling, amounts[:, 1] / jnp.where(falling, column, 1.0), jnp.inf)
+        ratio = divided(amounts[:, 1], column, falling, jnp.inf)
         leaving = jnp.arange(size) == ratio.argmin()
         # Where the basis is nearly singular multipliers are large, and so is the rounding of gains.
         enough = COST_TOLERANCE * (1 + jnp.abs(multipliers).max())
@@ -169,7 +171,8 @@ def certified(
     # the weights may still exceed the target by rounding, and would be cut by as much. Adding 0 is exact.
     kept = jnp.where(usable & jnp.isfinite(weights), jnp.maximum(weights, 0.0), 0.0)
     mean = kept @ points
-    share = jnp.where(mean > target, target / jnp.where(mean > target, mean, 1.0), 1.0).min()
+    # No divisor depends on which is larger: the compiler may compute a mean twice, and round it twice.
+    share = jnp.where(mean > target, divided(target, mean, mean > 0, 1.0), 1.0).min()
     kept = share * kept
     rest = jnp.maximum(target - kept @ points, 0.0)
     used = (kept > 0).sum().astype(points.dtype)

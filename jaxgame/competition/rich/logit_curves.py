@@ -16,6 +16,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaxgame.competition.independent.entry import STEEPEST
 from jaxgame.competition.rich import posteriors
+from jaxgame.core.arithmetic import divided
 from jaxgame.core.units import Standard
 
 UNIFORM = 65  # points of the first grid, besides those around ties
@@ -138,7 +139,7 @@ def curves_on(problem: Problem, x: Float[Array, " N"]) -> Curves:
     tangents = jnp.maximum(
         values[:, :-1] + slopes[:, :-1] * reach, values[:, 1:] - slopes[:, 1:] * (width - reach)
     )
-    chord = values[:, :-1] + rise * jnp.where(width > 0, reach / jnp.where(width > 0, width, 1.0), 0.0)
+    chord = values[:, :-1] + rise * divided(reach, width, width > 0)
     raise_by = jnp.where(concave, 0.0, over)
     none = jnp.zeros_like(raise_by[:, :1])
     raised = values + jnp.maximum(jnp.concatenate([none, raise_by], 1), jnp.concatenate([raise_by, none], 1))

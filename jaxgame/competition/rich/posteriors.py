@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from jaxgame.core.arithmetic import divided
 from jaxgame.core.game import Game
 from jaxgame.core.units import Standard
 
@@ -98,7 +99,7 @@ def pairs(game: Game) -> Pairs:
     direction = _minors(binding)
     total = direction.sum(-1, keepdims=True)
     regular = jnp.abs(total) > SINGULAR
-    found = jnp.where(regular, direction / jnp.where(regular, total, 1.0), 1.0 / states)
+    found = divided(direction, total, regular, 1.0 / states)
     inside = regular[..., 0] & (found.min(-1) >= -TIED)
     found = jnp.maximum(found, 0.0)
     found = found / jnp.maximum(found.sum(-1, keepdims=True), 0.5)
@@ -216,7 +217,7 @@ def _obedience(game: Game) -> Float[Array, "M Q S"]:
     joined = jnp.concatenate(rows, 1)
     size = jnp.abs(joined).max(2, keepdims=True, initial=0.0)
     differ = size > SAME * jnp.abs(game.follower.max(2) - game.follower.min(2)).max()
-    return jnp.where(differ, joined / jnp.where(differ, size, 1.0), 0.0)
+    return divided(joined, size, differ)
 
 
 def _minors(rows: Float[Array, "M C R S"]) -> Float[Array, "M C S"]:

@@ -35,6 +35,7 @@ from jaxgame.competition.rich.logit_curves import (
     refined,
     responses,
 )
+from jaxgame.core.arithmetic import divided
 from jaxgame.core.bracket import Bracket
 from jaxgame.core.game import Game
 from jaxgame.core.units import is_sound, standard, unheard, unknown
@@ -167,7 +168,7 @@ def _hull(x: Float[Array, " N"], y: Float[Array, " N"]) -> _Hull:
         left = jax.lax.cummax(jnp.where(on, number, 0))
         right = jax.lax.cummin(jnp.where(on, number, count - 1), reverse=True)
         run = x[right] - x[left]
-        share = jnp.where(run > 0, (x - x[left]) / jnp.where(run > 0, run, 1.0), 0.0)
+        share = divided(x - x[left], run, run > 0)
         return _Hull((1 - share) * y[left] + share * y[right], left, right)
 
     def step(state: tuple[Array, Array]) -> tuple[Array, Array]:
