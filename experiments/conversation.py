@@ -207,7 +207,8 @@ def figure(table: pl.DataFrame, summary: pl.DataFrame, taught: pl.DataFrame, con
         f"  compete (S = {settings.states}, T = {settings.types}, A = {settings.actions}); where best "
         f"responses from silence end, {ends:,} of {table.height:,} ends certified as equilibria (no gain "
         f"above {CERTIFIED:g} of what is at stake for them). The line is what the theorem allows: "
-        f"OPT - OPT(protocol) + 2 eps + delta + gain, the largest gain of a leader. "
+        f"OPT - OPT(protocol) + 2 eps + delta + gain, the largest gain of a leader; both count with "
+        f"the hull's weights. "
         f"{verdict_sentence(summary, bound, 'where they end')} Right: what she loses "
         f"(solid) and what even an aligned leader could not tell her (dotted), mean by protocol."
     )
