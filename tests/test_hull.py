@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import jaxgame as jg
+from jaxgame.hull.distance import certificate
 from tests.reference import hull as reference
 
 SIZES = [
@@ -130,9 +131,7 @@ def test_no_proposal_makes_a_distance_false(norm, scale):
     rng = np.random.default_rng(6)
     target, utilities = (x - x.mean(-1, keepdims=True) for x in cases(9, 24, 4, 6))
     groups = jnp.ones((6, 1))
-    certificate = jax.jit(
-        functools.partial(jg.hull.certificate, groups=groups, norm=norm, simplex=scale == "simplex")
-    )
+    certified = jax.jit(functools.partial(certificate, groups=groups, norm=norm, simplex=scale == "simplex"))
     oracle = reference.sup_distance if norm == "sup" else reference.square_distance
     law, free, measure = rng.dirichlet(np.ones(4)), rng.exponential(size=4), rng.normal(size=6)
     weights = {
@@ -148,7 +147,7 @@ def test_no_proposal_makes_a_distance_false(norm, scale):
     for u, U in zip(target, utilities, strict=True):
         distance = oracle(u, U, "constant", scale)
         for (kind, w), (other, m) in zip(weights.items(), measures.items(), strict=True):
-            found, counted = certificate(*map(jnp.asarray, (w, m, u, U.T)))
+            found, counted = certified(*map(jnp.asarray, (w, m, u, U.T)))
             assert float(found.upper) >= distance - 1e-9, (kind, other)
             assert 0 <= float(found.lower) <= distance + 1e-9, (kind, other)
             assert bool(jnp.isfinite(counted).all()), other
@@ -162,7 +161,7 @@ def test_no_proposal_makes_a_distance_false(norm, scale):
                 bounded += 1
             proved += float(found.lower) > 0
         # A random measure's own score, by definition.
-        found, counted = certificate(*map(jnp.asarray, (law, measure, u, U.T)))
+        found, counted = certified(*map(jnp.asarray, (law, measure, u, U.T)))
         score = counted @ u - ((U @ counted).max() if scale == "simplex" else 0.0)
         assert scale == "cone" or float(found.lower) == pytest.approx(max(float(score), 0.0), abs=1e-12)
     assert bounded and (proved or scale == "cone")

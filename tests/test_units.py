@@ -281,6 +281,7 @@ def test_slack_is_in_the_leaders_units(shape):
     assert (found.lost["loss"].upper[:, 1] >= found.lost["loss"].lower[:, 0]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_guarantee_of_best_ai_selection(shape):
     game = original(*shape)
@@ -367,7 +368,7 @@ def test_standard_games_are_the_same_game():
             lambda game: competition.worst_equilibrium(game, rationality=5.0, tolerance=1e-4, rounds=4),
             marks=pytest.mark.slow,
         ),
-        lambda game: theorems.best_ai_selection(game),
+        pytest.param(lambda game: theorems.best_ai_selection(game), marks=pytest.mark.slow),
     ],
 )
 def test_where_nothing_is_at_stake_nothing_is_lost(search):
