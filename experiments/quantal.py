@@ -22,7 +22,7 @@ from experiments.common.guarantee import checked, loss_headline, report, verdict
 from experiments.common.lists import check_increasing, check_list
 from experiments.common.registry import Experiment, register
 from jaxgame import competition, plot
-from jaxgame.core.game import Game, make_game
+from jaxgame.core.game import Game, full_information_value, make_game
 from jaxgame.runs.batch import DrawFunction
 from jaxgame.runs.files import write_whole
 from jaxgame.sampling import Family, Shape
@@ -105,7 +105,7 @@ def draw_function(family: Family, settings: DictConfig) -> DrawFunction:
 
         def limit_loss(some: Array) -> Array:
             found = competition.worst_equilibrium(Game(game.prior, game.follower, some))
-            return (game.prior * game.follower.max(2)).sum() - found.value.lower
+            return full_information_value(game) - found.value.lower
 
         leaders = game.leaders[first]
         checks = jax.vmap(lambda level: jax.vmap(lambda some: check(some, level))(leaders))(levels)

@@ -10,7 +10,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import polars as pl
 from jaxtyping import Array, Float
 from matplotlib.axes import Axes
@@ -23,6 +22,7 @@ from experiments.common.lists import check_list
 from experiments.common.registry import Experiment, Headline, register
 from experiments.common.runs import table_of
 from jaxgame import plot
+from jaxgame.core.descent import descended
 from jaxgame.core.game import Game, full_information_value
 from jaxgame.hull import game_hull_distance
 from jaxgame.persuasion.value import leader_value
@@ -141,18 +141,12 @@ def ascend(game: Game, key: Array, steps: int, rate: float, margin: float) -> Ga
     _, states, actions = game.follower.shape
     scheme = jax.random.normal(key, (states, actions), game.prior.dtype)
     variables = (jnp.log(game.prior), game.follower, game.leaders, scheme)
-    adam = optax.adam(rate)
 
-    def step(state: tuple, _: None) -> tuple[tuple, None]:
-        variables, memory = state
-        slope = jax.grad(lambda v: -_objective(v, margin))(variables)
-        slope = jax.tree.map(lambda x: jnp.where(jnp.isfinite(x), x, 0.0), slope)
-        with jax.numpy_dtype_promotion("standard"):  # optax mixes its integer count with floats
-            change, memory = adam.update(slope, memory)
-        return (jax.tree.map(jnp.add, variables, change), memory), None
+    def slope(variables: tuple, _: Array) -> tuple:
+        slopes = jax.grad(lambda v: -_objective(v, margin))(variables)
+        return jax.tree.map(lambda x: jnp.where(jnp.isfinite(x), x, 0.0), slopes)
 
-    (variables, _), _ = jax.lax.scan(step, (variables, adam.init(variables)), None, length=steps)
-    logits, follower, leaders, _ = variables
+    logits, follower, leaders, _ = descended(slope, variables, jnp.arange(steps), rate)
     return Game(_law(logits), follower, leaders)
 
 

@@ -14,7 +14,6 @@ import math
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgame.competition.independent.ascent import informed_bound
@@ -35,6 +34,7 @@ from jaxgame.conversation.transcripts import (
 from jaxgame.conversation.view import one_round_problem, viewed
 from jaxgame.core import checks
 from jaxgame.core.bracket import Bracket
+from jaxgame.core.descent import descended
 from jaxgame.core.game import Game
 from jaxgame.core.record import record
 from jaxgame.core.units import is_sound, limited, standard, unheard, unknown
@@ -275,20 +275,11 @@ def _ascend(
         missed = jnp.maximum(level - (game.follower * outcome).sum(), 0.0)
         return -earned + 10.0 * missed
 
-    adam = optax.adam(RATE)
-
-    def step(state: tuple, sharpness: Float[Array, ""]) -> tuple[tuple, None]:
-        logits, memory = state
-        slope = jax.vmap(jax.grad(loss), (0, None))(logits, sharpness)
-        with jax.numpy_dtype_promotion("standard"):  # optax mixes its integer count with floats
-            change, memory = adam.update(slope, memory)
-        return (logits + change, memory), None
-
     share = jnp.linspace(0.0, 1.0, STEPS)
     path = WARMING[0] * (WARMING[1] / WARMING[0]) ** share
     logits = 2 * jax.random.normal(key, (RANDOM_STARTS, *leaders.shape[1:]), game.prior.dtype)
-    (logits, _), _ = jax.lax.scan(step, (logits, adam.init(logits)), path)
-    return jax.nn.softmax(logits, -1)
+    slopes = jax.vmap(jax.grad(loss), (0, None))
+    return jax.nn.softmax(descended(slopes, logits, path, RATE), -1)
 
 
 def _smooth_outcome(

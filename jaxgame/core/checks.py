@@ -89,3 +89,11 @@ def check_distribution(name: str, array: Array, axis: int | None = None) -> None
         worst = totals[np.unravel_index(np.argmax(error), totals.shape)]
         where = "" if axis is None else f" along axis {axis}"
         raise ValueError(f"{name} sums to {worst:.12g}{where}; it must sum to 1 (within {tolerance:g})")
+
+
+def check_leader_index(leader: Any, leaders: int) -> None:
+    """Raise ValueError unless `leader` is one of the game's, or traced: then it is taken on trust."""
+    if is_concrete(leader) and not 0 <= int(leader) < leaders:
+        raise ValueError(
+            f"leader is {int(leader)}; it must be from 0 to {leaders - 1}, as game has {leaders}"
+        )

@@ -147,7 +147,12 @@ def standard(game: Game) -> Standard:
 
 def at_stake(prior: Float[Array, "T S"], utility: Float[Array, "T S A"]) -> Float[Array, ""]:
     """What is at stake for a player, in the caller's units: no two outcomes differ by more."""
-    return (prior * (utility.max(2) - utility.min(2))).sum()
+    return (prior * action_range(utility)).sum()
+
+
+def action_range(utility: Float[Array, "*K T S A"]) -> Float[Array, "*K T S"]:
+    """By how much two actions differ at most, in each (type, state)."""
+    return utility.max(-1) - utility.min(-1)
 
 
 def is_sound(*trees: object) -> Bool[Array, ""]:

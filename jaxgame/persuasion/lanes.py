@@ -57,9 +57,14 @@ def recommendations(types: int, actions: int) -> tuple[np.ndarray, np.ndarray]:
 
     With one action there is nothing else to choose; it is then compared with itself.
     """
-    maps = np.array(list(itertools.product(range(actions), repeat=types)))
+    maps = action_maps(types, actions)
     others = [[b for b in range(actions) if b != a or actions == 1] for a in range(actions)]
     return maps, np.array(others)[maps]
+
+
+def action_maps(types: int, actions: int) -> np.ndarray:
+    """All maps type -> action [M, T], in lexicographic order."""
+    return np.array(list(itertools.product(range(actions), repeat=types)))
 
 
 class Coefficients(NamedTuple):

@@ -165,10 +165,7 @@ def best_at(game: Game, utility: Float[Array, "T S A"], budget: Float[Array, " N
 def check_leader(game: Game, leader: int | Int[Array, ""]) -> None:
     """Raise ValueError for a leader that is not there, too many recommendations, precision below float64."""
     leaders, types, _, actions = game.leaders.shape
-    if checks.is_concrete(leader) and not 0 <= int(leader) < leaders:
-        raise ValueError(
-            f"leader is {int(leader)}; it must be from 0 to {leaders - 1}, as game has {leaders}"
-        )
+    checks.check_leader_index(leader, leaders)
     if actions**types > MAX_RECOMMENDATIONS:
         raise ValueError(
             f"{types} types and {actions} actions make {actions}^{types} recommendations (maps type -> "

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int
 from jaxgame.core.bracket import Bracket
 from jaxgame.core.game import Game, full_information_value
 from jaxgame.core.record import record
-from jaxgame.core.units import at_stake, standard, unknown
+from jaxgame.core.units import action_range, at_stake, standard, unknown
 from jaxgame.hull import HullFit, game_hull_distance
 
 VERDICTS = ("no", "undecided", "yes")
@@ -84,7 +84,7 @@ def concluded(
     untaught = Bracket(nothing, nothing) if untaught is None else untaught
     gain = Bracket(nothing, nothing) if gain is None else gain
     delta = nothing + delta
-    spans = (game.leaders.max(3) - game.leaders.min(3)).max((1, 2))
+    spans = action_range(game.leaders).max((1, 2))
     fits = (
         game_hull_distance(game, "constant"),
         game_hull_distance(game, "state"),

@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Float, Int
 
 from jaxgame.competition.independent.private import (
@@ -30,8 +29,10 @@ from jaxgame.competition.independent.private import (
 )
 from jaxgame.competition.independent.restricted import most_likely, obedient_schemes
 from jaxgame.core.bracket import Bracket
+from jaxgame.core.descent import descended
 from jaxgame.core.game import Game
 from jaxgame.core.response import quantal_regret_bound
+from jaxgame.core.units import action_range
 from jaxgame.persuasion.lanes import recommendations
 from jaxgame.persuasion.value import best_at
 
@@ -69,7 +70,7 @@ def best_ascent(
     states = problem.prior.shape[1]
     best = is_best(rationality)
     follower = problem.follower
-    span = (follower.max(2) - follower.min(2)).max()
+    span = action_range(follower).max()
     span = jnp.where(span > 0, span, 1.0)
     share = jnp.linspace(0.0, 1.0, STEPS)
     warmed = WARMING[0] * (WARMING[1] / WARMING[0]) ** share / span
@@ -82,18 +83,8 @@ def best_ascent(
             -jax.vmap(lambda s: message_values(problem, s, rationality, "lowest").sum())(schemes).sum() / size
         )
 
-    adam = optax.adam(RATE)
-
-    def step(state: tuple, rationality: Array) -> tuple[tuple, None]:
-        logits, memory = state
-        slope = jax.grad(loss)(logits, rationality)
-        with jax.numpy_dtype_promotion("standard"):  # optax mixes its integer count with floats
-            change, memory = adam.update(slope, memory)
-        return (logits + change, memory), None
-
     logits = 2 * jax.random.normal(key, (RANDOM_STARTS, states, messages), follower.dtype)
-    (logits, _), _ = jax.lax.scan(step, (logits, adam.init(logits)), path)
-    schemes = jax.nn.softmax(logits, -1)
+    schemes = jax.nn.softmax(descended(jax.grad(loss), logits, path, RATE), -1)
     if best:  # all starts' recommendations together
         together = jnp.moveaxis(schemes, 0, 1).reshape(1, states, -1) / RANDOM_STARTS
         scheme = obedient_schemes(problem, together, 0.0 if tie == "favoured" else margin)[0]

@@ -22,6 +22,7 @@ from jaxgame.core import beliefs, checks
 from jaxgame.core.game import Game
 from jaxgame.core.record import record
 from jaxgame.core.response import best_response, quantal_response
+from jaxgame.core.units import at_stake
 
 # A tuple with one array [S, M_i] for each leader, or one array [K, S, M].
 Schemes = Sequence[Float[Array, "_ _"]] | Float[Array, "_ _ _"]
@@ -60,11 +61,8 @@ def private_problem(game: Game, schemes: Schemes, leader: int | Int[Array, ""]) 
     """
     schemes = check_schemes(game, schemes)
     leaders, types, states, actions = game.leaders.shape
+    checks.check_leader_index(leader, leaders)
     if checks.is_concrete(leader):
-        if not 0 <= int(leader) < leaders:
-            raise ValueError(
-                f"leader is {int(leader)}; it must be from 0 to {leaders - 1}, as game has {leaders}"
-            )
         others = [scheme for j, scheme in enumerate(schemes) if j != int(leader)]
     else:
         messages = [scheme.shape[1] for scheme in schemes]
@@ -128,7 +126,7 @@ def message_values(
 
 def scale(problem: Private) -> Float[Array, ""]:
     """What is at stake for the leader, in which errors are measured; 1 if nothing is."""
-    span = (problem.prior * (problem.leader.max(2) - problem.leader.min(2))).sum()
+    span = at_stake(problem.prior, problem.leader)
     return jnp.where(span > 0, span, 1.0)
 
 

@@ -28,7 +28,7 @@ def obedient_schemes(
     types, states, actions = follower.shape
     messages = schemes.shape[2]
     at_start = jnp.arange(messages + states)[None] == messages + jnp.arange(states)[:, None]  # [S,M+S]
-    span = (follower.max(2) - follower.min(2)).max(1)
+    span = action_range(follower).max(1)
     certain = jnp.broadcast_to(jnp.eye(states)[None], (schemes.shape[0], states, states))
     every = jnp.concatenate([schemes, certain], 2)  # [R,S,M+S]
     chosen = jax.vmap(

@@ -15,7 +15,8 @@ from jaxtyping import Array, Bool, Float
 
 from jaxgame.core.arithmetic import divided
 from jaxgame.core.game import Game
-from jaxgame.core.units import Standard
+from jaxgame.core.units import Standard, action_range
+from jaxgame.persuasion.lanes import action_maps
 
 MAX_STATES = 4
 MAX_PAIRS = 4096
@@ -175,9 +176,8 @@ def _least(slack: Array) -> Array:
 
 def _maps(types: int, actions: int) -> tuple[np.ndarray, np.ndarray]:
     """Maps [M, T] in lexicographic order; others [A, A - 1], the actions that each is compared with."""
-    maps = np.array(list(itertools.product(range(actions), repeat=types)))
     others = [[b for b in range(actions) if b != a] for a in range(actions)]
-    return maps, np.array(others, dtype=int).reshape(actions, actions - 1)
+    return action_maps(types, actions), np.array(others, dtype=int).reshape(actions, actions - 1)
 
 
 def _choices(types: int, states: int, actions: int) -> np.ndarray:
@@ -216,7 +216,7 @@ def _obedience(game: Game) -> Float[Array, "M Q S"]:
         rows.append(jnp.moveaxis(given[t][:, None, None] * gap, 0, 2))
     joined = jnp.concatenate(rows, 1)
     size = jnp.abs(joined).max(2, keepdims=True, initial=0.0)
-    differ = size > SAME * jnp.abs(game.follower.max(2) - game.follower.min(2)).max()
+    differ = size > SAME * action_range(game.follower).max()
     return divided(joined, size, differ)
 
 

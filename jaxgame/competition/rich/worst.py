@@ -115,11 +115,7 @@ def leader_closure(
     0.6
     """
     _check(game, rationality)
-    leaders = game.leaders.shape[0]
-    if checks.is_concrete(leader) and not 0 <= int(leader) < leaders:
-        raise ValueError(
-            f"leader is {int(leader)}; it must be from 0 to {leaders - 1}, as game has {leaders}"
-        )
+    checks.check_leader_index(leader, game.leaders.shape[0])
     if _is_finite(rationality):
         return closure_quantal(game, leader, rationality)
     return _closure_alone(Game(game.prior, game.follower, game.leaders[leader][None]))
