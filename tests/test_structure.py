@@ -1,6 +1,7 @@
 """The house stands as CONTRIBUTING says: imports point one way, modules and functions stay small."""
 
 import ast
+import builtins
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,6 +115,24 @@ def test_functions_can_be_seen_whole():
         if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno + 1 > LONGEST_FUNCTION
     }
     assert not long
+
+
+def test_every_name_is_bound():
+    """What a linter would say, had it not to leave the names in shapes of arrays alone."""
+    for path in CODE:
+        tree = ast.parse(path.read_text())
+        bound = {*dir(builtins), "__file__", "__name__"}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                bound |= {(name.asname or name.name).split(".")[0] for name in node.names}
+            elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.ExceptHandler) and node.name:
+                bound.add(node.name)
+            elif isinstance(node, ast.arg):
+                bound.add(node.arg)
+            elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+                bound.add(node.id)
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        assert not names - bound, f"{path.relative_to(ROOT)}: {names - bound}"
 
 
 def test_every_package_says_what_it_holds():

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgame.competition.independent.private import Private, respond
-from jaxgame.core.units import power_of_two
+from jaxgame.core.units import action_range, power_of_two
 from jaxgame.persuasion import pivoting
 from jaxgame.persuasion.bounds import bounds
 from jaxgame.persuasion.program import Program
