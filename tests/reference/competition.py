@@ -82,13 +82,13 @@ def vertices(prior, follower) -> list[tuple[np.ndarray, tuple[int, ...]]]:
     given = prior / prior.sum(0)
     found = []
     for chosen in itertools.product(range(actions), repeat=types):
-        rows = [
+        obeyed = [
             given[t] * (follower[t][:, chosen[t]] - follower[t][:, b])
             for t in range(types)
             for b in range(actions)
             if b != chosen[t]
         ]
-        rows = np.array([*rows, *np.eye(states)])
+        rows = np.array([*obeyed, *np.eye(states)])
         for binding in itertools.combinations(range(len(rows)), states - 1):
             square = np.vstack([rows[list(binding)], np.ones(states)])
             if abs(np.linalg.det(square)) < 1e-13:

@@ -8,7 +8,7 @@ from tests.reference.competition import upper_hull
 from tests.reference.persuasion import best_value
 
 
-def respond(values: np.ndarray, rationality: float, tie: str, favour: np.ndarray) -> np.ndarray:
+def respond(values: np.ndarray, rationality: float, tie: str, favour: np.ndarray | None) -> np.ndarray:
     """Probabilities of actions with these values [A]; ties are within 1e-9 of the range of `values`."""
     if np.isfinite(rationality):
         odds = np.exp(rationality * (values - values.max()))
@@ -16,7 +16,10 @@ def respond(values: np.ndarray, rationality: float, tie: str, favour: np.ndarray
     tied = np.flatnonzero(values >= values.max() - 1e-9 * max(np.ptp(values), 1e-300))
     if tie == "uniform":
         return np.isin(np.arange(len(values)), tied) / len(tied)
-    chosen = tied[0] if tie == "lowest" else tied[np.argmax(favour[tied])]
+    if tie == "lowest":
+        return np.eye(len(values))[tied[0]]
+    assert favour is not None
+    chosen = tied[np.argmax(favour[tied])]
     return np.eye(len(values))[chosen]
 
 
@@ -35,7 +38,7 @@ def outcome(prior, follower, schemes, rationality=np.inf, tie="lowest", favour=N
     return law
 
 
-def private(prior, follower, leader, others):
+def private(prior, follower, leader, others) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """prior [P,S] and utilities [P,S,A] when the others' joint message is part of the follower's type."""
     heard = [(np.ones(prior.shape[1]))]
     for scheme in others:
@@ -50,7 +53,8 @@ def private(prior, follower, leader, others):
 
 def best_by_program(prior, follower, leader, others) -> float:
     """The best response's value, by HiGHS over all maps from private types to actions."""
-    return best_value(*private(prior, follower, leader, others), -1e3)
+    types, hers, theirs = private(prior, follower, leader, others)
+    return best_value(types, hers, theirs, -1e3)
 
 
 def on_posteriors(prior, follower, leader, others, rationality: float, grid: np.ndarray) -> np.ndarray:
