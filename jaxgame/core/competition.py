@@ -17,8 +17,8 @@ from jaxgame.core.game import Game
 class Process(Protocol):
     """What leaders went through who revised one after another: entry n is after n revisions.
 
-    `follower` [N_plus_1] and `leaders` [N_plus_1, K] are values in utility units, `gain` [N_plus_1] the
-    exploitability, `end` a place in `revision.ENDS`, reached after `steps` revisions.
+    `follower` [N_plus_1] and `leaders` [N_plus_1, K] are values in utility units, `gain` the exploitability,
+    of each entry or of the last alone, `end` a place in `revision.ENDS`, reached after `steps` revisions.
     """
 
     follower: Float[Array, " N_plus_1"]
@@ -45,7 +45,10 @@ class Competition(Protocol):
     """Functions of a game and a profile; each takes further options by keyword."""
 
     def exploitability(self, game: Game, profile: Any, /) -> Bracket:
-        """The largest gain that a leader has by deviating alone, in the leaders' units: 0 at equilibria."""
+        """The largest gain that a leader has by deviating alone, in the leaders' units: 0 at equilibria.
+
+        Where the outcome of a profile decides, as in best-AI selection, the outcome is given.
+        """
 
     def best_response_dynamics(self, game: Game, profile: Any, /) -> Process:
         """Leaders revise by best responses, from a profile."""
