@@ -142,7 +142,6 @@ MUTATIONS = (
     *_in(
         "jaxgame/persuasion/walk.py",
         ("test_leader", "test_frontier"),
-        ties_go_to_the_flattest=("jnp.where(tied, gain, -jnp.inf)", "jnp.where(tied, -gain, -jnp.inf)"),
         multipliers_of_the_next_edge=(
             "edge = walk._replace(price=jnp.where(entering.content, 0.0, price))",
             "edge = walk._replace(price=0.5 * price)",

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import jaxgame as jg
+from jaxgame.core.units import standard
+from jaxgame.persuasion import frontier
 from jaxgame.sampling import FAMILIES, Shape
 
 
@@ -89,3 +91,18 @@ def test_bad_input_is_named():
     game = jg.make_game([0.7, 0.3], np.eye(2), np.array([[[0.0, 1.0], [0.0, 1.0]]]))
     with pytest.raises(ValueError, match="leader is 3; it must be from 0 to 0"):
         jg.leader_frontier(game, 3)
+
+
+def test_full_information_breaks_ties_for_the_leader_whatever_the_walk_found(monkeypatch):
+    """In state 0 two actions are best for her. A walk that begins late leaves full information as it is."""
+    game = jg.make_game([0.5, 0.5], [[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]])
+    real = frontier.solve_frontiers
+
+    def late(*games):
+        return jax.tree.map(lambda x: jnp.broadcast_to(x[:, -1:], x.shape), real(*games))
+
+    monkeypatch.setattr(frontier, "solve_frontiers", late)
+    units = standard(game)
+    curve = frontier.curve_of(units.game, units.game.leaders[0])
+    assert float(curve.lost[1]) > 0.1  # the walk's kinks lose something, all of them
+    assert float(units.leader(0).value(curve.value(jnp.array(0.0)).lower)) == pytest.approx(0.5, abs=1e-9)
