@@ -9,7 +9,11 @@ import pytest
 
 import jaxgame as jg
 from jaxgame import selection, theorems
+from jaxgame.core.units import standard
 from jaxgame.sampling import FAMILIES, Shape
+from jaxgame.selection import search
+from jaxgame.selection.exclusion import Curves, Interval
+from jaxgame.selection.search import Search
 from tests.games import DEFENDER, PROSECUTOR, judge, one
 from tests.reference import selection as reference
 
@@ -385,3 +389,44 @@ def test_bad_input_is_named():
         selection.best_response_dynamics(game, offers, outbid=0.0)
     with pytest.raises(ValueError, match="game has 1 leader; dynamics need at least two"):
         selection.best_response_dynamics(judge(PROSECUTOR), offers[:1])
+
+
+def searching(**changes):
+    """The search in the game of prosecutor and defender, at a moment made up, and what follows it.
+
+    In standard units values run from -.3, no information, to 0.
+    """
+    units = standard(judge(PROSECUTOR, DEFENDER))
+    informed = selection.starting_offers(units.game, "full")
+    curves = Curves.of(units, jnp.zeros(2))
+    start = Search.start(units, -units.uninformed(), jnp.array(-1e-6), informed)
+    return start._replace(**changes).decided(units, curves, jnp.array(1e-6), jnp.array(-1e-6))
+
+
+def tested(lower, weight, outcome):
+    missed = jg.Bracket(jnp.array(lower), jnp.array(jnp.inf))
+    return search.Test(missed, jnp.array(weight), jnp.array(outcome), jnp.int32(1))
+
+
+FULL, PARTLY = [[[0.7, 0.0], [0.0, 0.3]]], [[[0.5, 0.2], [0.0, 0.3]]]  # the second is worth 0.8
+
+
+def test_a_proof_reaches_as_far_as_its_multiplier_says():
+    """Missed by .01 at -.2, and by .2 less for each 1 further up: by nothing at -.15."""
+    piece = Interval(*map(jnp.array, (-0.3, -0.2, -0.05)))
+    found = searching(
+        stage=jnp.int32(search.PIECE), interval=piece, test=tested(search.MISSED + 0.01, 0.2, FULL)
+    )
+    assert float(found.floor) == pytest.approx(-0.15) and int(found.stage) == search.CLIMB
+    assert float(found.interval.end) == pytest.approx(-0.05) and not bool(found.done)
+    nothing = searching(stage=jnp.int32(search.PIECE), interval=piece, test=tested(0.0, 0.2, FULL))
+    assert float(nothing.floor) == pytest.approx(-0.3) and int(nothing.stage) == search.CLIMB
+
+
+@pytest.mark.parametrize(("outcome", "ends"), [(FULL, True), (PARTLY, False)])
+def test_only_an_outcome_that_nobody_would_leave_ends_the_search(outcome, ends):
+    """The defender would gain .4 by outbidding the second one."""
+    there = Interval(*map(jnp.array, (-0.2, -0.2, -0.2)))
+    found = searching(stage=jnp.int32(search.LOOK), interval=there, test=tested(0.0, 0.0, outcome))
+    assert bool(found.done) == ends
+    assert int(found.stage) == search.LOOK
