@@ -403,7 +403,7 @@ def searching(**changes):
     return start._replace(**changes).decided(units, curves, jnp.array(1e-6), jnp.array(-1e-6))
 
 
-def tested(lower, weight, outcome):
+def proved(lower, weight, outcome):
     missed = jg.Bracket(jnp.array(lower), jnp.array(jnp.inf))
     return search.Test(missed, jnp.array(weight), jnp.array(outcome), jnp.int32(1))
 
@@ -415,11 +415,11 @@ def test_a_proof_reaches_as_far_as_its_multiplier_says():
     """Missed by .01 at -.2, and by .2 less for each 1 further up: by nothing at -.15."""
     piece = Interval(*map(jnp.array, (-0.3, -0.2, -0.05)))
     found = searching(
-        stage=jnp.int32(search.PIECE), interval=piece, test=tested(search.MISSED + 0.01, 0.2, FULL)
+        stage=jnp.int32(search.PIECE), interval=piece, test=proved(search.MISSED + 0.01, 0.2, FULL)
     )
     assert float(found.floor) == pytest.approx(-0.15) and int(found.stage) == search.CLIMB
     assert float(found.interval.end) == pytest.approx(-0.05) and not bool(found.done)
-    nothing = searching(stage=jnp.int32(search.PIECE), interval=piece, test=tested(0.0, 0.2, FULL))
+    nothing = searching(stage=jnp.int32(search.PIECE), interval=piece, test=proved(0.0, 0.2, FULL))
     assert float(nothing.floor) == pytest.approx(-0.3) and int(nothing.stage) == search.CLIMB
 
 
@@ -427,6 +427,6 @@ def test_a_proof_reaches_as_far_as_its_multiplier_says():
 def test_only_an_outcome_that_nobody_would_leave_ends_the_search(outcome, ends):
     """The defender would gain .4 by outbidding the second one."""
     there = Interval(*map(jnp.array, (-0.2, -0.2, -0.2)))
-    found = searching(stage=jnp.int32(search.LOOK), interval=there, test=tested(0.0, 0.0, outcome))
+    found = searching(stage=jnp.int32(search.LOOK), interval=there, test=proved(0.0, 0.0, outcome))
     assert bool(found.done) == ends
     assert int(found.stage) == search.LOOK
