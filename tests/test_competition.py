@@ -1,6 +1,7 @@
 """Leaders heard together against closed forms, HiGHS, a dense grid, plain NumPy, and properties."""
 
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,8 @@ import pytest
 
 import jaxgame as jg
 from jaxgame import competition
+from jaxgame.competition.independent import smooth
+from jaxgame.competition.independent.private import Private
 from tests.games import DEFENDER, PROSECUTOR, judge, one
 from tests.reference import independent as reference
 
@@ -484,3 +487,32 @@ def test_equilibria_in_independent_signals_lie_inside_the_certificate_for_rich_o
         short += (equilibria & (values < full - 1e-6)).sum()
     print(f"{short} equilibria short of full information, none below the certificate")
     assert short > 100
+
+
+def test_what_exceeds_a_chord_is_no_more_than_is_said():
+    """The logit follower's message values along 40 cells, from the definition, against their chords."""
+    rng = np.random.default_rng(8)
+    prior, follower, leader = (
+        rng.dirichlet(np.ones(4)).reshape(2, 2),
+        rng.random((2, 2, 3)),
+        rng.random((2, 2, 3)),
+    )
+    ends = np.linspace(0.0, 1.0, 41)
+    points = np.stack([1 - ends, ends], 1)
+
+    def value(point):
+        seen = prior * point[None]
+        worth, theirs = (np.einsum("ps,psa->pa", seen, u) for u in (follower, leader))
+        odds = np.exp(12.0 * (worth / seen.sum(1, keepdims=True)))
+        return (odds / odds.sum(1, keepdims=True) * theirs).sum()
+
+    problem = Private(*map(jnp.asarray, (prior, follower, leader)))
+    raised = smooth._raises(problem, jnp.array(12.0), jnp.asarray(points[:-1]), jnp.asarray(points[1:]))
+    share = np.linspace(0.0, 1.0, 21)
+    excess = []
+    for left, right in itertools.pairwise(points):
+        along = [value((1 - t) * left + t * right) - (1 - t) * value(left) - t * value(right) for t in share]
+        excess.append(max(along))
+    excess = np.array(excess)
+    assert (excess <= np.asarray(raised) + 1e-15).all()
+    assert (excess > 1e-5).sum() >= 5 and (np.asarray(raised) <= 1e-2).all()

@@ -11,6 +11,7 @@ from scipy.special import expit
 
 import jaxgame as jg
 from jaxgame import competition
+from jaxgame.competition.rich import worst
 from jaxgame.runs.batch import spread
 from tests.games import DEFENDER, PROSECUTOR, judge, one
 from tests.reference import competition as reference
@@ -365,6 +366,33 @@ def test_bad_input_is_named():
 @functools.cache
 def logit():
     return jax.jit(lambda game, rationality: competition.worst_equilibrium(game, rationality=rationality))
+
+
+def test_a_coarse_grid_widens_the_bracket_and_makes_it_no_less_true():
+    batch = games(17, 6, 2, 2, 3)
+    coarse = jax.jit(
+        jax.vmap(lambda game: competition.worst_equilibrium(game, rationality=20.0, tolerance=1e-4, rounds=1))
+    )(batch)
+    assert not bool(coarse.converged.all())
+    for i in range(6):
+        grid = reference.logit_worst(*arrays(batch, i), 20.0, 1e-13, 20_000)
+        assert float(coarse.value.lower[i]) - 2e-5 <= grid <= float(coarse.value.upper[i]) + 2e-5
+
+
+def test_pairs_of_an_equilibrium_are_certified_whatever_was_not_excluded(monkeypatch):
+    """With closures known from below alone nothing more is excluded; full information alone is certified."""
+    game, real = judge(PROSECUTOR, PROSECUTOR), worst._closures
+
+    def wide(*given):
+        sure, most, pivots = real(*given)
+        return sure, most._replace(upper=most.upper + 0.5), pivots
+
+    right = worst._best_response.__wrapped__(game, jnp.array(1e-6))
+    monkeypatch.setattr(worst, "_closures", wide)
+    found = worst._best_response.__wrapped__(game, jnp.array(1e-6))
+    assert bool(right.converged) and not bool(found.converged)
+    assert float(found.value.lower) == pytest.approx(0.7, abs=1e-9)
+    assert float(found.value.upper) == pytest.approx(1.0, abs=1e-9)
 
 
 def tangent(rationality: float) -> float:

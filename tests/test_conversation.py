@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import jaxgame as jg
 from jaxgame import conversation as cv
 from jaxgame.conversation.protocol import MAX_TRANSCRIPTS
+from tests.games import DEFENDER, PROSECUTOR, judge
 from tests.reference import conversation as reference
 
 
@@ -354,6 +355,16 @@ def test_best_responses_of_one_round_are_those_of_simultaneous_competition():
         for a, b in ((found, expected), (gain, one_shot)):
             assert float(a.lower) == pytest.approx(float(b.lower), abs=1e-9)
             assert float(a.upper) == pytest.approx(float(b.upper), abs=1e-9)
+
+
+def test_an_offer_that_is_worth_less_than_the_level_does_not_count():
+    """Alone the prosecutor convicts 0.6 and leaves the judge at 0.7; it must leave her at 0.9: then 0.4."""
+    once, game = cv.Protocol(1, 2), judge(PROSECUTOR, DEFENDER)
+    best = jnp.array([[4 / 7, 3 / 7], [0.0, 1.0]])[:, None]  # [V, H, M]
+    rules = cv.starting_rules(game, once, "none")
+    found = cv.best_response(game, once, rules, 0, kind="selection", aligned=best, level=jnp.array(0.9))
+    assert float(found.value.lower) == pytest.approx(0.4, abs=1e-6)
+    assert float(found.value.lower) <= float(found.value.upper) <= 0.4 + 1e-6
 
 
 @pytest.mark.slow

@@ -99,7 +99,7 @@ def best_response(
     `teaching(...).rule`; `key` draws the starts of the ascent. All candidates are judged by her exact best
     reply. Works under jit and vmap.
 
-    Raises ValueError for an unknown competition, a finite rationality or a size (A^T > 1,024) that selection
+    Raises ValueError for an unknown kind, a finite rationality or a size (A^T > 1,024) that selection
     cannot take, and rules or views that do not fit.
     """
     check(game, protocol, leaders, kind, views, rationality)
