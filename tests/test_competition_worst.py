@@ -374,6 +374,7 @@ def test_a_coarse_grid_widens_the_bracket_and_makes_it_no_less_true():
         jax.vmap(lambda game: competition.worst_equilibrium(game, rationality=20.0, tolerance=1e-4, rounds=1))
     )(batch)
     assert not bool(coarse.converged.all())
+    assert bool((coarse.open >= 1).all())  # those beside full information, an equilibrium, cannot be excluded
     for i in range(6):
         grid = reference.logit_worst(*arrays(batch, i), 20.0, 1e-13, 20_000)
         assert float(coarse.value.lower[i]) - 2e-5 <= grid <= float(coarse.value.upper[i]) + 2e-5
