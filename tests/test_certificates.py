@@ -22,7 +22,7 @@ from jaxgame.persuasion import pivoting
 from jaxgame.persuasion.bounds import bounds
 from jaxgame.persuasion.frontier import curve_of
 from jaxgame.persuasion.lanes import _program
-from jaxgame.persuasion.program import Program, Solution
+from jaxgame.persuasion.program import Path, Program, Solution
 from jaxgame.persuasion.repair import LIKELY, OBEYED
 from jaxgame.persuasion.value import best_at
 from jaxgame.selection import search, worst
@@ -207,6 +207,26 @@ def test_multipliers_whose_products_overflow_leave_the_plain_proofs():
     found = jax.jit(bounds)(given.program, *first)
     for i, least in enumerate(given.optimum):
         assert exact.excess(least, float(found.upper[0, i])) <= 0, given.kind[i]
+
+
+@pytest.mark.parametrize(
+    ("first", "share"), [(0, np.nan), (1, np.inf), (1, -0.5), (0, 1.5), (7, 0.5), (-3, 0.5), (1, 0.5)]
+)
+def test_no_path_makes_a_bracket_false(first, share):
+    """Mixtures of proposals of three kinds, the solver's own between them, at any place and none."""
+    given, everything = lanes(), proposed()
+    names = ("outcome noise", "its own", "multipliers noise")
+    probability, obedience, price = (
+        jnp.asarray(np.stack(x)) for x in zip(*(everything[name] for name in names), strict=True)
+    )
+    solution = Solution(probability, obedience, price, price == price, jnp.zeros(price.shape, jnp.int32))
+    budget = jnp.asarray(given.budget)[None]
+    path = Path(jnp.full(budget.shape, first, jnp.int32), jnp.full(budget.shape, share))
+    found = jax.device_get(jax.jit(bounds)(given.program, budget, solution, path))
+    assert (found.probability >= 0).all() and np.abs(found.probability.sum(2) - 1).max() <= 1e-14
+    for i, (least, most) in enumerate(zip(given.optimum, given.most, strict=True)):
+        assert exact.excess(least, float(found.upper[0, i])) <= 0, given.kind[i]
+        assert exact.excess(float(found.lower[0, i]), most) <= 0, given.kind[i]
 
 
 def test_a_walk_that_goes_astray_leaves_a_curve_true(monkeypatch):

@@ -62,7 +62,10 @@ def bounds(
     budget = jnp.maximum(budget, 0.0)
     proof = jax.lax.map(lambda x: _proposed(program, *x), (solution.obedience, solution.price))
     vertex = _vertices(program, at, solution.probability, proof.multipliers, carried=path is not None)
-    if path is not None:
+    if path is not None:  # not to be trusted either
+        first = jnp.clip(path.first, 0, len(solution.price) - 1)
+        share = jnp.where(jnp.isfinite(path.share), jnp.clip(path.share, 0.0, 1.0), 0.0)
+        path = Path(first, share)
         proof = _picked(proof, path.first)
         vertex = _mixed(vertex, path)
     size = program.size.sum(0)[None]
