@@ -156,6 +156,7 @@ def test_type_or_transcript_of_probability_zero_makes_no_nan():
     np.testing.assert_allclose(cv.observed(game.prior, law).posterior.sum((1, 2)), 1)
 
 
+@pytest.mark.slow
 def test_questions_pay():
     # Solved by hand. Three equally likely bits, the follower's type says which to guess, messages are bits.
     # One message: at best the majority, right 3/4 of the time whichever bit counts. Two messages that

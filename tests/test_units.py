@@ -225,6 +225,7 @@ def test_the_cone_forgives_factors():
     assert check(function, game, changes(1, 3, leaders=3)).plain["converged"].all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_offers_and_dynamics(shape):
     game = original(*shape)

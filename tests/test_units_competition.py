@@ -225,6 +225,7 @@ def test_what_is_no_number_stays_none_with_best_responses():
     check_poisoned(best(), batch(2), rational=True)
 
 
+@pytest.mark.slow
 def test_what_is_no_number_stays_none_with_a_logit_follower():
     check_poisoned(logit(), batch(2), rational=False)
 
