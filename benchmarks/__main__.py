@@ -18,6 +18,7 @@ from benchmarks.timing import Row, device, measure
 
 WIDTHS = ("<18", "<14", ">12", "<24", ">12", ">8", ">14", ">11", "")
 SUITES = (
+    "lp",
     "hull",
     "leader",
     "selection",

@@ -1,35 +1,43 @@
-"""Hull distance against one SciPy call per problem, as one would write without this library."""
+"""Hull distance: the sup norm against a compiled simplex loop and HiGHS, least squares against nnls.
+
+The compiled loop solves the dual program, which has K + 2 rows, on all cores.
+"""
 
 from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
-from scipy.optimize import linprog, nnls
+from scipy.optimize import nnls
 
 import jaxgame as jg
+from benchmarks.peers import Programs, by_highs, by_numba
 from benchmarks.timing import Cell
 from jaxgame.runs.batch import spread
 
 LEADERS = (4, 16, 64)
-ENTRIES = (16, 64, 256)
-OURS, THEIRS = 512, 32  # problems per timing
+ENTRIES = (9, 16, 64, 256)
+OURS, THEIRS = 2_048, 32  # problems per timing, of the smallest sizes and of SciPy
 
 
 def cells(quick: bool) -> Iterator[Cell]:
     """Sup norm and root mean square, simplex, constant offset; u uniform, U_i = u + normal noise."""
-    count, their_count = (64, 4) if quick else (OURS, THEIRS)
-    sides = {"sup": ("scipy linprog (HiGHS)", sup_distance), "square": ("scipy nnls", square_distance)}
-    for norm, (peer, solve) in sides.items():
-        for leaders in LEADERS:
-            for entries in ENTRIES:
-                target, utilities = problems(count, leaders, entries)
+    for leaders in LEADERS:
+        for entries in ENTRIES:
+            most = max(OURS // max(leaders * entries // 256, 1), 64)
+            count = 32 if quick else most
+            target, utilities = problems(count, leaders, entries)
+            for norm, peer, their_count, theirs in (
+                ("sup", "quantecon numba", count, _dual(by_numba, target, utilities)),
+                ("sup", "highspy processes", THEIRS, _dual(by_highs, target[:THEIRS], utilities[:THEIRS])),
+                ("square", "scipy nnls", THEIRS, _loop(square_distance, target[:THEIRS], utilities[:THEIRS])),
+            ):
                 yield Cell(
                     name=f"hull_{norm}",
                     size=f"K={leaders} D={entries}",
                     ours=_ours(norm, target, utilities),
                     count=count,
                     peer=peer,
-                    theirs=_loop(solve, target[:their_count], utilities[:their_count]),
+                    theirs=theirs,
                     their_count=their_count,
                 )
 
@@ -41,20 +49,16 @@ def problems(count: int, leaders: int, entries: int) -> tuple[np.ndarray, np.nda
     return target, target[:, None, :] + 0.5 * random.normal(size=(count, leaders, entries))
 
 
-def sup_distance(target: np.ndarray, utilities: np.ndarray) -> float:
-    """min t subject to |target - w' utilities - c| <= t, w on the simplex."""
-    leaders, entries = utilities.shape
-    one = np.ones((entries, 1))
-    design = np.hstack([utilities.T, one])
-    result = linprog(
-        np.r_[np.zeros(leaders + 1), 1.0],
-        A_ub=np.block([[design, -one], [-design, -one]]),
-        b_ub=np.r_[target, -target],
-        A_eq=np.r_[np.ones(leaders), 0.0, 0.0][None, :],
-        b_eq=[1.0],
-        bounds=[(0, None)] * leaders + [(None, None)] * 2,
-    )
-    return float(result.fun)
+def dual_programs(target: np.ndarray, utilities: np.ndarray) -> Programs:
+    """Signed measures m = p - q with |m| = 1 and m(1) = 0 that put every leader beyond the target by s."""
+    count, leaders, entries = utilities.shape
+    beyond = utilities - target[:, None]
+    rows = np.concatenate([-beyond, beyond, np.ones((count, leaders, 1))], axis=2)
+    equal = np.zeros((count, 2, 2 * entries + 1))
+    equal[:, 0, :entries], equal[:, 0, entries:-1], equal[:, 1, :-1] = 1.0, -1.0, 1.0
+    cost = np.zeros((count, 2 * entries + 1))
+    cost[:, -1] = -1.0
+    return Programs(cost, rows, np.zeros((count, leaders)), equal, np.tile([0.0, 1.0], (count, 1)))
 
 
 def square_distance(target: np.ndarray, utilities: np.ndarray) -> float:
@@ -67,7 +71,7 @@ def square_distance(target: np.ndarray, utilities: np.ndarray) -> float:
 
 
 def _ours(norm: str, target: np.ndarray, utilities: np.ndarray) -> Callable[[], np.ndarray]:
-    program = spread(lambda u, U: jg.hull_distance(u, U, norm).distance, jax.devices())
+    program = spread(lambda u, U: jg.hull_distance(u, U, norm).distance, jax.devices(), batch=None)
     return lambda: np.asarray(program(target, utilities).upper)
 
 
@@ -75,3 +79,10 @@ def _loop(
     solve: Callable[[np.ndarray, np.ndarray], float], target: np.ndarray, utilities: np.ndarray
 ) -> Callable[[], np.ndarray]:
     return lambda: np.array([solve(u, leaders) for u, leaders in zip(target, utilities, strict=True)])
+
+
+def _dual(
+    solve: Callable[[Programs], np.ndarray], target: np.ndarray, utilities: np.ndarray
+) -> Callable[[], np.ndarray]:
+    programs = dual_programs(target, utilities)
+    return lambda: -solve(programs)

@@ -20,7 +20,8 @@ from jaxgame.core.checks import Numbers
 from jaxgame.core.game import Game
 from jaxgame.core.record import record
 from jaxgame.core.units import is_sound, power_of_two, unheard
-from jaxgame.hull import chebyshev, least_squares
+from jaxgame.hull import least_squares, measures
+from jaxgame.hull.exchange import exchange_fit
 
 NORMS = ("sup", "square")
 OFFSETS = ("none", "constant")
@@ -63,7 +64,7 @@ def hull_distance(
     - `norm`: "sup" (largest entry) or "square" (root mean square of the entries).
 
     On the cone a lower end that rests on a measure excluding some leader only up to rounding holds
-    against weights with `sum_i w_i |U_i| <= 1e4 |u|` (see `hull.chebyshev.separation`), and a leader whose
+    against weights with `sum_i w_i |U_i| <= 1e4 |u|` (see `hull.measures.separation`), and a leader whose
     utility is constant but for rounding counts as constant.
 
     Raises ValueError for unknown options, shapes that disagree, no leaders, numbers not finite.
@@ -112,7 +113,7 @@ def _fit(
         sizes = jnp.broadcast_to(size, sizes.shape)
     target, columns = target[:, 0] / size, columns / sizes[None]
     if norm == "sup":
-        found = chebyshev.chebyshev_fit(target, columns, groups, simplex=simplex)
+        found = exchange_fit(target, columns, groups, simplex=simplex)
         weights, proposal = found.weights, found.measure
     else:
         weights = _square_weights(target, columns, simplex=simplex)
@@ -121,7 +122,7 @@ def _fit(
         weights = weights / weights.sum()  # exactly, whatever rounding did
     distance, measure = certificate(weights, proposal, target, columns, groups, norm=norm, simplex=simplex)
     residual = target - columns @ weights
-    shifts = chebyshev.half_range(residual, groups)[1] if norm == "sup" else _means(residual, groups)
+    shifts = measures.half_range(residual, groups)[1] if norm == "sup" else _means(residual, groups)
     converged = (distance.width >= 0) & (distance.width <= 1e-6) & sound
     weights = weights * (size / sizes)
     fit = HullFit(
@@ -167,8 +168,8 @@ def leader_distances(game: Game, offset: str = "constant", norm: str = "sup") ->
     (_, target), (_, columns) = (_centred(x, groups) for x in (target[:, None], leaders.T))
     residuals = (target - columns).T
     if norm == "square":
-        return jax.vmap(lambda residual: _root_mean_square(chebyshev.centre(residual, groups)))(residuals)
-    return jax.vmap(lambda residual: chebyshev.half_range(residual, groups)[0])(residuals)
+        return jax.vmap(lambda residual: _root_mean_square(measures.centre(residual, groups)))(residuals)
+    return jax.vmap(lambda residual: measures.half_range(residual, groups)[0])(residuals)
 
 
 def _game_labels(game: Game, offset: str) -> str | np.ndarray:
@@ -195,23 +196,23 @@ def certificate(
 ) -> tuple[Bracket, Float[Array, " D"]]:
     """Both ends of the distance from any weights and any proposed measure, and the measure as it counts.
 
-    Weights must be at least 0 (and have sum 1 on the simplex, to 1e-9, and are charged for what they miss);
+    Weights must be at least 0 (on the simplex with sum 1, to 1e-9 or rounding; what they miss is charged);
     others bound nothing, nor do numbers that are none. `target` and `columns` are centred in the groups up to
     a few roundings of their largest entries; the ends are true for what they were before.
     """
     rows, leaders = columns.shape
     usable = (weights >= 0).all() & jnp.isfinite(weights).all()
     miss = jnp.abs(weights.sum() - 1) if simplex else jnp.zeros((), weights.dtype)
-    usable &= miss <= 1e-9
+    usable &= miss <= max(1e-9, 4 * leaders * float(jnp.finfo(target.dtype).eps))
     proposal = jnp.where(jnp.isfinite(proposal).all(), proposal, 0.0)
 
     residual = target - columns @ weights
     if norm == "sup":
-        upper, _ = chebyshev.half_range(residual, groups)
-        measure = chebyshev.unit_measure(proposal, groups)
+        upper, _ = measures.half_range(residual, groups)
+        measure = measures.unit_measure(proposal, groups)
     else:
-        upper = _root_mean_square(chebyshev.centre(residual, groups))
-        direction = chebyshev.centre(proposal, groups)
+        upper = _root_mean_square(measures.centre(residual, groups))
+        direction = measures.centre(proposal, groups)
         length = _root_mean_square(direction)
         measure = divided(direction, length, length > 0) / rows
     size, sizes = jnp.abs(target).max(), jnp.abs(columns).max(0)
@@ -227,7 +228,7 @@ def certificate(
     if simplex:  # sum w = 1: measuring from the target loses nothing and costs no precision
         columns, target = columns - target[:, None], jnp.zeros_like(target)
         apart = 4 * float(jnp.finfo(columns.dtype).eps) * (size + sizes.max())  # but the data's own rounding
-    lower = chebyshev.separation(measure, target, columns, simplex=simplex, rounding=summed)
+    lower = measures.separation(measure, target, columns, simplex=simplex, rounding=summed)
     lower = jnp.maximum(lower - apart, 0.0)
     return Bracket(lower=lower, upper=upper), measure
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array
 
+from jaxgame.lp.lanes import pick
 from jaxgame.persuasion.program import Program, is_start
 
 
@@ -51,26 +51,3 @@ def tableau_of(program: Program) -> Tableau:
         return jnp.where(of_state[None, None], ones, body).reshape(columns, lanes)
 
     return Tableau(column, row)
-
-
-def pick(values: Array, index: Array) -> Array:
-    """values[..., index, :] lane by lane, [..., W].
-
-    A flat gather: the result of take_along_axis has its lanes slowest, which costs every reader dear.
-    """
-    size, lanes = values.shape[-2:]
-    outer = values.shape[:-2]
-    lead = np.arange(int(np.prod(outer)), dtype=np.int32).reshape(*outer, 1) * size
-    index = index.reshape((1,) * len(outer) + index.shape)
-    flat = (lead + index) * lanes + np.arange(lanes, dtype=np.int32).reshape((1,) * len(outer) + (lanes,))
-    return values.reshape(-1).at[flat].get(mode="promise_in_bounds")
-
-
-def rearranged(values: Array, places: Int[Array, "N W"]) -> Float[Array, "N W"]:
-    """values[places[i, w], w]."""
-    lanes = values.shape[-1]
-    return (
-        values.reshape(-1)
-        .at[places * lanes + np.arange(lanes, dtype=np.int32)[None]]
-        .get(mode="promise_in_bounds")
-    )

@@ -22,8 +22,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgame.core.arithmetic import divided
+from jaxgame.lp.lanes import pick, rearranged
 from jaxgame.persuasion.program import Program, is_start
-from jaxgame.persuasion.tableau import Tableau, pick, rearranged, tableau_of
+from jaxgame.persuasion.tableau import Tableau, tableau_of
 
 GAIN_TOLERANCE = 1e-12  # a reduced cost below this is no reason to pivot (coefficients are scaled to 1)
 PIVOT_TOLERANCE = 1e-9  # a smaller entry divides nothing
