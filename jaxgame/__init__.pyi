@@ -1,5 +1,5 @@
 # The public names. Each module is imported when one of them is first used (see __init__.py).
-from . import competition, conversation, hull, panel, sampling, selection, theorems
+from . import competition, conversation, hull, lp, panel, sampling, selection, theorems
 from .core.beliefs import Beliefs, action_values, joint_scheme, outcome, update
 from .core.bracket import Bracket
 from .core.game import (
@@ -36,6 +36,7 @@ __all__ = [
     "joint_scheme",
     "leader_frontier",
     "leader_value",
+    "lp",
     "make_game",
     "no_information_value",
     "outcome",
