@@ -17,6 +17,11 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 install_import_hook("jaxgame", "beartype.beartype")
 
+from jaxgame.runs.compiled import keep_compiled
+
+# A program is found by its text, flags and jaxlib: one that changed is compiled anew.
+keep_compiled()
+
 settings.register_profile("jaxgame", deadline=None, max_examples=50, derandomize=True)
 settings.load_profile("jaxgame")
 
