@@ -3,7 +3,8 @@
 import os
 
 # Tests run many small programs once each: compiling them dominates, so leave the machine code unpolished.
-os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_backend_optimization_level=0"
+# Flags that were set before come last, and win.
+os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0 " + os.environ.get("XLA_FLAGS", "")
 
 import jax
 import pytest
