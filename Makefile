@@ -1,8 +1,8 @@
-# make reproduce | make test | make lint | make mutants | make docs | make bench   (needs Python >= 3.11, make and git)
+# make reproduce | make test | make lint | make mutants | make docs | make bench | make gpu   (needs Python >= 3.11, make and git)
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test test-slow mutants reproduce docs lint bench clean
+.PHONY: test test-slow mutants reproduce docs lint bench gpu clean
 
 # Tests that take more than a few seconds run with `make test-slow`.
 # A file's tests go to one worker: they share compiled programs and runs of the application.
@@ -30,6 +30,10 @@ lint: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks
+
+# On an accelerator: its tests, and tables by the number of problems at once, in outputs/device. Under ten minutes.
+gpu: .venv/installed
+	$(BIN)/python -m benchmarks.device
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else 'jaxgame needs Python 3.11 to 3.13; choose one with make PYTHON=...')"

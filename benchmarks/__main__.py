@@ -9,7 +9,7 @@ import argparse
 import importlib
 import json
 import os
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import jax
@@ -26,13 +26,14 @@ SUITES = (
     "conversation",
     "scaling",
     "audit",
+    "cold",
 )  # modules of this package with `cells(quick)`
 FORMATS = (
     "{:<16}",
     "{:<14}",
-    "{:>12,.0f}",
+    "{:>12}",
     "{:<24}",
-    "{:>12,.1f}",
+    "{:>12}",
     "{:>8.2f}",
     "{:>14.1e}",
     "{:>11.1%}",
@@ -67,8 +68,7 @@ def main() -> None:
         measured = []
         for cell in suite.cells(arguments.quick):
             row = measure(cell, repeats=2 if arguments.quick else 5)
-            values = list(asdict(row).values())[: len(FORMATS)]  # the device is printed once
-            print(" ".join(f.format(v) for f, v in zip(FORMATS, values, strict=True)), flush=True)
+            print(_line(row), flush=True)
             measured.append(row)
             if arguments.json:
                 arguments.json.parent.mkdir(parents=True, exist_ok=True)
@@ -79,6 +79,16 @@ def main() -> None:
             directory.mkdir(exist_ok=True)
             suite.figure(measured, directory)
         rows += measured
+
+
+def _line(row: Row) -> str:
+    shown = replace(row, ours_per_s=_rate(row.ours_per_s), peer_per_s=_rate(row.peer_per_s))  # type: ignore[arg-type]
+    values = list(asdict(shown).values())[: len(FORMATS)]  # the device is printed once
+    return " ".join(form.format(value) for form, value in zip(FORMATS, values, strict=True))
+
+
+def _rate(per_second: float) -> str:
+    return f"{per_second:,.0f}" if per_second >= 1000 else f"{per_second:,.3g}"
 
 
 if __name__ == "__main__":

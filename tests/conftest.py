@@ -3,7 +3,8 @@
 import os
 
 # Tests run many small programs once each: compiling them dominates, so leave the machine code unpolished.
-os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_backend_optimization_level=0"
+# Flags that were set before come last, and win.
+os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0 " + os.environ.get("XLA_FLAGS", "")
 
 import jax
 import pytest
@@ -16,6 +17,11 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 install_import_hook("jaxgame", "beartype.beartype")
+
+from jaxgame.runs.compiled import keep_compiled
+
+# A program is found by its text, flags and jaxlib: one that changed is compiled anew.
+keep_compiled()
 
 settings.register_profile("jaxgame", deadline=None, max_examples=50, derandomize=True)
 settings.load_profile("jaxgame")

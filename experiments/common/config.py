@@ -31,6 +31,7 @@ class RunConfig:
     precision: str = MISSING
     chunk: int | None = None
     optimise: bool = MISSING
+    cache: bool | str = MISSING
     progress: bool = MISSING
     coordinator: str | None = None
     processes: int | None = None

@@ -10,6 +10,8 @@ from typing import Any
 import jax
 from omegaconf import DictConfig
 
+from jaxgame.runs.compiled import keep_compiled
+
 PLATFORMS = {"auto": None, "cpu": "cpu", "gpu": "cuda"}
 
 # A worker runs many points of a sweep one after the other and keeps the GPU that it took at the first.
@@ -17,7 +19,7 @@ _held: list[Any] = []
 
 
 def configure_jax(run: DictConfig) -> None:
-    """Set precision, platform, devices and memory, and join the other processes of the run, if any.
+    """Set precision, platform, devices, memory and cache, and join the other processes of the run, if any.
 
     Raises ValueError for a value that is out of its range.
     """
@@ -29,6 +31,7 @@ def configure_jax(run: DictConfig) -> None:
     # One virtual device per core: XLA runs small batched programs on one core each.
     jax.config.update("jax_num_cpu_devices", run.devices or len(os.sched_getaffinity(0)))
     os.environ.update(gpu_memory(run))
+    keep_compiled(run.cache)
     if run.gpu_slots and run.platform != "cpu" and not _held:
         take_gpu(visible_gpus(), run.gpu_slots, Path(tempfile.gettempdir()))
     _join_processes(run)

@@ -25,6 +25,7 @@ from jaxgame import theorems
 from jaxgame.core.bracket import Bracket
 from jaxgame.core.game import Game, full_information_value, no_information_value
 from jaxgame.hull import game_hull_distance
+from jaxgame.runs.compiled import keep_compiled
 from jaxgame.runs.keys import draw_key
 from jaxgame.sampling import Shape
 
@@ -44,6 +45,7 @@ def main(arguments: list[str]) -> int:
         if config.run.precision != "float64":
             raise ValueError(f"{run} was computed in {config.run.precision}; only float64 runs are replayed")
         jax.config.update("jax_enable_x64", True)
+        keep_compiled(config.run.get("cache", False))
         game = game_of(config, row)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
