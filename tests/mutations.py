@@ -230,7 +230,7 @@ MUTATIONS = (
         ),
     ),
     *_in(
-        "jaxgame/hull/chebyshev.py",
+        "jaxgame/hull/measures.py",
         ("test_hull",),
         the_whole_range=(
             "return ((top - bottom) / 2).max(), (top + bottom) / 2",
@@ -241,6 +241,93 @@ MUTATIONS = (
             "return jnp.maximum(value - scores.min(), 0.0)",
         ),
         measures_of_any_mass=("divided(centred, mass, usable)", "divided(centred, 1.0, usable)"),
+    ),
+    *_in(
+        "jaxgame/hull/exchange.py",
+        ("test_hull",),
+        a_start_far_away=(
+            "best = half.max(0).argmin().astype(jnp.int32) if simplex",
+            "best = half.max(0).argmax().astype(jnp.int32) if simplex",
+        ),
+        measures_point_the_other_way=("    return -measure[:rows]\n", "    return measure[:rows]\n"),
+        entries_below_never_block=(
+            "rate = jnp.concatenate([fall + along[:rows], fall - along[:rows], -along[rows + 1 :]])",
+            "rate = jnp.concatenate([fall + along[:rows], 0 * along[:rows], -along[rows + 1 :]])",
+        ),
+        weights_fall_below_zero=(
+            "rate = jnp.concatenate([fall + along[:rows], fall - along[:rows], -along[rows + 1 :]])",
+            "rate = jnp.concatenate([fall + along[:rows], fall - along[:rows], 0 * along[rows + 1 :]])",
+        ),
+        shifts_move_one_way=(
+            "gain = jnp.where(vertex.tight >= 2 * rows + leaders, -jnp.abs(cost), cost)",
+            "pass",
+        ),
+    ),
+    *_in(
+        "jaxgame/hull/least_squares.py",
+        ("test_hull",),
+        weights_in_use_never_leave=(
+            "bend = jnp.where(own, along, jnp.where(state.used, -along, 0.0))",
+            "bend = jnp.where(own, along, 0.0)",
+        ),
+        slopes_are_ignored=(
+            "slope = jnp.where(falls, state.values, 0.0)",
+            "slope = jnp.where(falls, -state.values, 0.0)",
+        ),
+    ),
+    *_in(
+        "jaxgame/lp/linear.py",
+        ("test_lp",),
+        upper_end_of_what_is_not_feasible=(
+            "    upper = jnp.where(residual <= RESIDUAL, upper, jnp.inf)\n",
+            "",
+        ),
+        rounding_is_forgotten=(
+            "unit = 0.51 * float(jnp.finfo(cost.dtype).eps)",
+            "unit = 0.0 * float(jnp.finfo(cost.dtype).eps)",
+        ),
+        reduced_costs_below_zero=("lower = value - blur - charge - blur_of_sums", "lower = value - blur"),
+        any_vector_is_farkass=(
+            "farkas = value - blur > (1 + 4 * along_row) * _charged(pull + rounded, most)",
+            "farkas = value < jnp.inf",
+        ),
+        any_ray_is_one=(
+            "(residual <= RESIDUAL) & (drift <= RESIDUAL) & falls",
+            "(residual <= RESIDUAL) & (drift <= jnp.inf)",
+        ),
+        derivatives_of_rows_forgotten=(
+            "d_value = d_c @ x + y @ (d_right - d_matrix @ x)",
+            "d_value = d_c @ x + y @ d_right",
+        ),
+    ),
+    *_in(
+        "jaxgame/lp/simplex.py",
+        ("test_lp",),
+        slacks_of_equations_come_back=(
+            "eligible = in_row | (basis.variable < columns + inequalities)",
+            "eligible = in_row | (basis.variable >= 0)",
+        ),
+        contradictions_are_skipped=(" & (jnp.abs(pick(stays, row)) <= FEASIBLE)", ""),
+        a_ray_is_enough=(
+            "again = (basis.status == LIMIT) | (basis.status == UNBOUNDED) & ~_feasible(basis, rows)",
+            "again = basis.status == LIMIT",
+        ),
+        the_wrong_sign_of_farkass=(
+            "sign = jnp.where(pick(values, row) < 0, -1.0, 1.0)",
+            "sign = 1.0 + 0 * pick(values, row)",
+        ),
+    ),
+    *_in(
+        "jaxgame/lp/lanes.py",
+        ("test_lp", "test_hull"),
+        results_of_neighbours=(
+            "target = jnp.where(state.done, problem, count)  # count is no problem: dropped",
+            "target = jnp.where(state.done, jnp.maximum(problem - 1, 0), count)",
+        ),
+        the_end_of_the_queue=(
+            "lambda work: (work.head < work.tail) | (work.problem < count).any(), turn, begin",
+            "lambda work: work.head < work.tail, turn, begin",
+        ),
     ),
     *_in(
         "jaxgame/selection/exclusion.py",

@@ -91,6 +91,11 @@ FURTHER = {
     "jaxgame.update": of_arrays(jg.update, "law of types", "scheme"),
     "jaxgame.outcome": of_arrays(jg.outcome, "law of types", "scheme", "responses"),
     "jaxgame.joint_scheme": of_arrays(jg.joint_scheme, "scheme", "scheme"),
+    "jaxgame.lp.linprog": of_game(
+        lambda g: jg.lp.linprog(
+            g.follower.reshape(-1), g.leaders.reshape(len(g.leaders), -1), g.leaders.sum((1, 2, 3))
+        )
+    ),
     "jaxgame.make_game": of_arrays(jg.make_game, *GAME),
     "jaxgame.game_from_outcomes": of_arrays(jg.game_from_outcomes, "outcome", "scheme", "views"),
     "jaxgame.competition.best_response": of_game(

@@ -322,7 +322,8 @@ def test_a_draw_depends_on_its_key_alone():
     table = prepare(random_panel(13), standardise=False)
     few, many = measure(table, ALL, 4), measure(table, ALL, 8)
     np.testing.assert_allclose(few["hull_test"], many["hull_test"].head(few.height), rtol=1e-12)
-    assert len(set(many["null_test"].to_list())) == many.height
+    # Draws differ at every size; within a draw one more rater may have no weight.
+    assert many.filter(pl.col("raters") == len(ALL)).n_unique("null_test") == 8
 
 
 def test_run_draws_takes_a_draw_as_it_is():

@@ -6,25 +6,38 @@ Simplex: with sum w = 1 the residual is a point of the hull of the columns `colu
 least one solves `min |A w|^2 + kappa (1 - sum w)^2` over w >= 0 for any kappa > 0 after rescaling: along
 a ray w = alpha v the best alpha leaves a value that increases in |A v| alone [own].
 
-After the Gram matrix, D K^2 / 2 multiplications once, nothing depends on the number of rows.
+The method is that of active sets (Lawson and Hanson), by principal pivots (Keller 1973). The tableau writes
+the weights in use and the slopes of the others as functions of the slopes of the former and the weights of
+the latter. The weight with the steepest fall is raised until its slope is 0, and joins those in use; a
+weight that reaches 0 on the way leaves them. After the Gram matrix, D K^2 / 2 multiplications once,
+nothing depends on the number of rows: a pivot touches K^2 numbers.
 """
 
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax import lax
-from jaxtyping import Array, Float, Int
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxgame.core.arithmetic import divided
-
-MAX_ITERATIONS = 50
+from jaxgame.lp.lanes import (
+    column_of,
+    first_of,
+    lanes_for,
+    least,
+    over_batches,
+    pick,
+    row_of,
+    settled,
+    work_through,
+)
 
 
 class NonNegativeFit(NamedTuple):
-    """Minimiser [K] and the number of interior-point steps."""
+    """Minimiser [K] and the number of pivots."""
 
     weights: Float[Array, " K"]
-    iterations: Int[Array, ""]
+    pivots: Int[Array, ""]
 
 
 def simplex_least_squares(columns: Float[Array, "D K"]) -> NonNegativeFit:
@@ -42,71 +55,115 @@ def simplex_problem(columns: Float[Array, "D K"]) -> tuple[Float[Array, "K K"], 
 
 
 def nonnegative_least_squares(gram: Float[Array, "K K"], moment: Float[Array, " K"]) -> NonNegativeFit:
-    """Minimise w' gram w / 2 - moment' w over w >= 0 by Mehrotra's predictor-corrector method.
+    """Minimise w' gram w / 2 - moment' w over w >= 0.
 
-    `gram` is positive semidefinite; it may be singular (repeated columns, more columns than rows).
+    `gram` is positive semidefinite; it may be singular (repeated columns, more columns than rows): what a
+    weight would add to those in use only by rounding stays 0. Vmapped calls are solved side by side.
     """
-    dtype = gram.dtype
-    leaders = gram.shape[0]
     # Columns of unit length: weights of leaders on different scales then converge alike.
     length = jnp.sqrt(jnp.diagonal(gram))
     length = jnp.where(length > 0, length, 1.0)
-    gram = gram / (length[:, None] * length[None, :])
     moment = moment / length
     size = jnp.abs(moment).max()
     size = jnp.where(size > 0, size, 1.0)
-    moment = moment / size
-    eps = jnp.finfo(dtype).eps
-    shift = 100 * eps * jnp.eye(leaders, dtype=dtype)
+    weights, pivots = over_batches(_solve)(gram / (length[:, None] * length[None, :]), moment / size)
+    return NonNegativeFit(weights * size / length, pivots)
 
-    class State(NamedTuple):
-        w: Array
-        z: Array
-        iterations: Array
-        error: Array
-        best: Array
-        best_error: Array
 
-    def step(state: State) -> State:
-        w, z = state.w, state.z
-        residual = gram @ w - moment - z
-        factor = lax.linalg.cholesky(gram + shift + jnp.diag(z / w), symmetrize_input=False)
+class _Set(NamedTuple):
+    """Lanes with weights in use and others at 0: `tableau - left right` as in `hull.exchange`.
 
-        def solve(aim: Array) -> tuple[Array, Array]:
-            right = (aim / w - residual)[:, None]
-            half = lax.linalg.triangular_solve(factor, right, left_side=True, lower=True)
-            dw = lax.linalg.triangular_solve(factor, half, left_side=True, lower=True, transpose_a=True)[:, 0]
-            return dw, (aim - z * dw) / w
+    `values` are those of the weights in use and of the others' slopes, while the weight `raised`, the
+    `number`-th, is on its way; K if none is.
+    """
 
-        def reach(x: Array, d: Array) -> Array:
-            return divided(-x, d, d < 0, jnp.inf).min()
+    tableau: Float[Array, "K K W"]
+    left: Float[Array, "K W"]
+    right: Float[Array, "K W"]
+    values: Float[Array, "K W"]
+    used: Bool[Array, "K W"]
+    number: Int[Array, " W"]
+    raised: Float[Array, " W"]
+    pivots: Int[Array, " W"]
+    done: Bool[Array, " W"]
 
-        dw, dz = solve(-w * z)
-        length = jnp.minimum(1.0, jnp.minimum(reach(w, dw), reach(z, dz)))
-        remaining = ((w + length * dw) @ (z + length * dz)) / (w @ z)
-        dw, dz = solve(remaining**3 * (w @ z) / leaders - w * z - dw * dz)
-        # One length for both: with a quadratic objective the dual residual shrinks only then.
-        length = jnp.minimum(1.0, 0.995 * jnp.minimum(reach(w, dw), reach(z, dz)))
-        return score(state, w + length * dw, z + length * dz)
 
-    def score(state: State, w: Array, z: Array) -> State:
-        error = w @ z + jnp.abs(gram @ w - moment - z).max()
-        better = error < state.best_error
-        return State(
-            w,
-            z,
-            state.iterations + 1,
-            error,
-            jnp.where(better, w, state.best),
-            jnp.where(better, error, state.best_error),
+def _solve(gram: Float[Array, "B K K"], moment: Float[Array, "B K"]) -> tuple[Array, Array]:
+    """Weights [B, K] and numbers of pivots [B]."""
+    problems, leaders = moment.shape
+
+    def load(problem: Array, _: Array, __: tuple) -> _Set:
+        index = jnp.minimum(problem, problems - 1)
+        slopes = -moment[index].T
+        none = jnp.zeros(len(problem), jnp.int32)
+        return _Set(
+            tableau=jnp.moveaxis(gram[index], 0, -1),
+            left=jnp.zeros_like(slopes),
+            right=jnp.zeros_like(slopes),
+            values=slopes,
+            used=slopes > jnp.inf,
+            number=none + leaders,
+            raised=jnp.zeros(len(problem), slopes.dtype),
+            pivots=none,
+            done=none > 0,
         )
 
-    def unfinished(state: State) -> Array:
-        # A comparison with NaN is false: a broken lane stops.
-        return (state.error > 10 * eps) & (state.iterations < MAX_ITERATIONS)
+    def read(state: _Set, _: tuple) -> tuple[tuple, Array]:
+        weights = jnp.where(state.used, jnp.maximum(state.values, 0.0), 0.0)
+        return (weights.T, state.pivots), jnp.zeros_like(state.done)
 
-    one = jnp.ones(leaders, dtype)
-    infinite = jnp.asarray(jnp.inf, dtype)
-    start = State(one, one, jnp.asarray(-1), infinite, one, infinite)
-    final = lax.while_loop(unfinished, step, score(start, one, one))
-    return NonNegativeFit(weights=final.best * size / length, iterations=final.iterations)
+    blank = jnp.zeros_like(moment), jnp.zeros(problems, jnp.int32)
+    return work_through(
+        problems, lanes_for(leaders * (leaders + 4)), blank, load=load, step=_pivoted, read=read
+    )
+
+
+def _pivoted(state: _Set) -> _Set:
+    """Raise a weight as far as it goes, and pivot on what stops it."""
+    leaders = len(state.tableau)
+    eps = float(jnp.finfo(state.values.dtype).eps)
+    tableau = state.tableau - state.left[:, None] * state.right[None]
+    place = np.arange(leaders, dtype=np.int32)[:, None]
+
+    # The next weight to raise: of those that are more than rounding apart from the ones in use.
+    curvature = tableau.reshape(leaders * leaders, -1)[:: leaders + 1]
+    falls = ~state.used & (curvature > eps**0.7)
+    slope = jnp.where(falls, state.values, 0.0)
+    steepest = least(slope)
+    fresh = state.number == leaders
+    number = jnp.where(fresh, first_of(slope <= steepest[None]), state.number)
+    ends = fresh & (steepest >= -100 * eps) | (state.pivots >= 10 * leaders)
+
+    # It goes until its own slope is 0, or a weight in use is.
+    along = column_of(tableau, number)
+    own = place == number[None]
+    bend = jnp.where(own, along, jnp.where(state.used, -along, 0.0))
+    room = jnp.maximum(jnp.where(own, -state.values, state.values), 0.0)
+    reach = divided(room, bend, bend > 0, jnp.inf)
+    reach = jnp.where(bend > eps**0.9, reach, jnp.inf)
+    length = least(reach)
+    moving = ~state.done & ~ends & (length < jnp.inf)
+    stop, number, moves = settled(first_of(reach <= length[None]), number, moving.astype(jnp.int32))
+    moving = moves > 0
+    length = jnp.where(moving, length, 0.0)
+    raised = jnp.where(fresh, 0.0, state.raised) + length
+    arrived = stop == number
+    values = state.values + along * length[None]
+
+    # A principal pivot: what stopped changes places with its counterpart, a slope or a weight of 0.
+    at = (place == stop[None]) & moving[None]
+    one = at.astype(values.dtype)
+    column, row = column_of(tableau, stop), row_of(tableau, stop)
+    scale = 1.0 / jnp.where(moving, pick(column, stop), 1.0)
+    values = jnp.where(at, jnp.where(arrived, raised, 0.0)[None], values)
+    return _Set(
+        tableau=tableau,
+        left=jnp.where(moving[None], column + one, 0.0),
+        right=(row - one) * scale[None],
+        values=values,
+        used=state.used ^ at,
+        number=jnp.where(arrived, leaders, number),
+        raised=raised,
+        pivots=state.pivots + moving.astype(jnp.int32),
+        done=~moving,
+    )

@@ -42,7 +42,7 @@ class LinearSolution:
       `A_ub' dual_ub + A_eq' dual_eq <= 0` although `b_ub.dual_ub + b_eq.dual_eq > 0`;
     - `ray` [N] >= 0, 0 but for an unbounded program: along it the rows stay met, and cost falls for ever;
     - `status` is a place in `STATUS`; `pivots` counts the steps;
-    - `basis` [M_ub + M_eq] numbers the basic variables: those of x, then the slacks of the rows.
+    - `basis` [M], M = M_ub + M_eq, numbers the basic variables: those of x, then the slacks of the rows.
     """
 
     x: Float[Array, " N"]

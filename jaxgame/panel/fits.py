@@ -170,22 +170,26 @@ def bracket(train: View, models: Models, sizes: Sequence[int], offset: str, *, s
 
     The norm is the root mean square, and m = residual / (its norm, times rows) has dual norm 1. So the
     distance to the hull is at least `<m, target> - max_i <m, x_i>`, and that to the cone at least what
-    `core.cone.cone_bound` makes of the same products.
+    `core.cone.cone_bound` makes of the same products. Both ends move outwards by what these sums round, and
+    ends that cross stay as they are.
     """
-    upper = train.distance(models)
     view = train.centred() if offset == "constant" else train
     direction = view.residuals(_without_intercepts(models.weights))
     length = view.size(direction)[None, :]
     measure = divided(direction, length, length > 0) / direction.shape[0]
     first = _first(sizes)
+    rows, raters = train.raters.shape
+    rounding = 0.51 * (3 * rows + 2 * raters + 12) * float(jnp.finfo(measure.dtype).eps)
+    size, sizes_of = train.size(train.target), train.size(train.raters)
+    upper = train.distance(models) + rounding * (size + models.weights @ sizes_of)
     if simplex:
-        scores = measure.T @ view.differences()
+        scores = measure.T @ view.differences() + rounding * (size + sizes_of)[None, :]
         lower = -jnp.where(first, scores, -jnp.inf).max(axis=1)
     else:
         lower = cone_bound(
-            view.target @ measure,
-            jnp.where(first, measure.T @ view.raters, 0.0),
+            view.target @ measure - rounding * size,
+            jnp.where(first, measure.T @ view.raters + rounding * sizes_of[None, :], 0.0),
             size=view.size(view.target),
             sizes=view.size(view.raters)[None, :],
         )
-    return Bracket(lower=jnp.clip(lower, 0.0, upper), upper=upper)
+    return Bracket(lower=jnp.maximum(lower, 0.0), upper=upper)
