@@ -160,6 +160,24 @@ def klee_minty(n: int):
     return [-(10.0 ** (n - 1 - j)) for j in range(n)], rows, [100.0**i for i in range(n)], -(100.0 ** (n - 1))
 
 
+def badly_scaled():
+    """Entries from 1 to a million, an issue once sent to SciPy (6139); its equations as pairs of rows."""
+    equal = np.array([[1.0, 0.0, 0.0], [-1000.0, 0.0, -1000.0]])
+    rows = np.concatenate([[[0.0, -1e6, -1.01e6]], equal, -equal])
+    return [1.0, 1.0, 1.0], rows, [-1e7, 5.0, -1e4, -5.0, 1e4], 14.95
+
+
+def nearly_parallel():
+    """Another (8174): methods of the time called it infeasible or missed its optimum."""
+    rows = [
+        [22714.0, 1008.0, 13380.0, -2713.5, -1116.0],
+        [-4986.0, -1092.0, -31220.0, 17386.5, 684.0],
+        [-4986.0, 0.0, 0.0, -2713.5, 0.0],
+        [22714.0, 0.0, 0.0, 17386.5, 0.0],
+    ]
+    return -np.ones(5), [*rows, *np.eye(5)], [0.0] * 4 + [1.0] * 5, -2.0080717488789235
+
+
 @pytest.mark.parametrize(
     "program",
     [
@@ -168,6 +186,8 @@ def klee_minty(n: int):
         hoffman,
         chvatal,
         marshall_suurballe,
+        badly_scaled,
+        nearly_parallel,
         *(functools.partial(klee_minty, n) for n in range(2, 11)),
     ],
 )
