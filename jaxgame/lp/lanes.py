@@ -117,13 +117,7 @@ def over_batches(solve: Callable[..., Tree]) -> Callable[..., Tree]:
 
     @collected.def_vmap
     def more(size: int, batched: list[bool], *arrays: Array) -> tuple[Tree, Tree]:
-        full = [
-            x if b else jnp.broadcast_to(x, (size, *x.shape)) for x, b in zip(arrays, batched, strict=True)
-        ]
-        inner = full[0].shape[1]
-        flat = _solved(collected, [x.reshape(size * inner, *x.shape[2:]) for x in full])
-        apart = jax.tree.map(lambda x: x.reshape(size, inner, *x.shape[1:]), flat)
-        return apart, jax.tree.map(lambda _: True, apart)
+        return flattened(collected, size, batched, arrays)
 
     def single(*arrays: Array) -> Tree:
         return jax.tree.map(lambda x: x[0], collected(*(x[None] for x in arrays)))
@@ -131,12 +125,20 @@ def over_batches(solve: Callable[..., Tree]) -> Callable[..., Tree]:
     return single
 
 
-def _solved(solve: Callable[..., Tree], arrays: list[Array]) -> Tree:
-    """An empty batch has an empty answer."""
-    if len(arrays[0]):
-        return solve(*arrays)
-    one = jax.eval_shape(solve, *(jnp.zeros((1, *x.shape[1:]), x.dtype) for x in arrays))
-    return jax.tree.map(lambda x: jnp.zeros((0, *x.shape[1:]), x.dtype), one)
+def flattened(
+    solve: Callable[..., Tree], size: int, batched: list[bool], arrays: tuple[Array, ...]
+) -> tuple[Tree, Tree]:
+    """A batch of batches is one longer batch; an empty one has an empty answer. A rule of `custom_vmap`."""
+    full = [x if b else jnp.broadcast_to(x, (size, *x.shape)) for x, b in zip(arrays, batched, strict=True)]
+    inner = full[0].shape[1]
+    flat = [x.reshape(size * inner, *x.shape[2:]) for x in full]
+    if size * inner:
+        found = solve(*flat)
+    else:
+        one = jax.eval_shape(solve, *(jnp.zeros((1, *x.shape[1:]), x.dtype) for x in flat))
+        found = jax.tree.map(lambda x: jnp.zeros((0, *x.shape[1:]), x.dtype), one)
+    apart = jax.tree.map(lambda x: x.reshape(size, inner, *x.shape[1:]), found)
+    return apart, jax.tree.map(lambda _: True, apart)
 
 
 # Reading lanes, by flat gathers: what take_along_axis returns has its lanes slowest, which costs much.

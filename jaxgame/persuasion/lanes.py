@@ -7,12 +7,12 @@ standard units (`units`): tolerances are relative to what is at stake.
 
 `solve_programs` takes B games. They are laid out with the games as the last axis, solved in chunks
 whose working set fits a core's cache, and those that need more pivots than most are gathered and
-solved again. Nested vmaps arrive here as one batch.
+solved again, by the same loop. Nested vmaps arrive here as one batch.
 """
 
 import itertools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -21,9 +21,12 @@ from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgame.core.units import power_of_two
+from jaxgame.lp.lanes import flattened
 from jaxgame.persuasion import pivoting, two_state
 from jaxgame.persuasion.bounds import bounds
 from jaxgame.persuasion.program import Path, Program, Solution
+
+Tree = TypeVar("Tree")
 
 # Two states: the closed form compares (2 A)^2 splits, fewer operations than pivoting up to here.
 TWO_STATE_ACTIONS = 8
@@ -120,66 +123,60 @@ def solve_frontiers(
 
 @solve_programs.def_vmap
 def _solve_more(size: int, batched: list[bool], *games: Array) -> tuple[Solved, Solved]:
-    return _flattened(solve_programs, size, batched, games)
+    return flattened(solve_programs, size, batched, games)
 
 
 @solve_frontiers.def_vmap
 def _solve_more_frontiers(size: int, batched: list[bool], *games: Array) -> tuple[Solved, Solved]:
-    return _flattened(solve_frontiers, size, batched, games)
+    return flattened(solve_frontiers, size, batched, games)
 
 
-def _flattened(
-    solve: Callable[..., Solved], size: int, batched: list[bool], games: tuple[Array, ...]
-) -> tuple[Solved, Solved]:
-    """A batch of batches is one longer batch."""
-    full = [x if b else jnp.broadcast_to(x, (size, *x.shape)) for x, b in zip(games, batched, strict=True)]
-    inner = full[0].shape[1]
-    best = solve(*(x.reshape(size * inner, *x.shape[2:]) for x in full))
-    best = jax.tree.map(lambda x: x.reshape(size, inner, *x.shape[1:]), best)
-    return best, jax.tree.map(lambda _: True, best)
+class _Jobs(NamedTuple):
+    """Rounds of chunks: the games of this round, how many there are, the next chunk, what was found best."""
+
+    games: Int[Array, " B_plus_W"]
+    left: Int[Array, ""]
+    chunk: Int[Array, ""]
+    round: Int[Array, ""]
+    best: Solved
 
 
 def _in_chunks(solve: Callable[..., Solved], games: tuple[Array, ...], points: int) -> Solved:
-    """All games in chunks by `solve`, then the unfinished with more pivots."""
+    """All games in chunks by `solve`, then the unfinished again with more pivots: one loop, compiled once."""
     count, types, states, actions = games[1].shape
-    if count == 0:
-        one = [jnp.ones((1, *x.shape[1:]), x.dtype) for x in games]
-        shapes = jax.eval_shape(lambda *games: _in_chunks(solve, games, points), *one)
-        return jax.tree.map(lambda x: jnp.zeros((0, *x.shape[1:]), x.dtype), shapes)
     messages, rows = actions**types, types * max(actions - 1, 1)
     lanes = min(_lanes(states, messages, rows, points), count)
-    short, long = _segments(states, messages)
     perturbations = jnp.asarray(pivoting.perturbations(messages * rows))
-
-    def attempt(index: Array, segments: tuple[int, ...], perturbation: Array) -> Solved:
-        chosen = [jnp.moveaxis(x.at[index].get(mode="clip"), 0, -1) for x in games]
-        return solve(*chosen, segments, perturbation)
-
-    chunks = -(-count // lanes)
     within = jnp.arange(lanes)
-    first = jax.lax.map(lambda i: attempt(i * lanes + within, short, perturbations[0]), jnp.arange(chunks))
-    best = jax.tree.map(lambda x: x.reshape(chunks * lanes, *x.shape[2:])[:count], first)
 
-    def retry(number: Array, best: Solved) -> Solved:
-        unfinished = ~best.converged.all(1)
-        left = unfinished.sum()
-        order = jnp.argsort(~unfinished, stable=True)
-        order = jnp.concatenate([order, jnp.full(lanes, count, order.dtype)])
-        width = _width(best).sum(1)
+    def attempt(index: Array, round: Array) -> Solved:
+        chosen = [jnp.moveaxis(x.at[index].get(mode="clip"), 0, -1) for x in games]
+        return solve(*chosen, round == 0, perturbations[jnp.maximum(round - 1, 0)])
 
-        def again(state: tuple[Array, Solved]) -> tuple[Array, Solved]:
-            i, best = state
-            index = jax.lax.dynamic_slice_in_dim(order, i * lanes, lanes)
-            new = attempt(index, long, perturbations[number])
-            narrower = _width(new).sum(1) < width.at[index].get(mode="clip")
-            wanted = (i * lanes + within < left) & (new.converged.all(1) | narrower)
-            target = jnp.where(wanted, index, count)  # count is no game: dropped
-            return i + 1, jax.tree.map(lambda x, y: x.at[target].set(y, mode="drop"), best, new)
+    def step(jobs: _Jobs) -> _Jobs:
+        index = jax.lax.dynamic_slice_in_dim(jobs.games, jobs.chunk * lanes, lanes)
+        new, old = attempt(index, jobs.round), jax.tree.map(lambda x: x.at[index].get(mode="clip"), jobs.best)
+        better = (jobs.round == 0) | new.converged.all(1) | (_width(new).sum(1) < _width(old).sum(1))
+        wanted = (jobs.chunk * lanes + within < jobs.left) & better
+        target = jnp.where(wanted, index, count)  # count is no game: dropped
+        best = jax.tree.map(lambda x, y: x.at[target].set(y, mode="drop"), jobs.best, new)
+        jobs = jobs._replace(chunk=jobs.chunk + 1, best=best)
+        return jax.lax.cond(jobs.chunk * lanes < jobs.left, lambda jobs: jobs, following, jobs)
 
-        start = (jnp.zeros_like(left), best)
-        return jax.lax.while_loop(lambda state: state[0] * lanes < left, again, start)[1]
+    def following(jobs: _Jobs) -> _Jobs:
+        unfinished = ~jobs.best.converged.all(1)
+        order = jnp.argsort(~unfinished, stable=True).astype(jnp.int32)
+        order = jnp.concatenate([order, jnp.full(lanes, count, jnp.int32)])
+        left = unfinished.sum(dtype=jnp.int32)
+        return jobs._replace(games=order, left=left, chunk=jnp.int32(0), round=jobs.round + 1)
 
-    return jax.lax.fori_loop(0, len(perturbations), retry, best)
+    every = jnp.arange(count + lanes, dtype=jnp.int32)
+    none = jnp.int32(0)
+    found = jax.eval_shape(attempt, every[:lanes], none)
+    blank = jax.tree.map(lambda x: jnp.zeros((count, *x.shape[1:]), x.dtype), found)
+    begin = _Jobs(every, jnp.int32(count), none, none, blank)
+    rounds = 1 + len(perturbations)
+    return jax.lax.while_loop(lambda jobs: (jobs.round < rounds) & (jobs.left > 0), step, begin).best
 
 
 def _solve_chunk(
@@ -187,37 +184,52 @@ def _solve_chunk(
     follower: Float[Array, "T S A W"],
     leader: Float[Array, "T S A W"],
     budget: Float[Array, "N W"],
-    segments: tuple[int, ...],
+    first: Bool[Array, ""],
     perturbation: Float[Array, " MQ"],
 ) -> Solved:
-    """Solve W games side by side; results with the games first."""
+    """Solve W games side by side; results with the games first. The `first` attempt makes few pivots."""
     types, states, actions, _ = follower.shape
     program, scale = _program(prior, follower, leader)
     # What is never lost need not be budgeted: thresholds far below any outcome's value are all alike.
     budget = jnp.minimum(budget, program.loss.max(1).sum(0)[None])
-    path = None
     if types == 1 and states == 2 and actions <= TWO_STATE_ACTIONS:
-        solution = two_state.solve_many(program, budget)
-    elif budget.shape[0] == 1:
-        solution = pivoting.solve(program, budget[0], segments, perturbation)
-        solution = jax.tree.map(lambda x: x[None], solution)
-    else:
+        return _bounded(program, scale, budget, two_state.solve_many(program, budget), None)
+
+    if budget.shape[0] == 1:
+        solution = _short_or_long(
+            lambda segments: pivoting.solve(program, budget[0], segments, perturbation), program, first
+        )
+        return _bounded(program, scale, budget, jax.tree.map(lambda x: x[None], solution), None)
+
+    def solved(segments: tuple[int, ...]) -> Solved:
         solution, path = pivoting.solve_many(program, budget, segments, perturbation)
-    return _bounded(program, scale, budget, solution, path)
+        return _bounded(program, scale, budget, solution, path)
+
+    return _short_or_long(solved, program, first)
 
 
 def _frontier_chunk(
     prior: Float[Array, "T S W"],
     follower: Float[Array, "T S A W"],
     leader: Float[Array, "T S A W"],
-    segments: tuple[int, ...],
+    first: Bool[Array, ""],
     perturbation: Float[Array, " MQ"],
 ) -> Solved:
     """The same at the kinks."""
     program, scale = _program(prior, follower, leader)
     points = _kinks(follower.shape[:3])
-    budget, solution, path = pivoting.solve_frontier(program, points, segments, perturbation)
-    return _bounded(program, scale, budget, solution, path)
+
+    def solved(segments: tuple[int, ...]) -> Solved:
+        budget, solution, path = pivoting.solve_frontier(program, points, segments, perturbation)
+        return _bounded(program, scale, budget, solution, path)
+
+    return _short_or_long(solved, program, first)
+
+
+def _short_or_long(walk: Callable[[tuple[int, ...]], Tree], program: Program, first: Bool[Array, ""]) -> Tree:
+    """What a walk with few pivots finds, which most programs do not exceed, or one with many."""
+    short, long = _segments(*program.gain.shape[:2])
+    return jax.lax.cond(first, lambda: walk(short), lambda: walk(long))
 
 
 def _program(
@@ -294,4 +306,4 @@ def _segments(states: int, messages: int) -> tuple[tuple[int, ...], tuple[int, .
     """Pivots allowed at first, which most programs do not need, and in later attempts."""
     unit = max(8, 4 * round(states * messages / 16))
     first = (unit,) if unit == 8 else (unit // 2, unit // 2, unit)
-    return first, (unit, 3 * unit, 12 * unit)
+    return first, (4 * unit, 12 * unit)
