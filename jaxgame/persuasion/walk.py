@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxgame.core.arithmetic import divided
+from jaxgame.core.arithmetic import divided, summed
 from jaxgame.persuasion.program import Program, is_start
 from jaxgame.persuasion.tableau import Tableau, pick, rearranged, tableau_of
 
@@ -167,7 +167,7 @@ def _entering(walk: Walk, tableau: Tableau, history: tuple[Array, ...]) -> _Ente
     content = price < 0
     body = tableau.column(c)
     for factors in history:
-        body -= (factors[:, :total] * pick(factors, total + c)[:, None]).sum(0)
+        body -= summed(factors[:, :total] * pick(factors, total + c)[:, None])
     return _Entering(c, price, content, body)
 
 
@@ -193,7 +193,7 @@ def _leaving(walk: Walk, tableau: Tableau, history: tuple[Array, ...], entering:
     value = jnp.where(value > 0, value, 1.0)
     along = tableau.row(r)
     for factors in history:
-        along -= (factors[:, total:] * pick(factors, r)[:, None]).sum(0)
+        along -= summed(factors[:, total:] * pick(factors, r)[:, None])
     return _Leaving(r, value, stuck, along)
 
 
