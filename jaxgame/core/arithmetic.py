@@ -19,7 +19,7 @@ def summed(terms: Float[Array, "k *N"]) -> Float[Array, "*N"]:
     """`terms.sum(0)`, compiled together with what makes the terms; it has no derivatives.
 
     From jaxlib 0.11 on XLA's CPU compiler calls YNNPACK for sums over arrays of some thousand entries, and
-    copies slices of what is multiplied first: walks along frontiers took 1.3 to 2 times as long. A barrier
+    copies slices of what is multiplied first: walks along frontiers took 1.25 to 1.8 times as long. A barrier
     hides that this is a sum until that choice is made, and is then gone.
     """
     if jax.default_backend() != "cpu":

@@ -61,7 +61,8 @@ def obedient(
     enough = 1.0 - 4 * rounding_of(program)
 
     def refill(p: Array) -> tuple[Array, Obeyed]:
-        p = jnp.where(at, p + (1.0 - p.sum(1, keepdims=True)), p)
+        # Not below 0: where nothing is left for the start, the sum may have been rounded to above 1.
+        p = jnp.where(at, jnp.maximum(p + (1.0 - p.sum(1, keepdims=True)), 0.0), p)
         return p, Obeyed.of(program, p)
 
     def weaken(state: tuple[Array, Array, Obeyed]) -> tuple[Array, Array, Obeyed]:
