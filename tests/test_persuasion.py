@@ -12,8 +12,8 @@ from jaxgame import persuasion
 from jaxgame.core.units import standard
 from jaxgame.persuasion.bounds import bounds
 from jaxgame.persuasion.lanes import _program
-from jaxgame.persuasion.program import Program, Solution
-from jaxgame.persuasion.repair import Obeyed
+from jaxgame.persuasion.program import Program, Solution, is_start
+from jaxgame.persuasion.repair import Obeyed, obedient
 from jaxgame.persuasion.value import best_at
 from tests.kinds import KINDS, programs
 from tests.reference import exact
@@ -175,6 +175,23 @@ def test_an_outcome_that_is_nearly_feasible_is_repaired():
     best = np.array([float(x) for x in optima])
     assert (best - known > 1e-3).sum() >= 3  # full information would not do
     assert (np.asarray(found.lower) >= best - 1e-6).all()
+
+
+def test_no_probability_is_repaired_to_below_zero():
+    """The first lane leaves the start nothing, and rounds to above 1; the second has to be repaired."""
+    above = 0.5 + 2.0**-52
+    assert above + 0.5 > 1
+    p = jnp.array([[[0.0, 0.0], [above, 0.5], [0.5, 0.5]]])  # one state, three messages, two lanes
+    program = Program(
+        gain=jnp.zeros((1, 3, 2)),
+        size=jnp.ones((1, 2)),
+        loss=jnp.zeros((1, 3, 2)),
+        obedience=jnp.array([[[[1.0, 1.0]], [[1.0, -1.0]], [[1.0, 1.0]]]]),
+        start=jnp.zeros((1, 2), jnp.int32),
+    )
+    repaired, _ = obedient(program, is_start(program), p)
+    np.testing.assert_array_equal(repaired[0, :, 0], [0.0, above, 0.5])
+    assert float(repaired[0, 1, 1]) < 0.5 and float(repaired.min()) >= 0
 
 
 def least_program():
