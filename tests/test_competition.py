@@ -368,7 +368,7 @@ def test_where_logit_dynamics_converge_nobody_gains(order):
     for i in range(4):  # the trace's values by NumPy
         g, last = one(game, i), list(one(trace.schemes, i))
         law = reference.outcome(g.prior, g.follower, last, 5.0)
-        assert float(trace.follower[i, -1]) == pytest.approx((law * g.follower).sum(), abs=1e-12)
+        assert float(trace.follower[i, -1]) == pytest.approx(float((law * g.follower).sum()), abs=1e-12)
 
 
 @pytest.mark.slow
