@@ -33,6 +33,7 @@ def cells(quick: bool) -> Iterator[Cell]:
     yield _replies(64 if quick else 4_096, 2 if quick else 64)
     for leaders, states, actions, count in ((4, 3, 3, 4_096), (4, 4, 4, 1_024)):
         yield _worst(leaders, states, actions, 64 if quick else count, 1 if quick else 16)
+    yield _worst_logit(64 if quick else 4_096, 1 if quick else 64)
 
 
 def _games(seed: int, count: int, leaders: int, states: int, actions: int) -> jg.Game:
@@ -195,4 +196,43 @@ def _worst(leaders: int, states: int, actions: int, count: int, their_count: int
         peer="scipy (HiGHS)",
         theirs=theirs,
         their_count=their_count,
+    )
+
+
+LOGIT_WIDTH = 1e-4
+LOGIT_GRID = 10_000  # steps
+
+
+def _worst_logit(count: int, their_count: int) -> Cell:
+    """An equilibrium within LOGIT_WIDTH of the worst, against the same program on a grid without proofs."""
+    games = _games(6, count, 2, 2, 3)
+
+    def attained(game: jg.Game) -> jax.Array:
+        found = competition.worst_equilibrium(game, rationality=RATIONALITY, tolerance=LOGIT_WIDTH, rounds=6)
+        return found.value.upper
+
+    program = spread(attained, jax.devices())
+
+    def theirs() -> np.ndarray:
+        found = []
+        for i in range(their_count):
+            prior, follower, leaders = (
+                np.asarray(x[i]) for x in (games.prior, games.follower, games.leaders)
+            )
+            found.append(
+                reference.logit_worst(prior, follower, leaders, RATIONALITY, 1e-13, steps=LOGIT_GRID)
+            )
+        return np.array(found)
+
+    return Cell(
+        name="worst logit",
+        size="K=2 S=2 A=3",
+        ours=functools.partial(_answer, program, games),
+        count=count,
+        peer="numpy, a fine grid",
+        theirs=theirs,
+        their_count=their_count,
+        remark=lambda: (
+            f"brackets of {LOGIT_WIDTH:g} of what is at stake; the peer's value is off by its grid"
+        ),
     )

@@ -44,6 +44,7 @@ def _node(test: str) -> str:
 
 
 CENSUS = "test_census::test_programs"
+COARSE = "test_a_coarse_grid_widens_the_bracket_and_makes_it_no_less_true"
 FAR = "test_census::test_programs_far_from_zero"
 
 MUTATIONS = (
@@ -582,9 +583,43 @@ MUTATIONS = (
         ends_swapped=("_apart(game, attained, bound))", "_apart(game, bound, attained))"),
     ),
     *_in(
-        "jaxgame/competition/rich/worst_quantal.py",
-        ("test_competition_worst",),
+        "jaxgame/competition/rich/logit_laws.py",
+        (f"test_competition_worst::{COARSE}", "test_logit_curves"),
         cells_excluded_without_their_error=("> over + rounding).any(0)", "> rounding - over).any(0)"),
+        posteriors_certified_for_nothing=(
+            "sure = gains <= ROUNDINGS * problem.rounding",
+            "sure = gains <= 0.05",
+        ),
+        certified_by_one_leader=(
+            "(leaders, points).max(0)",
+            "(leaders, points).min(0)",
+        ),
+    ),
+    *_in(
+        "jaxgame/competition/rich/logit_curves.py",
+        ("test_logit_curves",),
+        curves_bend_less_than_they_do=(
+            "most = jnp.minimum(ends.max(0) + width / 2 * third, second)",
+            "most = ends.min(0)",
+        ),
+        second_derivatives_without_the_weight=(
+            "bend = second * moved**2 / jnp.where(weight > 0, weight, 1.0)[None]",
+            "bend = second * moved**2",
+        ),
+    ),
+    *_in(
+        "jaxgame/competition/rich/logit_grid.py",
+        ("test_logit_curves",),
+        chords_without_ends=("inside = (share > 0) & (share < 1)", "inside = share < 1"),
+        newton_stays_where_it_is=(
+            "newton = jnp.clip(at - divided(off, bend, bend < 0), low, high)",
+            "newton = at",
+        ),
+    ),
+    *_in(
+        "jaxgame/competition/rich/curve_hull.py",
+        ("test_logit_curves",),
+        corners_lose_their_weight=("jnp.where(corner, below.weights, 0.0)", "0.0 * below.weights"),
     ),
     *_in(
         "jaxgame/competition/independent/private.py",

@@ -371,7 +371,9 @@ def logit():
 def test_a_coarse_grid_widens_the_bracket_and_makes_it_no_less_true():
     batch = games(17, 6, 2, 2, 3)
     coarse = jax.jit(
-        jax.vmap(lambda game: competition.worst_equilibrium(game, rationality=20.0, tolerance=1e-4, rounds=1))
+        jax.vmap(
+            lambda game: competition.worst_equilibrium(game, rationality=20.0, tolerance=1e-12, rounds=1)
+        )
     )(batch)
     assert not bool(coarse.converged.all())
     assert bool((coarse.open >= 1).all())  # those beside full information, an equilibrium, cannot be excluded
@@ -502,11 +504,13 @@ def test_logit_brackets_agree_with_a_grid(leaders, actions, types):
             assert worth == pytest.approx(float(found.value.upper[i]), abs=1e-9)
             response = reference.logit(prior, follower, rationality, x[:, 1])
             np.testing.assert_allclose(found.responses[i], response, atol=1e-9)
-            gains = []
+            gains, fine = [], np.union1d(np.linspace(0, 1, 20_001), x[:, 1])
             for leader in theirs:
-                at = reference.logit_values(prior, follower, leader, rationality, x[:, 1])
-                hull = np.interp(x[:, 1], *reference.upper_hull(x[:, 1], at))
-                total = np.interp(prior.sum(0)[1], *reference.upper_hull(x[:, 1], at))
+                at, over = (
+                    reference.logit_values(prior, follower, leader, rationality, y) for y in (x[:, 1], fine)
+                )
+                hull = np.interp(x[:, 1], *reference.upper_hull(fine, over))
+                total = np.interp(prior.sum(0)[1], *reference.upper_hull(fine, over))
                 gains.append(weights @ (hull - at) if leaders > 1 else total - weights @ at)
             assert max(gains) <= 1e-11
 

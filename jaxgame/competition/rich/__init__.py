@@ -2,6 +2,7 @@
 
 Read `worst` first: which laws of public posteriors are equilibria, and the program for a best-responding
 follower. It needs `posteriors` (her regions and their vertices) and `concave_closure` (the linear program).
-`worst_quantal` is the same for a logit follower and two states, on the curves of `logit_curves`. What both
-hand back is in `equilibrium`.
+`worst_quantal` is the same for a logit follower and two states: `logit_grid` proposes where to look at the
+curves of `logit_curves`, `logit_laws` proves what follows (hulls in `curve_hull`). What both hand back is in
+`equilibrium`.
 """

@@ -23,7 +23,7 @@ class WorstRichEquilibrium:
       between two actions.
     - `converged`: `loss` is no wider than the tolerance.
     - `candidates`: posteriors (or intervals of them) examined; `open`: those not excluded.
-    - `pivots`: the largest number of pivots of a program; for a logit follower, rounds of refinement.
+    - `pivots`: the largest number of pivots of a program; for a logit follower, refinements of its grid.
 
     Of an input that is not finite nothing is known: both brackets are [-inf, inf], the rest NaN.
     """

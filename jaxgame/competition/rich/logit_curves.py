@@ -1,29 +1,21 @@
 """A logit follower and two states: utilities as smooth functions of the public posterior, on a grid of it.
 
-`problem_of` scales the game, `first_grid` and `refined` make grids, `curves_on` bounds what utilities do
-between grid points. On a cell of width w a utility v stays within w^2/8 max |v''| of its chord. The bounds
+`problem_of` scales the game, `utilities` gives the curves and two derivatives, `curves_on` bounds what they
+do between grid points. On a cell of width w a utility v stays within w^2/8 max |v''| of its chord. The bounds
 on v'' hold on the cell only, by the probabilities the follower can give to actions other than her favourite
 there, and decay exponentially away from ties [own].
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxgame.competition.independent.entry import STEEPEST
 from jaxgame.competition.rich import posteriors
 from jaxgame.core.arithmetic import divided
 from jaxgame.core.units import Standard
-
-UNIFORM = 65  # points of the first grid, besides those around ties
-AROUND_TIES = 12  # on either side of each, at distances that grow by a factor of 3
-SPLIT = 32  # cells a round, into PARTS each
-PARTS = 4
-NARROWEST = 1e-14  # no cell is split further
 
 # Rounding of a utility from 0 to 1, and what it gains by a unit of the exponent of her response.
 ROUNDING = 1e-14
@@ -50,11 +42,12 @@ class Curves(NamedTuple):
     """Utilities at grid points, how far they get from their chords on cells, and a point above each cell.
 
     On a cell `chord - under <= v <= chord + over`; v also is below what joins `raised` at the cell's ends to
-    `peak` at `middle` (where v is concave: its tangents, with `raised` = v at the ends).
+    `peak` at `middle` (on fine grids lines as steep as v gets, with `raised` = v at the ends).
     """
 
     x: Float[Array, " N"]
     values: Float[Array, "P N"]
+    slopes: Float[Array, "P N"]
     over: Float[Array, "P N_minus_1"]
     under: Float[Array, "P N_minus_1"]
     middle: Float[Array, "P N_minus_1"]
@@ -90,11 +83,30 @@ def responses(problem: Problem, x: Float[Array, " N"]) -> Float[Array, "T A N"]:
     return jax.nn.softmax(_between(problem.exponent, belief), axis=1)
 
 
-def _utilities(problem: Problem, x: Float[Array, " N"]) -> Float[Array, "P N"]:
-    """Everybody's expected utility v at the public posteriors x."""
+def utilities(
+    problem: Problem, utility: Float[Array, "P T 2 A"], x: Float[Array, " N"]
+) -> tuple[Float[Array, "P N"], Float[Array, "P N"], Float[Array, "P N"]]:
+    """Expected utilities v at the public posteriors x, and the derivatives v' and v''.
+
+    With w the probability of a type and g its utility as a function of its belief, v is the sum of w g over
+    types; v'' is that of g'' both^2 / w^3, both being the product of P(t | s) over the two states. Of g, the
+    mean of what actions are worth, the derivatives are covariances with the slopes of the exponents.
+    """
     belief, weight = _beliefs(problem, x)
-    worth = jax.vmap(_between, (0, None))(problem.utility, belief)  # [P,T,A,N]
-    return ((worth * responses(problem, x)[None]).sum(2) * weight[None]).sum(1)
+    response = responses(problem, x)[None]
+    worth = jax.vmap(_between, (0, None))(utility, belief)  # [P,T,A,N]
+    change = (utility[:, :, 1] - utility[:, :, 0])[..., None]
+    slope = (problem.exponent[:, 1] - problem.exponent[:, 0])[..., None]  # [T,A,1]
+    slope = (slope - (response[0] * slope).sum(1, keepdims=True))[None]
+    mean = (response * worth).sum(2)
+    worth = worth - mean[:, :, None]
+    first = (response * (change + slope * worth)).sum(2)
+    second = (response * slope * (2 * change + slope * worth)).sum(2)
+    both = (problem.given[:, 0] * problem.given[:, 1])[:, None]
+    tilt = (problem.given[:, 1] - problem.given[:, 0])[:, None]
+    moved = (both / jnp.where(weight > 0, weight, 1.0))[None]
+    bend = second * moved**2 / jnp.where(weight > 0, weight, 1.0)[None]
+    return (weight[None] * mean).sum(1), (tilt[None] * mean + first * moved).sum(1), bend.sum(1)
 
 
 def _beliefs(problem: Problem, x: Float[Array, " N"]) -> tuple[Float[Array, "T N"], Float[Array, "T N"]]:
@@ -112,14 +124,7 @@ def _between(ends: Float[Array, "T 2 A"], belief: Float[Array, "T N"]) -> Float[
 def curves_on(problem: Problem, x: Float[Array, " N"]) -> Curves:
     """Everybody's utility on a grid of posteriors, with bounds on what it is between grid points."""
 
-    def derivative(f: Callable[[Array], Array]) -> Callable[[Array], Array]:
-        return lambda x: jax.jvp(f, (x,), (jnp.ones_like(x),))[1]
-
-    def utilities(x: Array) -> Array:
-        return _utilities(problem, x)
-
-    values, slopes = utilities(x), derivative(utilities)(x)
-    bends = derivative(derivative(utilities))(x)
+    values, slopes, bends = utilities(problem, problem.utility, x)
     second, third, coarse = _derivative_bounds(problem, x)
 
     # Bounds on v'' on a cell, from its ends or from the cell as a whole.
@@ -130,26 +135,28 @@ def curves_on(problem: Problem, x: Float[Array, " N"]) -> Curves:
     over = jnp.minimum(width**2 / 8 * jnp.maximum(-least, 0.0), coarse)
     under = jnp.minimum(width**2 / 8 * jnp.maximum(most, 0.0), coarse)
 
-    # Where v is concave its tangents at the two ends meet above it; any point above both will do.
-    concave = jnp.maximum(most, 0.0) * width**2 / 2 <= ROUNDING / 4
-    bend = slopes[:, :-1] - slopes[:, 1:]
+    # Lines from the two ends, as steep as v gets on the cell, meet above it: tangents where it is concave.
+    # Where they meet too high, v is raised all over the cell.
+    rising = slopes[:, :-1] + width * jnp.maximum(most, 0.0)
+    falling = slopes[:, 1:] - width * jnp.maximum(most, 0.0)
+    bend = rising - falling
     rise = values[:, 1:] - values[:, :-1]
-    reach = (rise - slopes[:, 1:] * width) / jnp.where(bend > 0, bend, 1.0)
+    reach = (rise - falling * width) / jnp.where(bend > 0, bend, 1.0)
     reach = jnp.where(bend > 0, jnp.clip(reach, 0.0, width), width / 2)
-    tangents = jnp.maximum(
-        values[:, :-1] + slopes[:, :-1] * reach, values[:, 1:] - slopes[:, 1:] * (width - reach)
-    )
+    meeting = jnp.maximum(values[:, :-1] + rising * reach, values[:, 1:] - falling * (width - reach))
     chord = values[:, :-1] + rise * divided(reach, width, width > 0)
-    raise_by = jnp.where(concave, 0.0, over)
+    low = meeting - chord <= jnp.maximum(coarse, ROUNDING)
+    raise_by = jnp.where(low, 0.0, over)
     none = jnp.zeros_like(raise_by[:, :1])
     raised = values + jnp.maximum(jnp.concatenate([none, raise_by], 1), jnp.concatenate([raise_by, none], 1))
     return Curves(
         x=x,
         values=values,
+        slopes=slopes,
         over=over,
         under=under,
         middle=x[None, :-1] + reach,
-        peak=jnp.where(concave, tangents, chord + over),
+        peak=jnp.where(low, meeting, chord + over),
         raised=raised,
     )
 
@@ -208,34 +215,3 @@ def _gap(
         return jnp.abs(worth - jnp.where(is_favourite[None], worth, 0.0).sum(2, keepdims=True))
 
     return jnp.maximum(at(belief[:, :-1]), at(belief[:, 1:]))
-
-
-def first_grid(problem: Problem, rounds: int) -> Float[Array, " N"]:
-    """A uniform grid, points around posteriors where a type is indifferent, and room for refining it."""
-    actions = problem.exponent.shape[2]
-    a, b = np.triu_indices(actions, 1)
-    zero, one = (problem.exponent[:, s, a] - problem.exponent[:, s, b] for s in (0, 1))
-    crossing = zero * problem.given[:, :1] - one * problem.given[:, 1:]
-    tie = zero * problem.given[:, :1] / jnp.where(crossing != 0, crossing, 1.0)  # [T,B]
-    scale = 1.0 / jnp.maximum(jnp.abs(crossing), 1.0)
-    steps = 0.1 * 3.0 ** np.arange(AROUND_TIES)
-    offsets = jnp.asarray(np.concatenate([-steps[::-1], [0.0], steps]), tie.dtype)
-    around = (tie[..., None] + scale[..., None] * offsets[None, None]).reshape(-1)
-    uniform = jnp.asarray(np.linspace(0, 1, UNIFORM), tie.dtype)
-    inside = jnp.where((around > 0) & (around < 1), around, 1.0)
-    x = jnp.concatenate([uniform, problem.at[None], inside])
-    room = jnp.ones(rounds * SPLIT * (PARTS - 1), x.dtype)
-    return jnp.sort(jnp.concatenate([x, room]))
-
-
-def refined(curves: Curves, wanted: Bool[Array, " C"]) -> Float[Array, " N"]:
-    """Split the wanted cells, then those with the largest errors; the end of the grid has room for them."""
-    x = curves.x
-    width = jnp.diff(x)
-    score = jnp.maximum(curves.over, curves.under).max(0) + jnp.where(wanted, 10.0, 0.0)
-    score = jnp.where(width > NARROWEST, score, 0.0)
-    worth, cells = jax.lax.top_k(score, SPLIT)
-    parts = jnp.asarray(np.arange(1, PARTS) / PARTS, x.dtype)
-    new = x[cells][:, None] + width[cells][:, None] * parts[None]
-    new = jnp.where(worth[:, None] > 0, new, 1.0).reshape(-1)
-    return jnp.sort(jnp.concatenate([x[: -len(new)], new]))

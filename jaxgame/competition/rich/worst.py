@@ -58,8 +58,8 @@ def worst_equilibrium(
     `rationality` is infinity for best responses, with at most 4 states, or that of a logit follower, with
     two states (`worst_quantal`); one that is traced must be finite. `tolerance` is the width aimed at, in
     parts of what is at stake for the follower, `sum_ts P(t,s) (max_a u - min_a u)`. For a logit follower a
-    grid is refined at most `rounds` times; time and memory grow with it, and in random games 6 reach a
-    tolerance of 1e-4, 16 one of 1e-6.
+    grid is refined at most 3 `rounds` times: of random games 99% need no refinement for a tolerance of 1e-4,
+    nine in ten none for 1e-6, and hardly any more than 10.
 
     Which laws of posteriors are equilibria, and why a linear program finds the worst, is told in theory,
     section 4 (1). A single leader takes its best law of posteriors, and those that tie for it are its
