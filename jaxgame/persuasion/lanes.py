@@ -147,7 +147,7 @@ def _in_chunks(solve: Callable[..., Solved], games: tuple[Array, ...], points: i
     messages, rows = actions**types, types * max(actions - 1, 1)
     lanes = min(_lanes(states, messages, rows, points), count)
     perturbations = jnp.asarray(pivoting.perturbations(messages * rows))
-    within = jnp.arange(lanes)
+    within = np.arange(lanes, dtype=np.int32)
 
     def attempt(index: Array, round: Array) -> Solved:
         chosen = [jnp.moveaxis(x.at[index].get(mode="clip"), 0, -1) for x in games]
