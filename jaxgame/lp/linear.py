@@ -140,7 +140,7 @@ def _solved(c: Array, A_ub: Array, b_ub: Array, A_eq: Array, b_eq: Array) -> Lin
         ),
         dual_ub=dual[: len(b_ub)] + nan,
         dual_eq=dual[len(b_ub) :] + nan,
-        ray=ended.ray * units.x / units.right + nan,
+        ray=found.ray * units.x / units.right + nan,
         residual=found.residual + nan,
         status=known.astype(jnp.int32),
         pivots=ended.pivots,
@@ -176,6 +176,7 @@ def _scaled(matrix: Array, right: Array, cost: Array) -> tuple[_Program, _Units]
 
 class _Judged(NamedTuple):
     x: Float[Array, " N"]
+    ray: Float[Array, " N"]
     dual: Float[Array, " M"]
     lower: Float[Array, ""]
     upper: Float[Array, ""]
@@ -233,7 +234,7 @@ def _judged(program: _Program, ended: simplex.Ended, inequalities: int) -> _Judg
     none = limit & (ended.status != simplex.OPTIMAL)
     lower = jnp.where(infeasible, infinite, jnp.where(unbounded | none, -infinite, lower))
     upper = jnp.where(unbounded, -infinite, jnp.where(infeasible | none, infinite, upper))
-    return _Judged(x, dual, lower, upper, residual, status)
+    return _Judged(x, ray, dual, lower, upper, residual, status)
 
 
 def _charged(below: Float[Array, " N"], most: Float[Array, " N"]) -> Float[Array, ""]:
