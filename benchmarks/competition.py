@@ -7,7 +7,6 @@ written once, over the time, as a share of what a copy of a large array moves.
 
 import functools
 import itertools
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxgame as jg
-from benchmarks.timing import Cell
+from benchmarks.timing import Cell, median_seconds
 from jaxgame import competition
 from jaxgame.runs.batch import spread
 from tests.reference import competition as reference
@@ -111,21 +110,12 @@ def _vectorised(prior: np.ndarray, follower: np.ndarray, schemes: np.ndarray) ->
 
 def _bandwidth(program: Any, games: jg.Game, schemes: jax.Array, read: int) -> str:
     moved = read + 8 * len(schemes)
-    ours = moved / _median_seconds(lambda: jax.block_until_ready(program(games, schemes)))
+    ours = moved / median_seconds(lambda: jax.block_until_ready(program(games, schemes)))
     source = np.zeros(32_000_000)
     target = np.ones_like(source)
-    copy = 2 * source.nbytes / _median_seconds(lambda: np.copyto(target, source))
+    copy = 2 * source.nbytes / median_seconds(lambda: np.copyto(target, source))
     size = moved / len(schemes)
     return f"{size:.0f} bytes a draw at {ours / 1e9:.2f} GB/s, {ours / copy:.1%} of a copy's"
-
-
-def _median_seconds(call: Any) -> float:
-    seconds = []
-    for _ in range(5):
-        started = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - started)
-    return float(np.median(seconds))
 
 
 # Best responses, dynamics
@@ -170,7 +160,7 @@ def _dynamics(games: jg.Game, schemes: jax.Array, steps: int = 30) -> str:
 
     program = spread(run, jax.devices(), batch=None)
     jax.block_until_ready(program(games, schemes))
-    seconds = _median_seconds(lambda: jax.block_until_ready(program(games, schemes)))
+    seconds = median_seconds(lambda: jax.block_until_ready(program(games, schemes)))
     return f"dynamics: {len(schemes) * steps / seconds:,.0f} steps/s"
 
 

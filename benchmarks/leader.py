@@ -7,14 +7,10 @@ their matrices ready made: numba with `prange` on all cores, HiGHS as one proces
 spread over the same devices.
 """
 
-import functools
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any, NamedTuple
 
-import highspy
 import jax
 import jax.numpy as jnp
 import linrax
@@ -26,6 +22,7 @@ from mpax.utils import TerminationStatus
 from quantecon.optimize import linprog_simplex
 
 import jaxgame as jg
+from benchmarks.peers import highs_values, processes
 from benchmarks.timing import Cell
 from jaxgame.runs.batch import spread
 
@@ -202,38 +199,10 @@ def _numba(programs: Programs) -> np.ndarray:
 
 
 def _highs_loop(programs: Programs) -> np.ndarray:
-    """HiGHS driven directly, one thread."""
-    solver = highspy.Highs()
-    solver.setOptionValue("output_flag", False)
-    solver.setOptionValue("threads", 1)
-    values = np.empty(len(programs.gain))
-    free = np.full(programs.rows.shape[1], -np.inf)
-    for i, game in enumerate(programs.game):
-        matrix = np.concatenate([programs.rows[game], programs.equal])
-        program = highspy.HighsLp()
-        program.num_row_, program.num_col_ = matrix.shape
-        program.sense_ = highspy.ObjSense.kMaximize
-        program.col_cost_ = programs.gain[i]
-        program.col_lower_ = np.zeros(matrix.shape[1])
-        program.col_upper_ = np.full(matrix.shape[1], np.inf)
-        program.row_lower_ = np.concatenate([free, programs.prior[game]])
-        program.row_upper_ = np.concatenate([programs.right[i], programs.prior[game]])
-        kept = matrix != 0
-        program.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-        program.a_matrix_.start_ = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
-        program.a_matrix_.index_ = np.nonzero(kept)[1]
-        program.a_matrix_.value_ = matrix[kept]
-        solver.passModel(program)
-        solver.run()
-        optimal = solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
-        values[i] = solver.getInfo().objective_function_value if optimal else np.nan
-    return values
-
-
-@functools.cache
-def _processes() -> ProcessPoolExecutor:
-    """One per core."""
-    return ProcessPoolExecutor(len(os.sched_getaffinity(0)), multiprocessing.get_context("spawn"))
+    return -highs_values(
+        (-gain, programs.rows[game], right, programs.equal, programs.prior[game])
+        for gain, right, game in zip(programs.gain, programs.right, programs.game, strict=True)
+    )
 
 
 def _highs(programs: Programs) -> np.ndarray:
@@ -249,7 +218,7 @@ def _highs(programs: Programs) -> np.ndarray:
         )
         for part in parts
     ]
-    return np.concatenate(list(_processes().map(_highs_loop, jobs)))
+    return np.concatenate(list(processes().map(_highs_loop, jobs)))
 
 
 def _linrax(programs: Programs) -> np.ndarray:

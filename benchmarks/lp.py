@@ -13,9 +13,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from benchmarks.competition import _median_seconds
 from benchmarks.peers import Programs, by_highs, by_numba
-from benchmarks.timing import Cell
+from benchmarks.timing import Cell, median_seconds
 from jaxgame.lp import STATUS, linprog
 from jaxgame.runs.batch import spread
 
@@ -81,7 +80,7 @@ def _known(solve: Callable[[Programs], np.ndarray], programs: Programs) -> np.nd
 def _remark(program: Solver, programs: Programs) -> str:
     _, status, pivots = (np.asarray(x) for x in program(*programs))
     count, rows, columns = programs.A_ub.shape
-    seconds = _median_seconds(lambda: jax.block_until_ready(program(*programs)))
+    seconds = median_seconds(lambda: jax.block_until_ready(program(*programs)))
     moved = 16 * rows * columns * pivots.sum() / seconds
     source = np.zeros(16_000)
     target = np.ones_like(source)
@@ -91,7 +90,7 @@ def _remark(program: Solver, programs: Programs) -> str:
         for _ in range(copies):
             np.copyto(target, source)
 
-    fastest = len(jax.devices()) * 2 * source.nbytes * copies / _median_seconds(copy)
+    fastest = len(jax.devices()) * 2 * source.nbytes * copies / median_seconds(copy)
     unfinished = int((status == STATUS.index("limit")).sum())
     return (
         f"{pivots.mean():.1f} pivots, {moved / 1e9:.1f} GB/s, {moved / fastest:.0%} of a copy's in cache; "

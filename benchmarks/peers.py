@@ -3,6 +3,7 @@
 import functools
 import multiprocessing
 import os
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
@@ -46,20 +47,26 @@ def by_highs(programs: Programs) -> np.ndarray:
     """The same by HiGHS driven directly, the programs shared among one process per core."""
     parts = np.array_split(np.arange(len(programs.c)), len(os.sched_getaffinity(0)))
     jobs = [Programs(*(x[part] for x in programs)) for part in parts]
-    return np.concatenate(list(_processes().map(_highs_loop, jobs)))
+    return np.concatenate(list(processes().map(_highs_loop, jobs)))
 
 
 @functools.cache
-def _processes() -> ProcessPoolExecutor:
+def processes() -> ProcessPoolExecutor:
+    """One per core."""
     return ProcessPoolExecutor(len(os.sched_getaffinity(0)), multiprocessing.get_context("spawn"))
 
 
 def _highs_loop(programs: Programs) -> np.ndarray:
+    return highs_values(zip(*programs, strict=True))
+
+
+def highs_values(programs: Iterable[tuple[np.ndarray, ...]]) -> np.ndarray:
+    """Values of programs (c, A_ub, b_ub, A_eq, b_eq) by HiGHS driven directly, one thread; NaN for none."""
     solver = highspy.Highs()
     solver.setOptionValue("output_flag", False)
     solver.setOptionValue("threads", 1)
-    values = np.empty(len(programs.c))
-    for i, (c, A_ub, b_ub, A_eq, b_eq) in enumerate(zip(*programs, strict=True)):
+    values = []
+    for c, A_ub, b_ub, A_eq, b_eq in programs:
         matrix = np.concatenate([A_ub, A_eq])
         program = highspy.HighsLp()
         program.num_row_, program.num_col_ = matrix.shape
@@ -76,5 +83,5 @@ def _highs_loop(programs: Programs) -> np.ndarray:
         solver.passModel(program)
         solver.run()
         optimal = solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
-        values[i] = solver.getInfo().objective_function_value if optimal else np.nan
-    return values
+        values.append(solver.getInfo().objective_function_value if optimal else np.nan)
+    return np.array(values)

@@ -85,7 +85,12 @@ def device() -> str:
     return f"{len(devices)} x {kind}"
 
 
-def _seconds(call: Callable[[], np.ndarray]) -> float:
+def median_seconds(call: Callable[[], object], repeats: int = 5) -> float:
+    """How long a call takes, compiled beforehand: the median of repeats."""
+    return statistics.median(_seconds(call) for _ in range(repeats))
+
+
+def _seconds(call: Callable[[], object]) -> float:
     started = time.perf_counter()
     call()
     return time.perf_counter() - started

@@ -246,10 +246,6 @@ MUTATIONS = (
     *_in(
         "jaxgame/hull/exchange.py",
         ("test_hull",),
-        a_start_far_away=(
-            "best = half.max(0).argmin().astype(jnp.int32) if simplex",
-            "best = half.max(0).argmax().astype(jnp.int32) if simplex",
-        ),
         measures_point_the_other_way=("    return -measure[:rows]\n", "    return measure[:rows]\n"),
         entries_below_never_block=(
             "rate = jnp.concatenate([fall + along[:rows], fall - along[:rows], -along[rows + 1 :]])",
@@ -325,9 +321,9 @@ MUTATIONS = (
             "target = jnp.where(state.done, problem, count)  # count is no problem: dropped",
             "target = jnp.where(state.done, jnp.maximum(problem - 1, 0), count)",
         ),
-        the_end_of_the_queue=(
-            "lambda work: (work.head < work.tail) | (work.problem < count).any(), turn, begin",
-            "lambda work: work.head < work.tail, turn, begin",
+        lanes_at_work_are_not_waited_for=(
+            "enough = jnp.where(head < work.tail, lanes // REFILL, 0)",
+            "enough = lanes // REFILL",
         ),
     ),
     *_in(

@@ -27,7 +27,7 @@ SIZES = [
     (1, 7),
 ]
 OPTIONS = [(offset, scale) for scale in ("simplex", "cone") for offset in ("none", "constant", "groups")]
-FAST = [("constant", "simplex"), ("none", "cone")]
+FAST = [("constant", "simplex"), ("none", "cone"), ("groups", "simplex")]
 
 
 def labels(offset, rows):

@@ -10,7 +10,7 @@ import pytest
 from scipy.optimize import linprog as scipy_linprog
 
 import jaxgame as jg
-from jaxgame.lp import STATUS, linprog
+from jaxgame.lp import STATUS, linear, linprog, simplex
 
 OPTIMAL, INFEASIBLE, UNBOUNDED, LIMIT = range(4)
 SHAPES = [(5, 0, 10), (4, 2, 8), (10, 5, 20), (20, 0, 40), (0, 6, 9)]  # inequalities, equations, variables
@@ -107,6 +107,42 @@ def test_ten_thousand_agree_with_highs(shape):
     seen = sum(compare(kind, 2000, shape, 1) for kind in KINDS)
     print(shape, dict(zip(STATUS, seen, strict=True)))
     assert seen[LIMIT] == 0
+
+
+def test_no_proposal_makes_an_answer_false():
+    """Whatever the method proposes, a status counts only if it is proven, and brackets hold the optimum."""
+    count, inequalities = 200, 4
+    programs = draw("any", count, (inequalities, 0, 6), 10)
+    truth = [by_highs(*(x[i] for x in programs)) for i in range(count)]
+    status, value = (np.array(x) for x in zip(*truth, strict=True))
+    c, A_ub, b_ub, _, _ = map(jnp.asarray, programs)
+    scaled, units = jax.vmap(linear._scaled)(A_ub, b_ub, c)
+    best = jax.vmap(lambda *program: simplex.solve_programs(*(x[None] for x in program), inequalities))(
+        *scaled
+    )
+    best = jax.tree.map(lambda x: x[:, 0], best)
+    judge = jax.jit(jax.vmap(lambda program, ended: linear._judged(program, ended, inequalities)))
+    assert (np.asarray(judge(scaled, best).status) == status).all()
+    rng = np.random.default_rng(0)
+    for size in (1e-12, 1e-6, 1e-2, 1.0):
+        for claimed in range(4):
+
+            def moved(x, size=size):
+                return x + size * rng.normal(size=x.shape)
+
+            proposal = best._replace(
+                x=moved(best.x),
+                dual=moved(best.dual),
+                ray=moved(best.ray),
+                status=jnp.full(count, claimed, jnp.int32),
+            )
+            found = judge(scaled, proposal)
+            proven = np.asarray(found.status) != LIMIT
+            assert (np.asarray(found.status)[proven] == status[proven]).all()
+            known = status == OPTIMAL
+            lower, upper = (np.asarray(end * units.value)[known] for end in (found.lower, found.upper))
+            slack = 1e-9 * np.maximum(1.0, np.abs(value[known]))
+            assert (lower <= value[known] + slack).all() and (value[known] - slack <= upper).all()
 
 
 def beale():

@@ -180,8 +180,8 @@ def _game_labels(game: Game, offset: str) -> str | np.ndarray:
 
 def _square_weights(target: Array, columns: Array, *, simplex: bool) -> Array:
     if simplex:
-        return least_squares.simplex_least_squares(columns - target[:, None]).weights
-    return least_squares.nonnegative_least_squares(columns.T @ columns, columns.T @ target).weights
+        return least_squares.simplex_least_squares(columns - target[:, None])
+    return least_squares.nonnegative_least_squares(columns.T @ columns, columns.T @ target)
 
 
 def certificate(

@@ -37,13 +37,18 @@ from jaxgame.lp.lanes import (
     work_through,
 )
 
+# Powers of eps, and multiples of it; data are scaled to 1.
+RELAXED = 0.7  # by that much, to twice that, |rho| <= t is relaxed: hardly two constraints then block at once
+PIVOT = 0.65  # a smaller rate of closing blocks nothing
+TIE = 50  # room allowed in exchange for a larger pivot (Harris)
+CONTENT = 500  # a fall of t that is not worth a step
+
 
 class ExchangeFit(NamedTuple):
     """Weights [K] and a signed measure [D] that bound the distance from above and from below."""
 
     weights: Float[Array, " K"]
     measure: Float[Array, " D"]
-    steps: Int[Array, ""]
 
 
 class _Start(NamedTuple):
@@ -86,8 +91,8 @@ def exchange_fit(
     target, columns, size = _standardise(target, columns, groups, simplex=simplex)
     residuals = columns if simplex else jnp.concatenate([columns, -target[:, None]], axis=1)
     solve = over_batches(lambda residuals, groups: _solve(residuals, groups[0], simplex=simplex))
-    weights, measure, steps = solve(residuals, groups)
-    return ExchangeFit(jnp.maximum(weights[: columns.shape[1]], 0.0) / size, measure, steps)
+    weights, measure = solve(residuals, groups)
+    return ExchangeFit(jnp.maximum(weights[: columns.shape[1]], 0.0) / size, measure)
 
 
 def _standardise(
@@ -110,15 +115,15 @@ def _standardise(
 
 def _solve(
     residuals: Float[Array, "B D L"], groups: Float[Array, "D G"], *, simplex: bool
-) -> tuple[Float[Array, "B L"], Float[Array, "B D"], Int[Array, " B"]]:
-    """Weights, measure and number of steps of B problems with residuals `residuals @ w`.
+) -> tuple[Float[Array, "B L"], Float[Array, "B D"]]:
+    """Weights and measure of B problems with residuals `residuals @ w`.
 
     On the cone the last weight is 1, and the others' columns are not counted from the first vertex.
     """
     problems, rows, leaders = residuals.shape
     start = jax.vmap(lambda one: _start(one, groups, simplex=simplex))(residuals)
     dtype = residuals.dtype
-    relaxed = np.random.default_rng(0).uniform(1.0, 2.0, 2 * rows) * float(jnp.finfo(dtype).eps) ** 0.7
+    relaxed = np.random.default_rng(0).uniform(1.0, 2.0, 2 * rows) * float(jnp.finfo(dtype).eps) ** RELAXED
     relaxed = jnp.asarray(relaxed, dtype)
     most = 20 * (rows + leaders)
 
@@ -132,9 +137,9 @@ def _solve(
 
     def read(vertex: _Vertex, _: tuple) -> tuple[tuple, Array]:
         weights, measure = vertex.levels[0, rows + 1 :], _measure(vertex, rows)
-        return (weights.T, measure.T, vertex.steps), jnp.zeros_like(vertex.done)
+        return (weights.T, measure.T), jnp.zeros_like(vertex.done)
 
-    blank = jnp.zeros((problems, leaders), dtype), jnp.zeros((problems, rows), dtype), start.leader
+    blank = jnp.zeros((problems, leaders), dtype), jnp.zeros((problems, rows), dtype)
     entries = (rows + leaders + 1) * (leaders + groups.shape[1])
     return work_through(problems, lanes_for(entries), blank, load=load, step=step, read=read)
 
@@ -164,8 +169,11 @@ def _start(residuals: Float[Array, "D L"], groups: Float[Array, "D G"], *, simpl
 def _vertex(
     residuals: Float[Array, "D L W"], start: _Start, groups: Float[Array, "D G"], *, simplex: bool
 ) -> _Vertex:
-    """The tableau at the start. Its slacks: those of w, with an entry's in the leader's place; the shifts,
-    with another entry's in the place of the group's."""
+    """The tableau at the start.
+
+    Its slacks are those of w, but an entry's in the leader's place, and the groups' shifts, but another
+    entry's in the place of the group's.
+    """
     rows, leaders, lanes = residuals.shape
     shifts = groups.shape[1]
     base = column_of(residuals, start.leader)
@@ -240,12 +248,12 @@ def _exchanged(vertex: _Vertex, relaxed: Float[Array, " two_D"], most: int, *, f
     room = jnp.concatenate([height - rho, height + rho]) + relaxed[:, None]
     room = jnp.maximum(jnp.concatenate([room, w]), 0.0)
     rate = jnp.concatenate([fall + along[:rows], fall - along[:rows], -along[rows + 1 :]])
-    closing = rate > eps**0.65
-    bound = least(divided(room + 50 * eps, rate, closing, jnp.inf))
+    closing = rate > eps**PIVOT
+    bound = least(divided(room + TIE * eps, rate, closing, jnp.inf))
     turn = jnp.where(closing & (room <= bound[None] * rate), rate, 0.0)
     sharpest = largest(turn)
     leaving = first_of(turn >= sharpest[None])
-    moving = ~vertex.done & (steepest < -500 * eps) & (sharpest > 0) & (vertex.steps < most)
+    moving = ~vertex.done & (steepest < -CONTENT * eps) & (sharpest > 0) & (vertex.steps < most)
     entering, leaving, moves = settled(entering, leaving, moving.astype(jnp.int32))
     moving = moves > 0
 

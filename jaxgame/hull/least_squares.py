@@ -32,18 +32,15 @@ from jaxgame.lp.lanes import (
     work_through,
 )
 
-
-class NonNegativeFit(NamedTuple):
-    """Minimiser [K] and the number of pivots."""
-
-    weights: Float[Array, " K"]
-    pivots: Int[Array, ""]
+FLAT = 0.7  # powers of eps: a squared distance from the columns in use below which a column repeats them,
+LEVEL = 0.9  # how much a weight must move for another one's rise to stop it,
+CONTENT = 100  # and multiples of it: slopes that are 0
 
 
-def simplex_least_squares(columns: Float[Array, "D K"]) -> NonNegativeFit:
+def simplex_least_squares(columns: Float[Array, "D K"]) -> Float[Array, " K"]:
     """Weights on the simplex of the point of the columns' convex hull that is nearest to 0."""
-    fit = nonnegative_least_squares(*simplex_problem(columns))
-    return fit._replace(weights=fit.weights / fit.weights.sum())
+    weights = nonnegative_least_squares(*simplex_problem(columns))
+    return weights / weights.sum()
 
 
 def simplex_problem(columns: Float[Array, "D K"]) -> tuple[Float[Array, "K K"], Float[Array, " K"]]:
@@ -54,8 +51,8 @@ def simplex_problem(columns: Float[Array, "D K"]) -> tuple[Float[Array, "K K"], 
     return gram + kappa, jnp.full(gram.shape[0], kappa)
 
 
-def nonnegative_least_squares(gram: Float[Array, "K K"], moment: Float[Array, " K"]) -> NonNegativeFit:
-    """Minimise w' gram w / 2 - moment' w over w >= 0.
+def nonnegative_least_squares(gram: Float[Array, "K K"], moment: Float[Array, " K"]) -> Float[Array, " K"]:
+    """The weights that minimise w' gram w / 2 - moment' w over w >= 0.
 
     `gram` is positive semidefinite; it may be singular (repeated columns, more columns than rows): what a
     weight would add to those in use only by rounding stays 0. Vmapped calls are solved side by side.
@@ -66,8 +63,8 @@ def nonnegative_least_squares(gram: Float[Array, "K K"], moment: Float[Array, " 
     moment = moment / length
     size = jnp.abs(moment).max()
     size = jnp.where(size > 0, size, 1.0)
-    weights, pivots = over_batches(_solve)(gram / (length[:, None] * length[None, :]), moment / size)
-    return NonNegativeFit(weights * size / length, pivots)
+    weights = over_batches(_solve)(gram / (length[:, None] * length[None, :]), moment / size)
+    return weights * size / length
 
 
 class _Set(NamedTuple):
@@ -88,11 +85,11 @@ class _Set(NamedTuple):
     done: Bool[Array, " W"]
 
 
-def _solve(gram: Float[Array, "B K K"], moment: Float[Array, "B K"]) -> tuple[Array, Array]:
-    """Weights [B, K] and numbers of pivots [B]."""
+def _solve(gram: Float[Array, "B K K"], moment: Float[Array, "B K"]) -> Float[Array, "B K"]:
+    """Weights of B problems."""
     problems, leaders = moment.shape
 
-    def load(problem: Array, _: Array, __: tuple) -> _Set:
+    def load(problem: Array, _: Array, __: Array) -> _Set:
         index = jnp.minimum(problem, problems - 1)
         slopes = -moment[index].T
         none = jnp.zeros(len(problem), jnp.int32)
@@ -108,14 +105,12 @@ def _solve(gram: Float[Array, "B K K"], moment: Float[Array, "B K"]) -> tuple[Ar
             done=none > 0,
         )
 
-    def read(state: _Set, _: tuple) -> tuple[tuple, Array]:
+    def read(state: _Set, _: Array) -> tuple[Array, Array]:
         weights = jnp.where(state.used, jnp.maximum(state.values, 0.0), 0.0)
-        return (weights.T, state.pivots), jnp.zeros_like(state.done)
+        return weights.T, jnp.zeros_like(state.done)
 
-    blank = jnp.zeros_like(moment), jnp.zeros(problems, jnp.int32)
-    return work_through(
-        problems, lanes_for(leaders * (leaders + 4)), blank, load=load, step=_pivoted, read=read
-    )
+    lanes, blank = lanes_for(leaders * (leaders + 4)), jnp.zeros_like(moment)
+    return work_through(problems, lanes, blank, load=load, step=_pivoted, read=read)
 
 
 def _pivoted(state: _Set) -> _Set:
@@ -127,12 +122,12 @@ def _pivoted(state: _Set) -> _Set:
 
     # The next weight to raise: of those that are more than rounding apart from the ones in use.
     curvature = tableau.reshape(leaders * leaders, -1)[:: leaders + 1]
-    falls = ~state.used & (curvature > eps**0.7)
+    falls = ~state.used & (curvature > eps**FLAT)
     slope = jnp.where(falls, state.values, 0.0)
     steepest = least(slope)
     fresh = state.number == leaders
     number = jnp.where(fresh, first_of(slope <= steepest[None]), state.number)
-    ends = fresh & (steepest >= -100 * eps) | (state.pivots >= 10 * leaders)
+    ends = fresh & (steepest >= -CONTENT * eps) | (state.pivots >= 10 * leaders)
 
     # It goes until its own slope is 0, or a weight in use is.
     along = column_of(tableau, number)
@@ -140,7 +135,7 @@ def _pivoted(state: _Set) -> _Set:
     bend = jnp.where(own, along, jnp.where(state.used, -along, 0.0))
     room = jnp.maximum(jnp.where(own, -state.values, state.values), 0.0)
     reach = divided(room, bend, bend > 0, jnp.inf)
-    reach = jnp.where(bend > eps**0.9, reach, jnp.inf)
+    reach = jnp.where(bend > eps**LEVEL, reach, jnp.inf)
     length = least(reach)
     moving = ~state.done & ~ends & (length < jnp.inf)
     stop, number, moves = settled(first_of(reach <= length[None]), number, moving.astype(jnp.int32))

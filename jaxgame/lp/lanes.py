@@ -17,9 +17,7 @@ from jaxtyping import Array, Bool, Float, Int
 Tree = TypeVar("Tree")
 
 REFILL = 2  # lanes are refilled when no more than one in so many is at work: loading costs a few steps
-CACHE = (
-    160_000  # bytes of all lanes' tableaus on a CPU: a core's second cache holds them and what else is read
-)
+CACHE = 250_000  # bytes of the lanes' tableaus on a CPU: a core's second cache holds them and what is read
 MOST = 256, 131_072  # lanes, on a CPU and elsewhere
 
 
@@ -81,9 +79,8 @@ def work_through(
     idle = idle._replace(done=jnp.ones(lanes, bool))
     tries = jnp.zeros(count + 1, jnp.int32)
     begin = _Work(idle, nobody, jnp.asarray(queue), jnp.int32(0), jnp.int32(count), tries, blank)
-    return jax.lax.while_loop(
-        lambda work: (work.head < work.tail) | (work.problem < count).any(), turn, begin
-    ).found
+    # The turn that empties the queue waits for all lanes.
+    return jax.lax.while_loop(lambda work: work.head < work.tail, turn, begin).found
 
 
 class _Work(NamedTuple):
@@ -149,30 +146,26 @@ def pick(values: Array, index: Int[Array, " W"]) -> Array:
     size = values.shape[-2]
     outer = values.shape[:-2]
     lead = np.arange(int(np.prod(outer)), dtype=np.int32).reshape(*outer, 1) * size
-    return _flat(values, lead + index.reshape((1,) * len(outer) + index.shape))
+    return rearranged(values, lead + index.reshape((1,) * len(outer) + index.shape))
 
 
 def row_of(tableau: Float[Array, "R C W"], row: Int[Array, " W"]) -> Float[Array, "C W"]:
     """Each lane's own row of its tableau."""
     columns = tableau.shape[1]
-    return _flat(tableau, np.arange(columns, dtype=np.int32)[:, None] + (row * columns)[None])
+    return rearranged(tableau, np.arange(columns, dtype=np.int32)[:, None] + (row * columns)[None])
 
 
 def column_of(tableau: Float[Array, "R C W"], column: Int[Array, " W"]) -> Float[Array, "R W"]:
     """Each lane's own column of its tableau."""
     rows, columns, _ = tableau.shape
-    return _flat(tableau, (np.arange(rows, dtype=np.int32) * columns)[:, None] + column[None])
+    return rearranged(tableau, (np.arange(rows, dtype=np.int32) * columns)[:, None] + column[None])
 
 
-def rearranged(values: Array, places: Int[Array, "N W"]) -> Float[Array, "N W"]:
-    """values[places[i, w], w]."""
-    return _flat(values, places)
-
-
-def _flat(values: Array, place: Array | np.ndarray) -> Array:
+def rearranged(values: Array, places: Int[Array, "*N W"] | np.ndarray) -> Array:
+    """Each lane's own entries: the `places[..., w]`-th of those that lane w has in `values` [..., W]."""
     lanes = values.shape[-1]
-    number = np.arange(lanes, dtype=np.int32).reshape((1,) * (place.ndim - 1) + (lanes,))
-    return values.reshape(-1).at[place * lanes + number].get(mode="promise_in_bounds")
+    number = np.arange(lanes, dtype=np.int32).reshape((1,) * (places.ndim - 1) + (lanes,))
+    return values.reshape(-1).at[places * lanes + number].get(mode="promise_in_bounds")
 
 
 def settled(*values: Int[Array, " W"]) -> tuple[Array, ...]:

@@ -33,8 +33,8 @@ WIDE = 1e-6  # a bracket wider than this part of the program's size is no optimu
 class LinearSolution:
     """How a linear program ended, and the proof of it.
 
-    - `x` [N] is at least 0 and meets the rows to within `residual`, in parts of each row's largest entry or
-      right-hand side;
+    - `x` [N] is at least 0. Of an optimal or unbounded program it meets the rows, each scaled to entries and
+      right-hand sides of at most 1, to within `residual`, in parts of the largest row's `|A| x` (1 at least);
     - `value` brackets the least cost; [inf, inf] if nothing is feasible, [-inf, -inf] if there is no least
       cost, [-inf, inf] if that is not known;
     - `dual_ub` [M_ub] <= 0 and `dual_eq` [M_eq] are by how much the value rises with each right-hand side, as

@@ -133,7 +133,7 @@ def fit_hulls(train: View, null: View, sizes: Sequence[int], offset: str) -> tup
     def fit(gram: Array, moment: Array, keep: Array) -> Array:
         gram = jnp.where(keep[:, None] & keep[None, :], gram, jnp.eye(len(keep), dtype=gram.dtype))
         moment = jnp.where(keep, moment, -jnp.abs(moment).max())
-        return jnp.where(keep, nonnegative_least_squares(gram, moment).weights, 0.0)
+        return jnp.where(keep, nonnegative_least_squares(gram, moment), 0.0)
 
     found = []
     for batch in _batches(sizes):
