@@ -244,6 +244,42 @@ MUTATIONS = (
         measures_of_any_mass=("divided(centred, mass, usable)", "divided(centred, 1.0, usable)"),
     ),
     *_in(
+        "jaxgame/hull/measures.py",
+        ("test_average",),
+        groups_weigh_alike=("return prior @ (top - bottom)", "return (top - bottom).mean()"),
+        masses_beyond_the_prior=("divided(prior, mass, mass > 0)", "divided(2 * prior, mass, mass > 0)"),
+        one_sign_only=(
+            "mass = groups.T @ jnp.abs(centred) / 2",
+            "mass = groups.T @ jnp.maximum(centred, 0) / 2",
+        ),
+    ),
+    *_in(
+        "jaxgame/hull/average.py",
+        ("test_average",),
+        errors_below_are_free=(
+            "cost = jnp.concatenate([jnp.zeros(leaders, prior.dtype), prior, prior])",
+            "cost = jnp.concatenate([jnp.zeros(leaders, prior.dtype), prior, 0 * prior])",
+        ),
+        the_measure_points_one_way=("pushed = above - below", "pushed = above"),
+        probabilities_do_not_count=("prior, prior])", "0 * prior + 1, 0 * prior + 1])"),
+    ),
+    *_in(
+        "jaxgame/theorems/guarantee.py",
+        ("test_theorems",),
+        average_alignment_counts_twice=(
+            "by_mean = allowed(1.0, fits.mean, fits.mean_cone)",
+            "by_mean = allowed(2.0, fits.mean, fits.mean_cone)",
+        ),
+        the_sharper_verdict_is_the_other_one=(
+            "mean_holds=verdict(slack(by_mean), tolerance * stake)",
+            "mean_holds=verdict(slack(by_eps), tolerance * stake)",
+        ),
+        slack_of_the_first_leader_for_all=(
+            "gained = jnp.where(fit.weights > 0, fit.weights * gain, 0.0)",
+            "gained = jnp.where(fit.weights > 0, fit.weights * gain.reshape(-1)[0], 0.0)",
+        ),
+    ),
+    *_in(
         "jaxgame/hull/exchange.py",
         ("test_hull",),
         measures_point_the_other_way=("    return -measure[:rows]\n", "    return measure[:rows]\n"),

@@ -128,6 +128,41 @@ def test_the_least_of_three_distances_counts_twice():
     assert float(found.slack.lower) == pytest.approx(2 / 9, abs=1e-9)
 
 
+def test_the_sharper_bound_has_the_mean_range_once():
+    """Leaders err by 1/2 in a state of probability 1/2: D is 1/4; on the cone w = 0.8 leaves 0.2 there."""
+    found = made_up((0.1, 0.1))
+    assert float(found.mean.upper) == pytest.approx(0.25, abs=1e-9)
+    assert float(found.mean_cone.upper) == pytest.approx(0.2, abs=1e-9)
+    assert float(found.mean_slack.lower) == pytest.approx(0.2 - 0.1, abs=1e-9)
+    assert float(found.mean_bound.lower) == pytest.approx(2 - 0.2, abs=1e-9)
+    verdicts = [(made_up(loss).holds, made_up(loss).mean_holds) for loss in ((0.0, 0.19), (0.21, 0.21))]
+    assert [[theorems.VERDICTS[int(x)] for x in both] for both in verdicts] == [["yes", "yes"], ["yes", "no"]]
+
+
+def test_each_leaders_slack_costs_its_own_weight():
+    """Leaders 0 and 1 mix half and half to what she wants: their slacks count half each."""
+    follower = np.array([[2.0, 0.0], [0.0, 2.0]])
+    apart = np.array([[1.0, 0.0], [0.0, -1.0]])
+    game = jg.make_game([0.5, 0.5], follower, [follower + apart, follower - apart, -follower])
+    nothing = jg.Bracket(jnp.zeros(()), jnp.zeros(()))
+    for slacks, cost in (([0.25, 0.75, 8.0], 0.5), ([0.25, 0.25, 8.0], 0.25)):
+        slack = jnp.asarray(slacks)
+        found = theorems.guarantee.concluded(game, nothing, 0.0, gain=jg.Bracket(slack, slack))
+        assert float(found.slack.upper) == pytest.approx(cost, abs=1e-9)
+        assert float(found.mean_slack.upper) == pytest.approx(cost, abs=1e-9)
+        assert float(found.gain.upper) == 8.0
+
+
+def test_a_premise_that_is_known_is_not_computed_again():
+    follower = np.array([[2.0, 0.0], [0.0, 2.0]])
+    game = jg.make_game([0.5, 0.5], follower, [follower, -follower])
+    known = theorems.premise(game)
+    other = jax.tree.map(lambda x: x + 1.0, known)
+    nothing = jg.Bracket(jnp.zeros(()), jnp.zeros(()))
+    found = [theorems.guarantee.concluded(game, nothing, 0.0, known=x) for x in (known, other)]
+    assert float(found[1].slack.upper) == pytest.approx(float(found[0].slack.upper) + 2, abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("loss", "holds"),
     [((0.0, 0.2), "yes"), ((0.2, 0.3), "undecided"), ((0.3, 0.4), "no"), ((0.0, 0.222), "yes")],

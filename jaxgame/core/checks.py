@@ -97,3 +97,12 @@ def check_leader_index(leader: Any, leaders: int) -> None:
         raise ValueError(
             f"leader is {int(leader)}; it must be from 0 to {leaders - 1}, as game has {leaders}"
         )
+
+
+def check_slack(slack: Any, leaders: int) -> None:
+    """Raise ValueError unless `slack` is a number or [K], and, where concrete, finite and at least 0."""
+    shape = jnp.shape(slack)
+    if shape not in ((), (leaders,)):
+        raise ValueError(f"slack has shape {shape}; it must be one number, or [K] = ({leaders},)")
+    if is_concrete(slack) and not (np.isfinite(slack) & (np.asarray(slack) >= 0)).all():
+        raise ValueError(f"slack is {slack}; it must be finite and at least 0")

@@ -1,6 +1,7 @@
 """The follower's distance to the hull of the leaders' utilities: see `distance`."""
 
 from jaxgame.hull.distance import (
+    GAME_NORMS,
     GAME_OFFSETS,
     NORMS,
     OFFSETS,
@@ -12,6 +13,7 @@ from jaxgame.hull.distance import (
 )
 
 __all__ = [
+    "GAME_NORMS",
     "GAME_OFFSETS",
     "NORMS",
     "OFFSETS",

@@ -21,9 +21,11 @@ from jaxgame.core.game import Game
 from jaxgame.core.record import record
 from jaxgame.core.units import is_sound, power_of_two, unheard
 from jaxgame.hull import least_squares, measures
+from jaxgame.hull.average import average_fit
 from jaxgame.hull.exchange import exchange_fit
 
 NORMS = ("sup", "square")
+GAME_NORMS = (*NORMS, "mean")
 OFFSETS = ("none", "constant")
 GAME_OFFSETS = ("none", "constant", "state")
 SCALES = ("simplex", "cone")
@@ -74,7 +76,16 @@ def hull_distance(
     >>> [round(float(w), 6) for w in fit.weights], round(float(fit.distance.upper), 6)
     ([0.666667, 0.333333], 0.0)
     """
+    if norm == "mean":
+        raise ValueError("norm 'mean' weighs states by a prior; it is one of game_hull_distance")
     checks.check_choice("norm", norm, NORMS)
+    target, utilities = _entries(target, utilities, scale)
+    groups = _groups(offset, target.shape[0]).astype(target.dtype)
+    fit = _fit(target, utilities.T, groups, None, norm=norm, simplex=scale == "simplex")
+    return dataclasses.replace(fit, offset=fit.offset.sum()) if isinstance(offset, str) else fit
+
+
+def _entries(target: Numbers, utilities: Numbers, scale: str) -> tuple[Array, Array]:
     checks.check_choice("scale", scale, SCALES)
     target, utilities = checks.as_floats(target, utilities)
     if target.ndim != 1 or utilities.ndim != 2 or utilities.shape[1] != target.shape[0]:
@@ -84,9 +95,7 @@ def hull_distance(
     checks.check_not_empty("utilities", utilities, "[K, D]")
     checks.check_finite("target", target)
     checks.check_finite("utilities", utilities)
-    groups = _groups(offset, target.shape[0]).astype(target.dtype)
-    fit = _fit(target, utilities.T, groups, norm=norm, simplex=scale == "simplex")
-    return dataclasses.replace(fit, offset=fit.offset.sum()) if isinstance(offset, str) else fit
+    return target, utilities
 
 
 @functools.partial(jax.jit, static_argnames=("norm", "simplex"))
@@ -94,12 +103,14 @@ def _fit(
     target: Float[Array, " D"],
     columns: Float[Array, "D K"],
     groups: Float[Array, "D G"],
+    prior: Float[Array, " G"] | None,
     *,
     norm: str,
     simplex: bool,
 ) -> HullFit:
-    """The fit with an offset [G] for each group."""
-    sound = is_sound(target, columns)
+    """The fit with an offset [G] for each group; in the norm "mean" groups weigh as much as `prior`."""
+    sound = is_sound(target, columns, prior)
+    prior = None if prior is None else jnp.where(sound, prior, 0.0)
     target, columns = (jnp.where(sound, x, 0.0) for x in (target, columns))
     largest = jnp.abs(columns).max(0)
     (hers, target), (theirs, columns) = (_centred(x, groups) for x in (target[:, None], columns))
@@ -115,14 +126,18 @@ def _fit(
     if norm == "sup":
         found = exchange_fit(target, columns, groups, simplex=simplex)
         weights, proposal = found.weights, found.measure
+    elif prior is not None:
+        weights, proposal = average_fit(target, columns, prior, simplex=simplex)
     else:
         weights = _square_weights(target, columns, simplex=simplex)
         proposal = target - columns @ weights
     if simplex:
         weights = weights / weights.sum()  # exactly, whatever rounding did
-    distance, measure = certificate(weights, proposal, target, columns, groups, norm=norm, simplex=simplex)
+    distance, measure = certificate(
+        weights, proposal, target, columns, groups, prior, norm=norm, simplex=simplex
+    )
     residual = target - columns @ weights
-    shifts = measures.half_range(residual, groups)[1] if norm == "sup" else _means(residual, groups)
+    shifts = _means(residual, groups) if norm == "square" else measures.half_range(residual, groups)[1]
     converged = (distance.width >= 0) & (distance.width <= 1e-6) & sound
     weights = weights * (size / sizes)
     fit = HullFit(
@@ -138,41 +153,67 @@ def _fit(
 
 
 def game_hull_distance(
-    game: Game, offset: str = "constant", scale: str = "simplex", norm: str = "sup"
+    game: Game, offset: str | None = None, scale: str = "simplex", norm: str = "sup"
 ) -> HullFit:
-    """Distance of the follower's utility to the hull of the leaders' over all entries (t, s, a).
+    """Distance of the follower's utility to the hull of the leaders' over all entries (t, s, a) of a `game`.
+
+    In the norms "sup" and "square" it is that of `hull_distance`. The `norm` "mean" is the average alignment
+    of theory, section 15 [own]: the least `sum_ts P(t,s) (max_a r - min_a r)` of the residual
+    r = sum_i w_i U_i - u. It is at most twice the distance in the norm "sup" with an offset per state, and
+    may take its place wherever a guarantee has 2 eps.
 
     `offset` "state" allows one shift per (type, state), which moves every outcome's value alike and so
-    changes no incentive; "constant" allows one for all, "none" none. `scale`, "simplex" or "cone", and
-    `norm`, "sup" or "square", are those of `hull_distance`. Fields refer to the entries in the order of
-    `game.follower.reshape(-1)`, distances are in the follower's utility units.
+    changes no incentive; "constant" (for None) allows one for all, "none" none. In the norm "mean" it is
+    "state", for None too. `scale` is "simplex" or "cone". Fields refer to the entries in the order of
+    `game.follower.reshape(-1)`, distances are in the follower's utility units. In the norm "mean" the
+    `measure` that proves the lower end sums to 0 in each (t, s), and both its signs have at most the mass
+    P(t,s) there.
 
-    Raises ValueError for an unknown option.
+    Raises ValueError for an unknown option, and for an offset that the norm "mean" does not have.
+
+    >>> import jaxgame as jg
+    >>> game = jg.make_game([0.9, 0.1], [[1.0, 0.0], [1.0, 0.0]], [[[1.0, 0.0], [0.0, 1.0]]])
+    >>> far, on_average = jg.game_hull_distance(game), jg.game_hull_distance(game, norm="mean")
+    >>> round(float(2 * far.distance.upper), 6), round(float(on_average.distance.upper), 6)
+    (2.0, 0.2)
     """
+    checks.check_choice("norm", norm, GAME_NORMS)
     leaders = game.leaders.reshape(game.leaders.shape[0], -1)
-    return hull_distance(game.follower.reshape(-1), leaders, norm, _game_labels(game, offset), scale)
+    labels = _game_labels(game, offset, norm)
+    if norm != "mean":
+        return hull_distance(game.follower.reshape(-1), leaders, norm, labels, scale)
+    target, utilities = _entries(game.follower.reshape(-1), leaders, scale)
+    groups = _groups(labels, target.shape[0]).astype(target.dtype)
+    prior = game.prior.reshape(-1).astype(target.dtype)
+    return _fit(target, utilities.T, groups, prior, norm=norm, simplex=scale == "simplex")
 
 
-def leader_distances(game: Game, offset: str = "constant", norm: str = "sup") -> Float[Array, " K"]:
+def leader_distances(game: Game, offset: str | None = None, norm: str = "sup") -> Float[Array, " K"]:
     """Distance [K] of the follower's utility to each single leader's, up to the offset: the hull of one.
 
     `game`, `offset` and `norm` are those of `game_hull_distance`. Exact, in utility units. The least of them
     is what choosing the best single model would give.
 
-    Raises ValueError for an unknown option.
+    Raises ValueError as it does.
     """
-    checks.check_choice("norm", norm, NORMS)
-    target, labels = game.follower.reshape(-1), _game_labels(game, offset)
+    checks.check_choice("norm", norm, GAME_NORMS)
+    target, labels = game.follower.reshape(-1), _game_labels(game, offset, norm)
     groups = _groups(labels, target.shape[0]).astype(target.dtype)
     leaders = game.leaders.reshape(game.leaders.shape[0], -1)
     (_, target), (_, columns) = (_centred(x, groups) for x in (target[:, None], leaders.T))
     residuals = (target - columns).T
     if norm == "square":
         return jax.vmap(lambda residual: _root_mean_square(measures.centre(residual, groups)))(residuals)
+    if norm == "mean":
+        prior = game.prior.reshape(-1)
+        return jax.vmap(lambda residual: measures.mean_range(residual, groups, prior))(residuals)
     return jax.vmap(lambda residual: measures.half_range(residual, groups)[0])(residuals)
 
 
-def _game_labels(game: Game, offset: str) -> str | np.ndarray:
+def _game_labels(game: Game, offset: str | None, norm: str) -> str | np.ndarray:
+    if norm == "mean" and offset not in (None, "state"):
+        raise ValueError(f"offset is {offset!r}; in the norm 'mean' it must be 'state', or left out")
+    offset = offset or ("state" if norm == "mean" else "constant")
     checks.check_choice("offset", offset, GAME_OFFSETS)
     types, states, actions = game.follower.shape
     return np.repeat(np.arange(types * states), actions) if offset == "state" else offset
@@ -190,6 +231,7 @@ def certificate(
     target: Float[Array, " D"],
     columns: Float[Array, "D K"],
     groups: Float[Array, "D G"],
+    prior: Float[Array, " G"] | None = None,
     *,
     norm: str,
     simplex: bool,
@@ -207,27 +249,33 @@ def certificate(
     proposal = jnp.where(jnp.isfinite(proposal).all(), proposal, 0.0)
 
     residual = target - columns @ weights
+    mass = 1.0  # of the measure, both signs together, and how many entries of the residual the norm adds
     if norm == "sup":
         upper, _ = measures.half_range(residual, groups)
         measure = measures.unit_measure(proposal, groups)
+    elif prior is not None:
+        upper = measures.mean_range(residual, groups, prior)
+        measure = measures.capped_measure(proposal, groups, prior)
+        mass = 2 * prior.sum()
     else:
         upper = _root_mean_square(measures.centre(residual, groups))
         direction = measures.centre(proposal, groups)
         length = _root_mean_square(direction)
         measure = divided(direction, length, length > 0) / rows
     size, sizes = jnp.abs(target).max(), jnp.abs(columns).max(0)
-    # The residual's sums, dividing by the sum of the weights, and a root mean square's sum.
-    summed = _rounding(2 * leaders + (rows if norm == "square" else 0), target.dtype)
+    # The residual's sums, dividing by the sum of the weights, and the norm's own sum.
+    summed = _rounding(2 * leaders + (0 if norm == "sup" else rows), target.dtype)
     # Weights are divided by their sum: up to that much of theirs is in or out of the residual.
-    upper = upper + summed * size + (summed + miss * (1 + miss)) * (weights @ sizes)
+    upper = upper + mass * (summed * size + (summed + miss * (1 + miss)) * (weights @ sizes))
     upper = jnp.where(usable, upper, jnp.inf)
 
     # The products' sums, centring the measure, and dividing by its norm.
-    summed = _rounding(3 * rows, target.dtype)
+    summed = mass * _rounding(3 * rows, target.dtype)
     apart = jnp.zeros_like(size)
     if simplex:  # sum w = 1: measuring from the target loses nothing and costs no precision
         columns, target = columns - target[:, None], jnp.zeros_like(target)
-        apart = 4 * float(jnp.finfo(columns.dtype).eps) * (size + sizes.max())  # but the data's own rounding
+        # But the data's own rounding.
+        apart = 4 * mass * float(jnp.finfo(columns.dtype).eps) * (size + sizes.max())
     lower = measures.separation(measure, target, columns, simplex=simplex, rounding=summed)
     lower = jnp.maximum(lower - apart, 0.0)
     return Bracket(lower=lower, upper=upper), measure

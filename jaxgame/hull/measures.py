@@ -16,10 +16,25 @@ def half_range(
     """
     if groups.shape[1] == 0:
         return jnp.abs(residual).max(), jnp.zeros(0, residual.dtype)
-    member = groups > 0
-    top = jnp.where(member, residual[:, None], -jnp.inf).max(axis=0)
-    bottom = jnp.where(member, residual[:, None], jnp.inf).min(axis=0)
+    top, bottom = _ends(residual, groups)
     return ((top - bottom) / 2).max(), (top + bottom) / 2
+
+
+def mean_range(
+    residual: Float[Array, " D"], groups: Float[Array, "D G"], prior: Float[Array, " G"]
+) -> Float[Array, ""]:
+    """The range of `residual` in each group, from its least to its largest entry, weighed by `prior`."""
+    top, bottom = _ends(residual, groups)
+    return prior @ (top - bottom)
+
+
+def _ends(residual: Array, groups: Array) -> tuple[Array, Array]:
+    """The largest and the least entry of each group [G]."""
+    member = groups > 0
+    return (
+        jnp.where(member, residual[:, None], -jnp.inf).max(axis=0),
+        jnp.where(member, residual[:, None], jnp.inf).min(axis=0),
+    )
 
 
 def centre(vectors: Float[Array, "D *N"], groups: Float[Array, "D G"]) -> Float[Array, "D *N"]:
@@ -33,7 +48,7 @@ def separation(
     columns: Float[Array, "D K"],
     *,
     simplex: bool,
-    rounding: float = 0.0,
+    rounding: float | Float[Array, ""] = 0.0,
 ) -> Float[Array, ""]:
     """How far `measure` m puts the target beyond every combination: a lower bound on the distance.
 
@@ -57,3 +72,17 @@ def unit_measure(measure: Float[Array, " D"], groups: Float[Array, "D G"]) -> Fl
     mass = jnp.abs(centred).sum()
     usable = (mass > 0) & jnp.isfinite(mass)
     return divided(centred, mass, usable)
+
+
+def capped_measure(
+    measure: Float[Array, " D"], groups: Float[Array, "D G"], prior: Float[Array, " G"]
+) -> Float[Array, " D"]:
+    """The nearest measure that sums to 0 in each group, scaled down to a mass of `prior` there, either sign.
+
+    Such measures are the dual ball of `mean_range`: no residual exceeds it in a product with one of them.
+    """
+    centred = centre(measure, groups)
+    mass = groups.T @ jnp.abs(centred) / 2
+    usable = jnp.isfinite(mass).all()
+    scale = jnp.where(mass > prior, divided(prior, mass, mass > 0), 1.0)
+    return jnp.where(usable, centred * (groups @ scale), 0.0)

@@ -46,12 +46,12 @@ class WorstEquilibrium:
 
 
 def worst_equilibrium(
-    game: Game, *, tolerance: float = 1e-6, slack: float | Float[Array, ""] = 0.0
+    game: Game, *, tolerance: float = 1e-6, slack: float | Float[Array, "*K"] = 0.0
 ) -> WorstEquilibrium:
     """Bracket on the follower's least value over all pure equilibria of best-AI selection in a `game`.
 
     `slack` > 0 asks for all slack-equilibria, where no leader gains more than that, in the leaders' utility
-    units. `tolerance` is the width aimed at, in parts of what is at stake for the follower,
+    units; one number for all, or [K]. `tolerance` is the width aimed at, in parts of what is at stake for the follower,
     `sum_ts P(t,s) (max_a u - min_a u)`; one above 1e-3 counts as 1e-3. A single leader takes its best
     outcome, and those that tie for it are its equilibria. Works under jit and vmap.
 
@@ -69,8 +69,7 @@ def worst_equilibrium(
     """
     if not tolerance > 0:
         raise ValueError(f"tolerance is {tolerance}; it must be positive")
-    if checks.is_concrete(slack) and not slack >= 0:
-        raise ValueError(f"slack is {slack}; it must be at least 0")
+    checks.check_slack(slack, game.leaders.shape[0])
     check_leader(game, 0)
     return _worst(game, tolerance, slack)
 

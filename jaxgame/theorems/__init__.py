@@ -11,20 +11,23 @@ Verdicts are three-valued: "yes", "no", and "undecided" where the brackets are t
 | any of the three at one profile of rules, with `protocol=` | the same functions | `profiles` |
 | how often eps = 0 (Wendel 1962) | `wendel_coverage` | `coverage` |
 
-The constants are proved in theory, section 4; they are not quoted from the paper.
+The constants are proved in theory, section 4; they are not quoted from the paper. Beside each bound stands
+a sharper one of ours, in which the average alignment D takes the place of 2 eps (theory, section 15).
 """
 
 from jaxgame.theorems.coverage import CoverageCheck, alignment_dimension, wendel_coverage, wendel_probability
-from jaxgame.theorems.guarantee import VERDICTS, Guarantee
+from jaxgame.theorems.guarantee import VERDICTS, Guarantee, Premise, premise
 from jaxgame.theorems.statements import bayes_optimal_learning, best_ai_selection, quantal_response
 
 __all__ = [
     "VERDICTS",
     "CoverageCheck",
     "Guarantee",
+    "Premise",
     "alignment_dimension",
     "bayes_optimal_learning",
     "best_ai_selection",
+    "premise",
     "quantal_response",
     "wendel_coverage",
     "wendel_probability",

@@ -19,12 +19,42 @@ VERDICTS = ("no", "undecided", "yes")
 
 
 @record
+class Premise:
+    """How far the follower is from the leaders' hull, in the five ways that prove a guarantee.
+
+    Fits of `game_hull_distance`. Of the norm "sup": `constant` with one offset, `state` with one for each
+    (type, state), `cone` with one for each and weights of any sum. Of the norm "mean", average alignment:
+    `mean`, and `mean_cone` with weights of any sum.
+    """
+
+    constant: HullFit
+    state: HullFit
+    cone: HullFit
+    mean: HullFit
+    mean_cone: HullFit
+
+
+def premise(game: Game) -> Premise:
+    """All distances of `game` that guarantees rest on: computed once for several checks of one game.
+
+    Raises ValueError as `game_hull_distance` does.
+    """
+    return Premise(
+        constant=game_hull_distance(game, "constant"),
+        state=game_hull_distance(game, "state"),
+        cone=game_hull_distance(game, "state", "cone"),
+        mean=game_hull_distance(game, norm="mean"),
+        mean_cone=game_hull_distance(game, scale="cone", norm="mean"),
+    )
+
+
+@record
 class Guarantee:
     """One of the paper's guarantees on one game: premise, bound, what was attained, verdict.
 
-    The premise, as hull distances eps in the follower's utility units: `constant` with one offset, `state`
-    with one for each (type, state), `cone` with one for each and weights of any sum. The theorem holds for
-    each.
+    The premise, as distances in the follower's utility units: eps for `constant`, `state` and `cone`, D for
+    `mean` and `mean_cone`; see `Premise`. The paper's bound holds with each eps, ours, in which D takes the
+    place of 2 eps, with each D.
 
     The bound:
 
@@ -32,33 +62,41 @@ class Guarantee:
     - `teachable`: what an aligned leader can teach her under a protocol; OPT without one.
     - `delta`: the largest total variation distance, from 0 to 1, between the laws that different leaders'
       deviations to the aligned rule bring about. It costs `sum_i w_i range(U_i)` times as much.
-    - `gain`: the exploitability of the profile that was checked, in the leaders' units; 0 where equilibria
-      are. It costs `sum_i w_i` times as much.
+    - `gain`: the exploitability of the profile that was checked, or the slack that equilibria were granted,
+      in the leaders' units, the largest of all leaders. Leader i's costs w_i times as much.
     - `bound`: `teachable` - 2 eps less what delta, gain and her regret cost, from the premise that allows
       the least loss.
+    - `mean_bound`: the same with D in the place of 2 eps (theory, section 15) [own].
 
     What was attained:
 
     - `worst`: her least value over equilibria; with a protocol her value at the one profile checked.
     - `loss`: the same, counted from full information downwards.
     - `slack`: `worst` - `bound`. Neither it nor `loss` is rounded by large constants of utility.
+    - `mean_slack`: `worst` - `mean_bound`.
     - `stake`: what is at stake for her, `sum_ts P(t,s) (max_a u - min_a u)`, her unit for tolerances.
     - `holds`: the place in `VERDICTS` of the claim `slack >= -tolerance * stake`.
+    - `mean_holds`: that of the claim `mean_slack >= -tolerance * stake`.
     """
 
     constant: Bracket
     state: Bracket
     cone: Bracket
+    mean: Bracket
+    mean_cone: Bracket
     full_information: Float[Array, ""]
     teachable: Bracket
     delta: Float[Array, ""]
     gain: Bracket
     bound: Bracket
+    mean_bound: Bracket
     worst: Bracket
     loss: Bracket
     slack: Bracket
+    mean_slack: Bracket
     stake: Float[Array, ""]
     holds: Int[Array, ""]
+    mean_holds: Int[Array, ""]
 
 
 def concluded(
@@ -69,15 +107,16 @@ def concluded(
     delta: float | Float[Array, ""] = 0.0,
     untaught: Bracket | None = None,
     gain: Bracket | None = None,
+    known: Premise | None = None,
 ) -> Guarantee:
     """Whether `loss` is at most `untaught` + 2 eps + `regret` and what `gain` and `delta` cost.
 
     Both are counted from full information downwards: `loss` is what the worst equilibrium of `game` costs
     her, `untaught` what she misses if an aligned leader teaches her. The verdict allows for `tolerance`, in
-    parts of what is at stake for her. Each of the three premises proves a bound, so that the least of the
-    three counts, at both ends: the sum over leaders, with the weights w of its fit, of what each would miss
-    by not teaching. That is why `gain` and `delta`, in the leaders' units, cost sum_i w_i as much, and sum_i
-    w_i range(U_i) as much; on the cone the weights have any sum.
+    parts of what is at stake for her. Each way to be near the hull proves a bound, so that the least counts,
+    at both ends: the sum over leaders, with the weights w of its fit, of what each would miss by not
+    teaching. That is why `gain` ([] or [K]) and `delta`, in the leaders' units, cost sum_i w_i gain_i, and
+    sum_i w_i range(U_i) delta; on the cone the weights have any sum. `known` is the premise, if it is.
     """
     full = full_information_value(game)
     nothing = jnp.zeros_like(full)
@@ -85,43 +124,45 @@ def concluded(
     gain = Bracket(nothing, nothing) if gain is None else gain
     delta = nothing + delta
     spans = action_range(game.leaders).max((1, 2))
-    fits = (
-        game_hull_distance(game, "constant"),
-        game_hull_distance(game, "state"),
-        game_hull_distance(game, "state", "cone"),
-    )
+    fits = premise(game) if known is None else known
 
-    def lost(fit: HullFit, eps: Array, gain: Array) -> Array:
-        total = fit.weights.sum()
+    def lost(fit: HullFit, far: Array, gain: Array) -> Array:
         apart = delta * (fit.weights * spans).sum()
-        return 2 * eps + apart + jnp.where(total > 0, gain * total, 0.0)  # a gain may be infinite
+        gained = jnp.where(fit.weights > 0, fit.weights * gain, 0.0)  # a gain may be infinite
+        return far + apart + gained.sum()
 
-    lower = jnp.stack([lost(fit, fit.distance.lower, gain.lower) for fit in fits]).min()
-    upper = jnp.stack([lost(fit, fit.distance.upper, gain.upper) for fit in fits]).min()
-    allowed = Bracket(untaught.lower + lower + regret, untaught.upper + upper + regret)
-    slack = Bracket(allowed.lower - loss.upper, allowed.upper - loss.lower)
+    def allowed(factor: float, *fits: HullFit) -> Bracket:
+        lower = jnp.stack([lost(fit, factor * fit.distance.lower, gain.lower) for fit in fits]).min()
+        upper = jnp.stack([lost(fit, factor * fit.distance.upper, gain.upper) for fit in fits]).min()
+        return Bracket(untaught.lower + lower + regret, untaught.upper + upper + regret)
+
+    def slack(allowed: Bracket) -> Bracket:
+        return Bracket(allowed.lower - loss.upper, allowed.upper - loss.lower)
+
+    by_eps = allowed(2.0, fits.constant, fits.state, fits.cone)
+    by_mean = allowed(1.0, fits.mean, fits.mean_cone)
     units = standard(game)
     back = units.follower
-    teachable, bound, worst = (
+    teachable, bound, mean_bound, worst = (
         unknown(units.sound, back.bracket(Bracket(-x.upper / back.unit, -x.lower / back.unit)))
-        for x in (untaught, allowed, loss)
+        for x in (untaught, by_eps, by_mean, loss)
     )
-    constant, state, cone = (fit.distance for fit in fits)
     stake = at_stake(game.prior, game.follower)
     return Guarantee(
-        constant=constant,
-        state=state,
-        cone=cone,
+        **{name: fit.distance for name, fit in vars(fits).items()},
         full_information=full,
         teachable=teachable,
         delta=delta,
-        gain=gain,
+        gain=Bracket(gain.lower.max(), gain.upper.max()),
         bound=bound,
+        mean_bound=mean_bound,
         worst=worst,
         loss=loss,
-        slack=slack,
+        slack=slack(by_eps),
+        mean_slack=slack(by_mean),
         stake=stake,
-        holds=verdict(slack, tolerance * stake),
+        holds=verdict(slack(by_eps), tolerance * stake),
+        mean_holds=verdict(slack(by_mean), tolerance * stake),
     )
 
 

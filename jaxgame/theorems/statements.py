@@ -9,10 +9,11 @@ from jaxtyping import Array, Float
 
 from jaxgame import competition, selection
 from jaxgame.conversation import Protocol
+from jaxgame.core.bracket import Bracket
 from jaxgame.core.game import Game
 from jaxgame.core.response import quantal_regret_bound
 from jaxgame.core.units import at_stake
-from jaxgame.theorems.guarantee import Guarantee, concluded
+from jaxgame.theorems.guarantee import Guarantee, Premise, concluded
 from jaxgame.theorems.profiles import of_profile
 
 STEPS = 20  # best responses of a profile that is not given
@@ -23,6 +24,8 @@ def best_ai_selection(
     game: Game,
     *,
     tolerance: float = 1e-6,
+    slack: float | Float[Array, "*K"] | None = None,
+    known: Premise | None = None,
     protocol: Protocol | None = None,
     rules: Float[Array, "K V H M"] | None = None,
     views: Float[Array, "K S V"] | None = None,
@@ -33,7 +36,9 @@ def best_ai_selection(
     Any leader could have offered full information, and prefers the equilibrium; averaged with the weights of
     the hull that is the bound. The constant 2 is proved in theory, not quoted from the paper [own]. Of `game`
     the worst equilibrium is bracketed to a width of `tolerance`, in parts of what is at stake for her; the
-    verdict allows for as much.
+    verdict allows for as much. With `slack`, in the leaders' units, for all or each ([K]), equilibria are
+    those where nobody gains more, and the bound is less sum_i w_i slack_i (theory, section 8). `known` is
+    `premise(game)`, if it was computed before.
 
     With a `protocol` one profile is checked instead: `rules` [K, V, H, M], or, if None, where `steps` best
     responses (20 if None) from silence end. `views` [K, S, V] is what leaders see (None: the state). Works
@@ -45,15 +50,19 @@ def best_ai_selection(
     if game.leaders.shape[0] < 2:
         raise ValueError("game has 1 leader; the guarantee is about at least two who compete")
     if protocol is not None:
+        _unused("is of no use with a protocol", slack=slack, known=known)
         return of_profile(game, "selection", tolerance, protocol, rules, views, steps or STEPS)
     _unused("needs a protocol", rules=rules, views=views, steps=steps)
-    return concluded(game, selection.worst_equilibrium(game, tolerance=tolerance).loss, tolerance)
+    loss = selection.worst_equilibrium(game, tolerance=tolerance, slack=0.0 if slack is None else slack).loss
+    return concluded(game, loss, tolerance, gain=_granted(slack), known=known)
 
 
 def bayes_optimal_learning(
     game: Game,
     *,
     tolerance: float = 1e-6,
+    slack: float | Float[Array, "*K"] | None = None,
+    known: Premise | None = None,
     protocol: Protocol | None = None,
     rules: Float[Array, "K V H M"] | None = None,
     views: Float[Array, "K S V"] | None = None,
@@ -65,7 +74,7 @@ def bayes_optimal_learning(
     could tell her the state, and whoever does so induces the same law of actions, so that the theorem's
     premise beyond the distance holds (theory, section 4 (1)) [own]. The worst equilibrium of `game` is
     bracketed to a width of `tolerance`, in parts of what is at stake for her; the verdict allows for as
-    much.
+    much. `slack` and `known` are those of `best_ai_selection`.
 
     With a `protocol` messages are independent and may be few; then both premises are measured, and one
     profile is checked: `rules` [K, V, H, M], or, if None, where `steps` best responses (20 if None) from
@@ -75,9 +84,11 @@ def bayes_optimal_learning(
     does, too many states among them, and with a protocol as `conversation.best_response` does.
     """
     if protocol is not None:
+        _unused("is of no use with a protocol", slack=slack, known=known)
         return of_profile(game, "all", tolerance, protocol, rules, views, steps or STEPS)
     _unused("needs a protocol", rules=rules, views=views, steps=steps)
-    return concluded(game, competition.worst_equilibrium(game, tolerance=tolerance).loss, tolerance)
+    loss = competition.worst_equilibrium(game, tolerance=tolerance).loss  # TODO slack
+    return concluded(game, loss, tolerance, gain=_granted(slack), known=known)
 
 
 def quantal_response(
@@ -86,7 +97,9 @@ def quantal_response(
     *,
     delta: float | Float[Array, ""] | None = None,
     tolerance: float = 1e-6,
+    slack: float | Float[Array, "*K"] | None = None,
     rounds: int | None = None,
+    known: Premise | None = None,
     protocol: Protocol | None = None,
     rules: Float[Array, "K V H M"] | None = None,
     views: Float[Array, "K S V"] | None = None,
@@ -102,6 +115,7 @@ def quantal_response(
 
     `game` has two states; its worst equilibrium is bracketed to a width of `tolerance`, in parts of what is
     at stake for her, in at most `rounds` refinements of a grid (16 if None); the verdict allows for as much.
+    `slack` and `known` are those of `best_ai_selection`.
     With a `protocol` there may be any number of states, `delta` is measured, and one profile is checked:
     `rules` [K, V, H, M], or, if None, where `steps` best responses (20 if None) from silence end. `views` [K,
     S, V] is what leaders see (None: the state).
@@ -114,13 +128,24 @@ def quantal_response(
     rational = jnp.maximum(jnp.asarray(rationality, game.follower.dtype), jnp.finfo(float).tiny)
     regret = jnp.minimum(unit / rational, at_stake(game.prior, game.follower))
     if protocol is not None:
-        _unused("is measured or not needed with a protocol", delta=delta, rounds=rounds)
+        _unused(
+            "is measured or of no use with a protocol", delta=delta, rounds=rounds, slack=slack, known=known
+        )
         return of_profile(game, "all", tolerance, protocol, rules, views, steps or STEPS, rationality, regret)
     _unused("needs a protocol", rules=rules, views=views, steps=steps)
     worst = competition.worst_equilibrium(
-        game, rationality=rationality, tolerance=tolerance, rounds=ROUNDS if rounds is None else rounds
+        game,
+        rationality=rationality,
+        tolerance=tolerance,
+        rounds=ROUNDS if rounds is None else rounds,
     )
-    return concluded(game, worst.loss, tolerance, regret, 0.0 if delta is None else delta)
+    delta = 0.0 if delta is None else delta
+    return concluded(game, worst.loss, tolerance, regret, delta, gain=_granted(slack), known=known)
+
+
+def _granted(slack: float | Float[Array, "*K"] | None) -> Bracket | None:
+    """What leaders may gain at equilibria with slack, as a bracket."""
+    return None if slack is None else Bracket(jnp.asarray(slack), jnp.asarray(slack))
 
 
 def _unused(why: str, **given: object) -> None:

@@ -268,10 +268,11 @@ def exploitability(prior, follower, leaders, outcome) -> Fraction:
 # Hull distances: for norm "square" the mean square, which is rational; its root is the distance.
 
 
-def hull_upper(target, utilities, weights, groups, scale: str, norm: str) -> Fraction:
+def hull_upper(target, utilities, weights, groups, scale: str, norm: str, prior=None) -> Fraction:
     """What weights [K] attain with the best offset for each group: a distance, or its square if "square".
 
     groups: integer labels [D], or None for no offset. On the simplex weights are divided by their exact sum.
+    In the norm "mean" ranges in the groups, in the order of their labels, are weighed by `prior`.
     Raises ValueError if a weight is negative.
     """
     target, utilities, weights = (exact(x) for x in (target, utilities, weights))
@@ -284,17 +285,26 @@ def hull_upper(target, utilities, weights, groups, scale: str, norm: str) -> Fra
         return sum(x**2 for x in _centred(residual, groups)) / len(residual)
     if groups is None:
         return max(abs(x) for x in residual)
+    if norm == "mean":
+        parts = [residual[place] for place in _places(groups)]
+        return sum(p * (max(part) - min(part)) for p, part in zip(exact(prior), parts, strict=True))
     return max((max(part) - min(part)) / 2 for part in (residual[place] for place in _places(groups)))
 
 
-def hull_lower(target, utilities, measure, groups, scale: str, norm: str) -> Fraction:
+def hull_lower(target, utilities, measure, groups, scale: str, norm: str, prior=None) -> Fraction:
     """What a signed measure m [D] proves the distance, or its square if "square", to be at least.
 
     m is centred in each group, then divided by its dual norm: its total mass or, for the root mean
     square, the root of D times its sum of squares. Simplex: <m,u> - max_i <m,U_i>. Cone: <m,u> less
-    CONE_REACH |u| max_i <m,U_i>^+ / |U_i|, sizes being largest entries of what is centred in the groups.
+    CONE_REACH |u| max_i <m,U_i>^+ / |U_i|, sizes being largest entries of what is centred in the groups. In
+    the norm "mean" m is scaled down where one of its signs has more mass in a group than `prior`.
     """
     target, utilities, measure = (_centred(exact(x), groups) for x in (target, utilities, measure))
+    if norm == "mean":
+        for p, place in zip(exact(prior), _places(groups), strict=True):
+            mass = sum(abs(x) for x in measure[place]) / 2
+            if mass > p:
+                measure[place] = measure[place] * (p / mass)
     scores = utilities @ measure
     value = target @ measure
     if scale == "simplex":
@@ -305,6 +315,8 @@ def hull_lower(target, utilities, measure, groups, scale: str, norm: str) -> Fra
         value -= CONE_REACH * max(abs(x) for x in target) * excess
     if value <= 0:
         return Fraction(0)
+    if norm == "mean":
+        return value
     if norm == "square":
         return value**2 / (len(measure) * sum(x**2 for x in measure))
     return value / sum(abs(x) for x in measure)

@@ -1,4 +1,4 @@
-"""Hull distances by HiGHS (sup norm) and by Lawson-Hanson (root mean square)."""
+"""Hull distances by HiGHS (sup norm, mean range) and by Lawson-Hanson (root mean square)."""
 
 import numpy as np
 from scipy.optimize import linprog, nnls
@@ -24,6 +24,29 @@ def sup_distance(target: np.ndarray, utilities: np.ndarray, offset: str | np.nda
         A_eq=np.r_[np.ones(leaders), np.zeros(groups.shape[1] + 1)][None, :] if simplex else None,
         b_eq=[1.0] if simplex else None,
         bounds=[(0, None)] * leaders + [(None, None)] * (groups.shape[1] + 1),
+        method="highs",
+        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+    )
+    assert solution.status == 0, solution.message
+    return float(solution.fun)
+
+
+def mean_range(prior: np.ndarray, follower: np.ndarray, leaders: np.ndarray, scale: str) -> float:
+    """Average alignment of a game (theory, section 15): largest and least error of each (t, s) as variables."""
+    utilities = leaders.reshape(len(leaders), prior.size, -1)
+    count, cells, actions = utilities.shape
+    target, weights = follower.reshape(cells, actions), prior.reshape(-1)
+    top = np.repeat(np.eye(cells), actions, 0)
+    none = np.zeros_like(top)
+    mixture = utilities.transpose(1, 2, 0).reshape(-1, count)
+    simplex = scale == "simplex"
+    solution = linprog(
+        np.r_[np.zeros(count), weights, -weights],
+        A_ub=np.block([[mixture, -top, none], [-mixture, none, top]]),
+        b_ub=np.r_[target.reshape(-1), -target.reshape(-1)],
+        A_eq=np.r_[np.ones(count), np.zeros(2 * cells)][None, :] if simplex else None,
+        b_eq=[1.0] if simplex else None,
+        bounds=[(0, None)] * count + [(None, None)] * (2 * cells),
         method="highs",
         options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
     )
