@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import jax
@@ -157,7 +158,11 @@ def test_a_premise_that_is_known_is_not_computed_again():
     follower = np.array([[2.0, 0.0], [0.0, 2.0]])
     game = jg.make_game([0.5, 0.5], follower, [follower, -follower])
     known = theorems.premise(game)
-    other = jax.tree.map(lambda x: x + 1.0, known)
+    known_worse = {
+        name: dataclasses.replace(fit, distance=jax.tree.map(lambda x: x + 1.0, fit.distance))
+        for name, fit in vars(known).items()
+    }
+    other = theorems.Premise(**known_worse)
     nothing = jg.Bracket(jnp.zeros(()), jnp.zeros(()))
     found = [theorems.guarantee.concluded(game, nothing, 0.0, known=x) for x in (known, other)]
     assert float(found[1].slack.upper) == pytest.approx(float(found[0].slack.upper) + 2, abs=1e-9)

@@ -129,7 +129,7 @@ def quantal_response(
     regret = jnp.minimum(unit / rational, at_stake(game.prior, game.follower))
     if protocol is not None:
         _unused(
-            "is measured or of no use with a protocol", delta=delta, rounds=rounds, slack=slack, known=known
+            "is measured or not needed with a protocol", delta=delta, rounds=rounds, slack=slack, known=known
         )
         return of_profile(game, "all", tolerance, protocol, rules, views, steps or STEPS, rationality, regret)
     _unused("needs a protocol", rules=rules, views=views, steps=steps)
