@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float
 
-BUNDLED = ("snippets", "senate")
+BUNDLED = ("snippets", "senate", "eqbench")
 
 # Senators who missed this share of the votes or more are left out, then votes that any of the others missed.
 SENATE_MISSING = 0.05
@@ -100,7 +100,7 @@ def load(
     if source in BUNDLED:
         if (target, raters, split) != (None, None, "split"):
             raise ValueError(f"target, raters and split are fixed for the bundled panel {str(source)!r}")
-        panel = _snippets() if source == "snippets" else _senate()
+        panel = {"snippets": _snippets, "senate": _senate, "eqbench": _eqbench}[str(source)]()
     else:
         panel = _own_table(source, target, raters, split)
     return panel if groups is None else panel.of_groups(groups)
@@ -152,6 +152,24 @@ def _senate() -> Panel:
         train=_train_rows(frame, "split", path),
         unit="votes: yea 1, nay 0",
         caveat="raters are senators, not AI models; train and test votes are split at random, not by date",
+    )
+
+
+def _eqbench() -> Panel:
+    path = _bundled("eqbench_llm.parquet")
+    frame = _read(path)
+    raters = frame.columns[frame.columns.index("human_reference_sum10") + 1 :]
+    frame = frame.filter(pl.all_horizontal(pl.col(raters).is_not_null() & ~pl.col(raters).is_nan()))
+    return Panel(
+        name="eqbench",
+        title="EQ-Bench: 86 language models beside a reference",
+        raters=tuple(raters),
+        groups=("raters",) * len(raters),
+        scores=_numbers(frame, raters, path),
+        target=_numbers(frame, ["human_reference"], path)[:, 0],
+        train=frame["scene"].to_numpy() % 2 == 0,
+        unit="points, 0 to 10",
+        caveat="",
     )
 
 
