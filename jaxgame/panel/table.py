@@ -76,33 +76,37 @@ def load(
     groups: Sequence[str] | None = None,
     target: str | None = None,
     raters: Sequence[str] | None = None,
-    split: str = "split",
+    split: str | None = "split",
+    missing: str = "refuse",
 ) -> Panel:
     """Read a panel: `source` is "snippets", "senate", or the path of a .parquet or .csv table of your own.
 
     `groups` keeps the raters of these groups only: snippets has "neutral_paraphrase",
     "goal_viewpoint" and "independent_tool", senate has the parties "R" and "D".
 
-    In your own table `split` names the column that holds "train" or "test", `target` the column to be
-    approximated (None: each rater in turn) and `raters` the raters' columns (None: every other
-    column of numbers). Its raters form one group, "raters".
+    In your own table `split` names the column that holds "train" or "test" (None: every row is train),
+    `target` the column to be approximated (None: each rater in turn) and `raters` the raters' columns
+    (None: every other column of numbers). Its raters form one group, "raters". A row that lacks a score
+    is an error, or left out with `missing` "drop".
 
     "senate" is the complete block of its table: senators (not the president) who missed less than
     5 % of the votes, and the votes that none of them missed.
 
     Raises ValueError for an unknown name, a missing column, scores that are missing or not numbers
-    (naming file, column and row), and a split without train or test rows.
+    (naming file, column and row), a table without complete rows, and a split without train or test rows.
 
     >>> from jaxgame import panel
     >>> panel.load("senate", groups=["D"])
     Panel('senate': 242 rows, 167 of them train; 39 raters)
     """
     if source in BUNDLED:
-        if (target, raters, split) != (None, None, "split"):
-            raise ValueError(f"target, raters and split are fixed for the bundled panel {str(source)!r}")
+        if (target, raters, split, missing) != (None, None, "split", "refuse"):
+            raise ValueError(
+                f"target, raters, split and missing are fixed for the bundled panel {str(source)!r}"
+            )
         panel = {"snippets": _snippets, "senate": _senate, "eqbench": _eqbench}[str(source)]()
     else:
-        panel = _own_table(source, target, raters, split)
+        panel = _own_table(source, target, raters, split, missing)
     return panel if groups is None else panel.of_groups(groups)
 
 
@@ -173,7 +177,9 @@ def _eqbench() -> Panel:
     )
 
 
-def _own_table(source: str | Path, target: str | None, raters: Sequence[str] | None, split: str) -> Panel:
+def _own_table(
+    source: str | Path, target: str | None, raters: Sequence[str] | None, split: str | None, missing: str
+) -> Panel:
     path = Path(source)
     if path.suffix not in (".parquet", ".csv") or not path.is_file():
         close = difflib.get_close_matches(str(source), BUNDLED, n=1)
@@ -186,6 +192,8 @@ def _own_table(source: str | Path, target: str | None, raters: Sequence[str] | N
         raters = [name for name, kind in frame.schema.items() if kind.is_numeric() and name != target]
     if not raters:
         raise ValueError(f"{path} has no columns of numbers to be raters")
+    if missing == "drop":
+        frame = _complete(frame, raters if target is None else [*raters, target], path)
     return Panel(
         name=path.stem,
         title=path.stem,
@@ -193,7 +201,7 @@ def _own_table(source: str | Path, target: str | None, raters: Sequence[str] | N
         groups=("raters",) * len(raters),
         scores=_numbers(frame, raters, path),
         target=None if target is None else _numbers(frame, [target], path)[:, 0],
-        train=_train_rows(frame, split, path),
+        train=np.ones(frame.height, bool) if split is None else _train_rows(frame, split, path),
         unit="units of the scores",
         caveat="",
     )
@@ -205,6 +213,17 @@ def _bundled(name: str) -> Path:
 
 def _read(path: Path) -> pl.DataFrame:
     return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path)
+
+
+def _complete(frame: pl.DataFrame, columns: Sequence[str], path: Path) -> pl.DataFrame:
+    """The rows that miss none of the columns' numbers; what else is wrong is left to `_numbers`."""
+    for name in columns:
+        _check_column(frame, name, path)
+    floats = [name for name in columns if frame.schema[name].is_float()]
+    kept = frame.drop_nulls(columns).drop_nans(floats) if floats else frame.drop_nulls(columns)
+    if not kept.height:
+        raise ValueError(f"{path}: each of {frame.height} rows misses one of {len(columns)} columns' scores")
+    return kept
 
 
 def _numbers(frame: pl.DataFrame, columns: Sequence[str], path: Path) -> np.ndarray:
