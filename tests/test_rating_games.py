@@ -226,9 +226,9 @@ def test_a_table_is_read_once_and_again_when_it_changes(tmp_path):
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        (Shape(2, 2, 3, 3), "types is 2; it must be at most 1"),
-        (Shape(MODELS + 1, 1, 3, 3), "leaders is 8; it must be at most 7: the models of"),
-        (Shape(2, 1, ITEMS + 1, 3), "states is 41; it must be at most 40: the complete rows of"),
+        (Shape(2, 2, 3, 3), "types is 2; it must be 1: a user"),
+        (Shape(MODELS + 1, 1, 3, 3), "leaders is 8; it must be at most 7, the number of models of"),
+        (Shape(2, 1, ITEMS + 1, 3), "states is 41; it must be at most 40, the number of complete rows of"),
         (Shape(2, 1, 3, 1), "actions is 1; it must be at least 2"),
     ],
 )

@@ -85,9 +85,10 @@ class PanelGames:
     def sample(self, key: Array, shape: Shape, diversity: float | Float[Array, ""]) -> Game:
         """Draw one game: from `key`, of the sizes of `shape`, at `diversity` from 0 to 1."""
         models, items = self.table.scores.shape
-        _check_at_most("types", shape.types, 1, "a user who rates has one type")
-        _check_at_most("leaders", shape.leaders, models, f"the models of {self.source!r}")
-        _check_at_most("states", shape.states, items, f"the complete rows of {self.source!r}")
+        if shape.types != 1:
+            raise ValueError(f"types is {shape.types}; it must be 1: a user who rates has no private type")
+        _check_at_most("leaders", shape.leaders, models, f"the number of models of {self.source!r}")
+        _check_at_most("states", shape.states, items, f"the number of complete rows of {self.source!r}")
         if shape.actions < 2:
             raise ValueError(f"actions is {shape.actions}; it must be at least 2, the ends of the scale")
         item_key, common_key, model_key = jax.random.split(key, 3)
@@ -126,4 +127,4 @@ def _read(source: str, target: str | None, changed: int, size: int) -> Ratings:
 
 def _check_at_most(name: str, size: int, most: int, what: str) -> None:
     if size > most:
-        raise ValueError(f"{name} is {size}; it must be at most {most}: {what}")
+        raise ValueError(f"{name} is {size}; it must be at most {most}, {what}")

@@ -87,7 +87,7 @@ def load(
     In your own table `split` names the column that holds "train" or "test" (None: every row is train),
     `target` the column to be approximated (None: each rater in turn) and `raters` the raters' columns
     (None: every other column of numbers). Its raters form one group, "raters". A row that lacks a score
-    is an error, or left out with `missing` "drop".
+    is an error with `missing` "refuse", and left out with "drop".
 
     "senate" is the complete block of its table: senators (not the president) who missed less than
     5 % of the votes, and the votes that none of them missed.
@@ -99,6 +99,8 @@ def load(
     >>> panel.load("senate", groups=["D"])
     Panel('senate': 242 rows, 167 of them train; 39 raters)
     """
+    if missing not in ("refuse", "drop"):
+        raise ValueError(f"missing is {missing!r}; it must be one of 'refuse', 'drop'")
     if source in BUNDLED:
         if (target, raters, split, missing) != (None, None, "split", "refuse"):
             raise ValueError(
