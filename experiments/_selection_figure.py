@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
+from experiments.common.families import called
 from experiments.common.guarantee import verdict_sentence
 from experiments.common.subplots import by_leaders, scatter
 from jaxgame import plot
@@ -60,7 +61,7 @@ def _caption(worst: pl.DataFrame, summary: pl.DataFrame, ended: pl.DataFrame, co
         f"{verdict_sentence(summary, 'OPT - 2 eps (lines above)')} Dynamics end above the worst "
         f"equilibrium {places['above']:,} times, at it {places['at']:,}, below {places['below']:,}: offers "
         f"must exceed rivals' by {settings.outbid:g}; who would gain by exceeding them by less stays put. "
-        f"Family {config.family.name}, {worst['draw'].n_unique():,} draws ({entries}); eps is the sup "
+        f"Family {called(config.family)}, {worst['draw'].n_unique():,} draws ({entries}); eps is the sup "
         f"distance with an offset per state and weights of any sum. Worst over all pure equilibria, "
         f"certified: the widest bracket is {summary['widest'].to_numpy().max():.0e}."
     )

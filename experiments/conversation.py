@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from omegaconf import MISSING, DictConfig
 
 from experiments.common.claims import Claim, guarantee
-from experiments.common.families import make_family
+from experiments.common.families import called, make_family
 from experiments.common.guarantee import report, summarise, verdict_sentence, with_losses
 from experiments.common.lists import check_diversity, check_increasing, check_list
 from experiments.common.registry import Experiment, Headline, register
@@ -202,9 +202,9 @@ def figure(table: pl.DataFrame, summary: pl.DataFrame, taught: pl.DataFrame, con
     caption = (
         f"Left: one aligned leader, {lesson.states} states, {lesson.types} types of the user; she knows her "
         f"type, hears R messages out of M and puts a question, one of N, after each but the last. Share of "
-        f"OPT - NONE, mean over {settings.draws:,} games of family {config.family.name}; {sure:.0%} of the "
-        f"lessons are proven best, the others attained, thus lower bounds. Centre: {settings.leaders} leaders"
-        f"  compete (S = {settings.states}, T = {settings.types}, A = {settings.actions}); where best "
+        f"OPT - NONE, mean over {settings.draws:,} games of family {called(config.family)}; {sure:.0%} of "
+        f"the lessons are proven best, the others attained, thus lower bounds. Centre: {settings.leaders} "
+        f"leaders  compete (S = {settings.states}, T = {settings.types}, A = {settings.actions}); where best "
         f"responses from silence end, {ends:,} of {table.height:,} ends certified as equilibria (no gain "
         f"above {CERTIFIED:g} of what is at stake for them). The line is what the theorem allows: "
         f"OPT - OPT(protocol) + 2 eps + delta + gain, the largest gain of a leader; both count with "

@@ -15,7 +15,7 @@ from omegaconf import MISSING, DictConfig
 
 from experiments.common.claims import Claim, Finding
 from experiments.common.config import GamesConfig
-from experiments.common.families import make_family
+from experiments.common.families import called, make_family
 from experiments.common.games import repeated
 from experiments.common.lists import check_diversity, check_increasing, check_list
 from experiments.common.registry import Experiment, Headline, register
@@ -186,7 +186,7 @@ def figure(summary: pl.DataFrame, config: DictConfig) -> Figure:
     levels = list(settings.eps)[:2]
     entries = f"T = {settings.types}, S = {settings.states}, A = {settings.actions}"
     caption = (
-        f"{_claim(summary)} Family {config.family.name}, {draws:,} random games ({entries}), sup norm, "
+        f"{_claim(summary)} Family {called(config.family)}, {draws:,} random games ({entries}), sup norm, "
         f"offset {settings.offset}, weights on the {settings.scale}. Diversity runs from 0 (one misalignment "
         f"for all) to 1 (each its own). Bands: 99% intervals (coverage), quartiles (distance). "
         f"Every distance carries a bracket; the widest of {distances:,} is "

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from omegaconf import MISSING, DictConfig
 
 from experiments.common.claims import Claim, guarantee
-from experiments.common.families import make_family
+from experiments.common.families import called, make_family
 from experiments.common.guarantee import check_function, checked, loss_headline, report, verdict_sentence
 from experiments.common.lists import check_diversity, check_increasing, check_list
 from experiments.common.registry import Experiment, register
@@ -85,7 +85,7 @@ def figure(table: pl.DataFrame | None, summary: pl.DataFrame, config: DictConfig
     caption = (
         f"{verdict_sentence(summary, 'OPT - 2 eps (line)')} With two leaders or more, {outside:.0%} "
         f"of the games without loss are outside the hull: the condition is sufficient, not necessary. Family "
-        f"{config.family.name}, {settings.draws:,} draws (S = {settings.states}, A = "
+        f"{called(config.family)}, {settings.draws:,} draws (S = {settings.states}, A = "
         f"{settings.actions}); eps is the sup distance with an offset per state and weights of any sum. The "
         f"user hears all leaders, whose signals are as rich and correlated as they like, and takes a best "
         f"action. Worst over all equilibria and tie rules, certified: the widest bracket is "

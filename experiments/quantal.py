@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from omegaconf import MISSING, DictConfig
 
 from experiments.common.claims import Claim, guarantee
-from experiments.common.families import make_family
+from experiments.common.families import called, make_family
 from experiments.common.games import repeated
 from experiments.common.guarantee import checked, loss_headline, report, verdict_sentence
 from experiments.common.lists import check_increasing, check_list
@@ -135,7 +135,7 @@ def figure(summary: pl.DataFrame, judge: pl.DataFrame, config: DictConfig) -> Fi
     settings = config.experiment
     caption = (
         f"{verdict_sentence(summary, 'OPT - 2 eps - W((A-1)/e) / rationality')} Crosses at the "
-        f"right: the same games when she best-responds. Family {config.family.name}, diversity "
+        f"right: the same games when she best-responds. Family {called(config.family)}, diversity "
         f"{settings.diversity:g}, {settings.draws:,} draws (T = {settings.types}, S = "
         f"{settings.states}, A = {settings.actions}); signals are rich and correlated. Worst over all "
         f"equilibria, certified: the widest bracket is {summary['widest'].to_numpy().max():.0e}. Right: "

@@ -8,6 +8,7 @@ from .core.game import (
     game_from_outcomes,
     make_game,
     no_information_value,
+    rating_game,
 )
 from .core.response import best_response, quantal_regret_bound, quantal_response, regret
 from .hull import HullFit, game_hull_distance, hull_distance
@@ -43,6 +44,7 @@ __all__ = [
     "panel",
     "quantal_regret_bound",
     "quantal_response",
+    "rating_game",
     "regret",
     "run_draws",
     "run_statistics",

@@ -514,6 +514,46 @@ MUTATIONS = (
         ),
     ),
     *_in(
+        "jaxgame/core/game.py",
+        ("test_rating_games",),
+        losses_not_squared=(" - scores[..., None]) ** 2)", " - scores[..., None]).__abs__())"),
+        equal_ratings_pass=("(rise := np.diff(ratings) > 0)", "(rise := np.diff(ratings) >= 0)"),
+        the_prior_of_items_forgotten=(
+            "return make_game(prior, _squared_loss(",
+            "return make_game(jnp.full_like(prior, 1 / prior.size), _squared_loss(",
+        ),
+    ),
+    *_in(
+        "jaxgame/panel/games.py",
+        ("test_rating_games",),
+        models_depend_on_how_many=(
+            "jax.random.permutation(model_key, models)[: shape.leaders]",
+            "jax.random.permutation(jax.random.fold_in(model_key, shape.leaders), models)[: shape.leaders]",
+        ),
+        models_with_replacement=(
+            "jax.random.permutation(model_key, models)[: shape.leaders]",
+            "jax.random.randint(model_key, (models,), 0, models)[: shape.leaders]",
+        ),
+        models_by_the_key_of_the_items=(
+            "jax.random.permutation(model_key",
+            "jax.random.permutation(item_key",
+        ),
+        the_first_items=(
+            "[:, drawn], jnp.asarray(self.table.target)[drawn]",
+            "[:, : shape.states], jnp.asarray(self.table.target)[: shape.states]",
+        ),
+        the_common_model_always_the_first=(
+            "scores[jax.random.randint(common_key, (), 0, models)]",
+            "scores[0]",
+        ),
+        diversity_reversed=(
+            "(1 - jnp.asarray(diversity)) * common[None] + jnp.asarray(diversity) * own",
+            "jnp.asarray(diversity) * common[None] + (1 - jnp.asarray(diversity)) * own",
+        ),
+        the_scale_without_its_end=("self.high, shape.actions)", "self.high, shape.actions, endpoint=False)"),
+        a_changed_table_not_read_again=("about.st_mtime_ns, about.st_size)", "0, 0)"),
+    ),
+    *_in(
         "jaxgame/core/response.py",
         ("test_response",),
         ties_go_to_the_highest_index=(

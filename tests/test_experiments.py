@@ -63,12 +63,13 @@ def names(group: str) -> list[str]:
 
 @pytest.mark.parametrize("family", names("family"))
 def test_every_family_config_makes_its_family(family):
-    from experiments.common.families import make_family
+    from experiments.common.families import families, make_family
 
     config = compose("experiment=hull_coverage", f"family={family}")
     assert not OmegaConf.missing_keys(config)
     made = make_family(config.family)
-    assert type(made).__name__.lower() == family.replace("_", "")
+    assert type(made) is families()[family]
+    assert made == type(made)(), "values in conf/ are the defaults"
 
 
 @pytest.mark.parametrize("panel", names("panel"))

@@ -15,6 +15,7 @@ import pytest
 import jaxgame as jg
 from jaxgame import competition, conversation, theorems
 from jaxgame.core.response import TIES
+from jaxgame.panel import PanelGames
 from jaxgame.sampling import FAMILIES, Shape
 from tests.test_docstrings import FUNCTIONS
 from tests.test_not_a_number import CALLED, GAME, ONCE, TWICE, batch, on_game
@@ -98,6 +99,9 @@ FURTHER = {
     ),
     "jaxgame.make_game": of_arrays(jg.make_game, *GAME),
     "jaxgame.game_from_outcomes": of_arrays(jg.game_from_outcomes, "outcome", "scheme", "views"),
+    "jaxgame.rating_game": of_arrays(
+        lambda scores, target: jg.rating_game(scores, target, np.linspace(0, 1, 3)), "utilities", "target"
+    ),
     "jaxgame.competition.best_response": of_game(
         both(lambda g, f, **how: competition.best_response(g, f, 0, **how)), "views"
     ),
@@ -200,10 +204,10 @@ def test_a_public_function_is_a_program_for_accelerators(name):
     assert floats <= {"float64"}, "less than double precision: nothing would be certified"
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*(law() for law in FAMILIES.values()), PanelGames()], ids=str)
 def test_a_family_is_a_program_for_accelerators(family):
     def drawn(seed):
-        return FAMILIES[family]().sample(jax.random.key(seed), Shape(2, 1, 3, 2), 0.5)
+        return family.sample(jax.random.key(seed), Shape(2, 1, 3, 2), 0.5)
 
     assert exported(drawn, np.int64(0)).platforms == PLATFORMS
 

@@ -49,6 +49,20 @@ def test_own_tables_are_read(tmp_path, suffix):
     assert in_turn.target is None and in_turn.raters == ("a", "human")
 
 
+def test_incomplete_rows_are_left_out_if_asked(tmp_path):
+    path = write(tmp_path / "t.csv", a=[1.0, 2.0, None], human=[1.0, None, 2.0], b=[None, 1.0, 1.0])
+    own = panel.load(path, target="human", raters=["a"], split=None, missing="drop")
+    np.testing.assert_array_equal(own.scores, [[1.0]])  # b is neither target nor rater
+    np.testing.assert_array_equal(own.target, [1.0])
+    assert own.train.tolist() == [True]
+    with pytest.raises(ValueError, match=r"t\.csv: each of 3 rows misses one of 3 columns' scores"):
+        panel.load(path, target="human", missing="drop")
+    with pytest.raises(ValueError, match=r"column 'a', row 2 .* is nan"):
+        panel.load(path, target="human", raters=["a"])
+    with pytest.raises(ValueError, match="missing is 'keep'; it must be one of 'refuse', 'drop'"):
+        panel.load(path, missing="keep")
+
+
 def test_bad_sources_say_what_is_wrong(tmp_path):
     with pytest.raises(
         ValueError, match=r"'snippet'; it must be one of 'snippets', 'senate'.*mean 'snippets'"

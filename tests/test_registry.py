@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from experiments.collect.figure import figure as collected_figure
 from experiments.common import registry
-from experiments.common.families import family_configs, make_family
+from experiments.common.families import families, family_configs, make_family
 from experiments.common.registry import Experiment, Headline, register, registered
 from jaxgame.sampling import FAMILIES, Noise
 
@@ -168,7 +168,7 @@ def test_two_experiments_do_not_share_a_name(monkeypatch):
 
 
 def test_every_family_has_its_values_and_the_reverse():
-    assert set(FAMILIES) == {path.stem for path in (ROOT / "conf" / "family").glob("*.yaml")}
+    assert set(families()) == {path.stem for path in (ROOT / "conf" / "family").glob("*.yaml")}
 
 
 def test_a_new_family_needs_no_shape_of_its_own(monkeypatch):

@@ -6,30 +6,38 @@ import numpy as np
 import pytest
 
 import jaxgame as jg
+from jaxgame.panel import PanelGames
 from jaxgame.sampling import FAMILIES, Goals, LowRank, Noise, Persona, Shape, SharedBias, Uniform
 from jaxgame.summary import wilson_interval
 from jaxgame.theorems import alignment_dimension, wendel_probability
 
 SHAPE = Shape(leaders=5, types=2, states=3, actions=4)
-EVERY = [Noise(), Uniform(), SharedBias(), Goals(), Goals(state_dependent=True), LowRank(), Persona()]
+LAWS = [Noise(), Uniform(), SharedBias(), Goals(), Goals(state_dependent=True), LowRank(), Persona()]
+EVERY = [*LAWS, PanelGames()]
+
+
+def types(family):
+    """Two, or as many as the family has."""
+    return 1 if isinstance(family, PanelGames) else SHAPE.types
 
 
 def draw(family, count=1, diversity=0.5, shape=SHAPE, seed=0):
+    shape = dataclasses.replace(shape, types=min(shape.types, types(family)))
     keys = jax.random.split(jax.random.key(seed), count)
     return jax.jit(jax.vmap(lambda key: family.sample(key, shape, diversity)))(keys)
 
 
-def test_the_registry_holds_every_family():
-    assert {type(family) for family in EVERY} == set(FAMILIES.values())
+def test_the_registry_holds_every_law():
+    assert {type(family) for family in LAWS} == set(FAMILIES.values())
 
 
 @pytest.mark.parametrize("family", EVERY, ids=str)
 def test_contract_of_a_family(family):
     """Shapes, a proper prior, finite values, and leaders that do not depend on how many are drawn."""
     games = draw(family, count=8)
-    assert games.prior.shape == (8, 2, 3)
-    assert games.follower.shape == (8, 2, 3, 4)
-    assert games.leaders.shape == (8, 5, 2, 3, 4)
+    assert games.prior.shape == (8, types(family), 3)
+    assert games.follower.shape == (8, types(family), 3, 4)
+    assert games.leaders.shape == (8, 5, types(family), 3, 4)
     np.testing.assert_allclose(games.prior.sum((1, 2)), 1.0, atol=1e-14)
     assert float(games.prior.min()) >= 0
     assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(games))

@@ -1,6 +1,7 @@
 """The game: who knows what, and what everybody wants."""
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgame.core import checks
@@ -121,6 +122,62 @@ def game_from_outcomes(joint: Numbers, follower: Numbers, leaders: Numbers) -> G
     return make_game(
         prior, jnp.einsum("tsy,ay->tsa", law, follower), jnp.einsum("tsy,kay->ktsa", law, leaders)
     )
+
+
+def rating_game(scores: Numbers, target: Numbers, ratings: Numbers, prior: Numbers | None = None) -> Game:
+    """The game of a person who rates items on a scale, advised by models with scores of their own.
+
+    States are S items and actions A ratings a. `target` [S] is what the follower would rate each item, h(s),
+    `scores` [K, S] what each model would have her rate it, x_i(s). All lose the square of what a rating
+    misses, u(s, a) = -(a - h(s))^2 and U_i(s, a) = -(a - x_i(s))^2, in units of the scale squared. `ratings`
+    [A] are those that she can give, increasing, in the scale's units; scores may lie between them or
+    outside. `prior` [S] is the law of the item, uniform if None.
+
+    With weights that sum to 1, sum_i w_i U_i - u = 2 a (sum_i w_i x_i(s) - h(s)) + c(s): the hull of the
+    utilities is that of the scores (theory, section 3). With L = ratings[-1] - ratings[0] its distance, with
+    an offset for each state, is the least of L max_s |sum_i w_i x_i(s) - h(s)|.
+
+    Raises ValueError, naming the argument, if shapes disagree, an axis is empty, a number is not finite,
+    there are fewer than two ratings or they do not increase, or the prior is negative or does not sum to 1.
+
+    >>> import jaxgame as jg
+    >>> stars = [1.0, 2.0, 3.0, 4.0, 5.0]
+    >>> films = jg.rating_game([[3.0, 5.0, 1.0], [1.0, 2.0, 4.0]], target=[2.0, 4.0, 2.0], ratings=stars)
+    >>> films
+    Game(2 leaders, 1 types, 3 states, 5 actions)
+    >>> fit = jg.game_hull_distance(films, "state")  # their mixture misses no film by more than 0.2 stars
+    >>> [round(float(w), 6) for w in fit.weights], round(float(fit.distance.upper), 6)
+    ([0.6, 0.4], 0.8)
+    """
+    scores, target, ratings = checks.as_floats(scores, target, ratings)
+    if prior is None:
+        prior = jnp.full(target.shape, 1 / max(target.size, 1), target.dtype)
+    (prior,) = checks.as_floats(prior)
+    for name, array, axes in (
+        ("scores", scores, "[K, S]"),
+        ("target", target, "[S]"),
+        ("ratings", ratings, "[A]"),
+        ("prior", prior, "[S]"),
+    ):
+        if array.ndim != axes.count(",") + 1:
+            raise ValueError(f"{name} has {array.ndim} axes (shape {array.shape}); it must be {axes}")
+        checks.check_not_empty(name, array, axes)
+        checks.check_finite(name, array)
+    for name, array in (("target", target), ("prior", prior)):
+        checks.check_shape(name, array, "[S]", scores.shape[1:], "as scores is [K, S]")
+    if ratings.size < 2:
+        raise ValueError(f"ratings has {ratings.size} entry; it must have at least 2")
+    if checks.is_concrete(ratings) and not (rise := np.diff(ratings) > 0).all():
+        first = int(rise.argmin())
+        raise ValueError(
+            f"ratings[{first + 1}] is {ratings[first + 1]:g}, after {ratings[first]:g}; ratings must increase"
+        )
+    return make_game(prior, _squared_loss(target, ratings), _squared_loss(scores, ratings))
+
+
+def _squared_loss(scores: Float[Array, "*B S"], ratings: Float[Array, " A"]) -> Float[Array, "*B S A"]:
+    """Minus the square of what each rating misses each score by."""
+    return -((ratings.reshape(*[1] * scores.ndim, -1) - scores[..., None]) ** 2)
 
 
 def no_information_value(game: Game) -> Float[Array, ""]:

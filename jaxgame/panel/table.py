@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float
 
-BUNDLED = ("snippets", "senate")
+BUNDLED = ("snippets", "senate", "eqbench")
 
 # Senators who missed this share of the votes or more are left out, then votes that any of the others missed.
 SENATE_MISSING = 0.05
@@ -76,33 +76,39 @@ def load(
     groups: Sequence[str] | None = None,
     target: str | None = None,
     raters: Sequence[str] | None = None,
-    split: str = "split",
+    split: str | None = "split",
+    missing: str = "refuse",
 ) -> Panel:
     """Read a panel: `source` is "snippets", "senate", or the path of a .parquet or .csv table of your own.
 
     `groups` keeps the raters of these groups only: snippets has "neutral_paraphrase",
     "goal_viewpoint" and "independent_tool", senate has the parties "R" and "D".
 
-    In your own table `split` names the column that holds "train" or "test", `target` the column to be
-    approximated (None: each rater in turn) and `raters` the raters' columns (None: every other
-    column of numbers). Its raters form one group, "raters".
+    In your own table `split` names the column that holds "train" or "test" (None: every row is train),
+    `target` the column to be approximated (None: each rater in turn) and `raters` the raters' columns
+    (None: every other column of numbers). Its raters form one group, "raters". A row that lacks a score
+    is an error with `missing` "refuse", and left out with "drop".
 
     "senate" is the complete block of its table: senators (not the president) who missed less than
     5 % of the votes, and the votes that none of them missed.
 
     Raises ValueError for an unknown name, a missing column, scores that are missing or not numbers
-    (naming file, column and row), and a split without train or test rows.
+    (naming file, column and row), a table without complete rows, and a split without train or test rows.
 
     >>> from jaxgame import panel
     >>> panel.load("senate", groups=["D"])
     Panel('senate': 242 rows, 167 of them train; 39 raters)
     """
+    if missing not in ("refuse", "drop"):
+        raise ValueError(f"missing is {missing!r}; it must be one of 'refuse', 'drop'")
     if source in BUNDLED:
-        if (target, raters, split) != (None, None, "split"):
-            raise ValueError(f"target, raters and split are fixed for the bundled panel {str(source)!r}")
-        panel = _snippets() if source == "snippets" else _senate()
+        if (target, raters, split, missing) != (None, None, "split", "refuse"):
+            raise ValueError(
+                f"target, raters, split and missing are fixed for the bundled panel {str(source)!r}"
+            )
+        panel = {"snippets": _snippets, "senate": _senate, "eqbench": _eqbench}[str(source)]()
     else:
-        panel = _own_table(source, target, raters, split)
+        panel = _own_table(source, target, raters, split, missing)
     return panel if groups is None else panel.of_groups(groups)
 
 
@@ -155,7 +161,27 @@ def _senate() -> Panel:
     )
 
 
-def _own_table(source: str | Path, target: str | None, raters: Sequence[str] | None, split: str) -> Panel:
+def _eqbench() -> Panel:
+    path = _bundled("eqbench_llm.parquet")
+    frame = _read(path)
+    raters = frame.columns[frame.columns.index("human_reference_sum10") + 1 :]
+    frame = frame.filter(pl.all_horizontal(pl.col(raters).is_not_null() & ~pl.col(raters).is_nan()))
+    return Panel(
+        name="eqbench",
+        title="EQ-Bench: 86 language models beside a reference",
+        raters=tuple(raters),
+        groups=("raters",) * len(raters),
+        scores=_numbers(frame, raters, path),
+        target=_numbers(frame, ["human_reference"], path)[:, 0],
+        train=frame["scene"].to_numpy() % 2 == 0,
+        unit="points, 0 to 10",
+        caveat="",
+    )
+
+
+def _own_table(
+    source: str | Path, target: str | None, raters: Sequence[str] | None, split: str | None, missing: str
+) -> Panel:
     path = Path(source)
     if path.suffix not in (".parquet", ".csv") or not path.is_file():
         close = difflib.get_close_matches(str(source), BUNDLED, n=1)
@@ -168,6 +194,8 @@ def _own_table(source: str | Path, target: str | None, raters: Sequence[str] | N
         raters = [name for name, kind in frame.schema.items() if kind.is_numeric() and name != target]
     if not raters:
         raise ValueError(f"{path} has no columns of numbers to be raters")
+    if missing == "drop":
+        frame = _complete(frame, raters if target is None else [*raters, target], path)
     return Panel(
         name=path.stem,
         title=path.stem,
@@ -175,7 +203,7 @@ def _own_table(source: str | Path, target: str | None, raters: Sequence[str] | N
         groups=("raters",) * len(raters),
         scores=_numbers(frame, raters, path),
         target=None if target is None else _numbers(frame, [target], path)[:, 0],
-        train=_train_rows(frame, split, path),
+        train=np.ones(frame.height, bool) if split is None else _train_rows(frame, split, path),
         unit="units of the scores",
         caveat="",
     )
@@ -187,6 +215,17 @@ def _bundled(name: str) -> Path:
 
 def _read(path: Path) -> pl.DataFrame:
     return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path)
+
+
+def _complete(frame: pl.DataFrame, columns: Sequence[str], path: Path) -> pl.DataFrame:
+    """The rows that miss none of the columns' numbers; what else is wrong is left to `_numbers`."""
+    for name in columns:
+        _check_column(frame, name, path)
+    floats = [name for name in columns if frame.schema[name].is_float()]
+    kept = frame.drop_nulls(columns).drop_nans(floats) if floats else frame.drop_nulls(columns)
+    if not kept.height:
+        raise ValueError(f"{path}: each of {frame.height} rows misses one of {len(columns)} columns' scores")
+    return kept
 
 
 def _numbers(frame: pl.DataFrame, columns: Sequence[str], path: Path) -> np.ndarray:
