@@ -57,7 +57,9 @@ def run(config: DictConfig, directory: Path) -> None:
     """Compute table, summary and figure in `directory`; report what the brackets gave."""
     settings = config.experiment
     panel = load_panel(config.panel)
-    table = coverage.prepare(panel, standardise=config.panel.standardise, pool=config.panel.pool)
+    table = coverage.prepare(
+        panel, scale=config.panel.scale, pool=config.panel.pool, splits=config.panel.splits
+    )
     largest = coverage.largest_pool(panel, config.panel.pool)
     sizes = list(settings.raters or coverage.nested_sizes(largest))
     log.info("%r", panel)
@@ -141,7 +143,7 @@ def claim(summary: pl.DataFrame) -> str:
 def figure(summary: pl.DataFrame, panel: Panel, config: DictConfig) -> Figure:
     """Distance on test rows against K: rivals as they are, and rivals with a fitted slope."""
     sizes = summary["raters"].unique().sort().to_list()
-    unit = "standard deviations of the target" if config.panel.standardise else panel.unit
+    unit = panel.unit if config.panel.scale == "raw" else "standard deviations of the target"
     who = "" if config.panel.groups is None else f"; groups {', '.join(config.panel.groups)}"
     who += "" if config.panel.pool == "any" else f"; raters of pool {config.panel.pool}"
     rows, train = panel.scores.shape[0], int(panel.train.sum())

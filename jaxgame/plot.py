@@ -19,6 +19,7 @@ from jaxgame.runs.files import write_whole
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 CAPTION_SIZE = 8.0  # points
+LABEL_GAP = 0.05  # inches between the labels of neighbouring ticks, at least
 STYLE: dict[Any, Any] = {
     "font.size": 9.0,
     "axes.titlesize": 10.0,
@@ -72,16 +73,20 @@ def new_figure(
 
 
 def _wrapped(text: str, inches: float, size: float) -> list[str]:
-    """Lines of at most `inches` at a font size in points, measured with the font."""
-    font, measure = FontProperties(size=size), TextToPath().get_text_width_height_descent
+    """Lines of at most `inches` at a font size in points."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".lstrip()
-        if lines[-1] and measure(longer, font, False)[0] > 72 * inches:
+        if lines[-1] and _inches(longer, size) > inches:
             lines.append(word)
         else:
             lines[-1] = longer
     return lines
+
+
+def _inches(text: str, size: float) -> float:
+    """The width of a text at a font size in points, measured with the font."""
+    return TextToPath().get_text_width_height_descent(text, FontProperties(size=size), False)[0] / 72
 
 
 def band(
@@ -118,12 +123,27 @@ def band(
 def leaders_axis(axes: Axes, leaders: Sequence[int], label: str = "number of leaders K") -> None:
     """Make the horizontal axis logarithmic, with a tick at each of the numbers of leaders that were run.
 
-    `axes` are changed in place; `leaders` are the numbers, at least 1; `label` is the text below the axis.
+    `axes` are changed in place; `leaders` are the numbers, increasing, at least 1; `label` is the text below
+    the axis. A number that would run into the next larger one is left out, its tick stays.
     """
     axes.set_xscale("log", base=2)
     axes.set_xticks(list(leaders), [str(k) for k in leaders])
     axes.minorticks_off()
     axes.set_xlabel(label)
+    size = axes.xaxis.get_ticklabels()[0].get_fontsize()
+    # Of the axis as it stands: what the layout does to it later is little.
+    width = axes.get_window_extent().width / axes.get_figure(root=True).dpi
+    low, high = np.log2(axes.get_xlim())
+    shown = [str(k) for k in leaders]
+    right = np.inf  # of the labels so far the left end, in inches
+    for place in reversed(range(len(shown))):
+        middle = width * (np.log2(leaders[place]) - low) / (high - low)
+        half = _inches(shown[place], size) / 2
+        if middle + half + LABEL_GAP > right:
+            shown[place] = ""
+        else:
+            right = middle - half
+    axes.set_xticks(list(leaders), shown)
 
 
 def save(figure: Figure, directory: Path) -> list[Path]:

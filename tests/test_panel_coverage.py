@@ -14,7 +14,7 @@ from tests.reference import panel as reference
 
 # Panels of one shape and the same sizes share a compiled program.
 ALL = [1, 2, 3, 4, 5]
-PLAIN = [method for method in coverage.METHODS if method != "null"]
+PLAIN = [method for method in coverage.METHODS if method not in coverage.NULLS]
 
 
 def make_panel(scores, target=None, train=None, groups=None) -> Panel:
@@ -50,7 +50,7 @@ def measure(table: Table, sizes: list[int], draws: int, offset: str = "none") ->
     """As `run_draws` would tabulate it, one row per draw and number of raters."""
     values = compiled(jax.random.split(jax.random.key(0), draws), table, tuple(sizes), offset)
     columns = {"draw": np.arange(draws)[:, None], "raters": np.array(sizes)[None, :]}
-    columns["target"] = np.asarray(values.pop("target"))[:, None]
+    columns |= {name: np.asarray(values.pop(name))[:, None] for name in ("target", "split")}
     for name, value in values.items():
         if isinstance(value, Bracket):
             columns |= {f"{name}_lower": value.lower, f"{name}_upper": value.upper}
@@ -72,7 +72,7 @@ def of(row: dict, name: str) -> float:
 def test_all_raters_agree_with_a_fit_row_by_row(name):
     bundled = load(name)
     standardise = name == "snippets"
-    table = prepare(bundled, standardise=standardise)
+    table = prepare(bundled, scale="standard" if standardise else "raw")
     # The senate's sizes and draws are those of the note's table below, and so is the compiled program.
     results = measure(table, [104], 2) if standardise else measure(table, [1, 8, 90], 200)
     size = coverage.largest_pool(bundled)
@@ -129,9 +129,9 @@ NOTE = {
 @pytest.mark.parametrize("part", ["neutral_paraphrase", "goal_viewpoint", "any", "other_group"])
 def test_means_reproduce_the_notes_tables(part):
     if part in coverage.POOLS:
-        table, drawn_there = prepare(load("senate"), standardise=False, pool=part), 200
+        table, drawn_there = prepare(load("senate"), scale="raw", pool=part), 200
     else:
-        table, drawn_there = prepare(load("snippets", groups=[part]), standardise=True), 50
+        table, drawn_there = prepare(load("snippets", groups=[part]), scale="standard"), 50
     sizes = [size for name, size in NOTE if name == part]
     draws = 200
     results = measure(table, sizes, draws)
@@ -150,7 +150,7 @@ def test_means_reproduce_the_notes_tables(part):
 def test_every_size_is_the_reference_on_nested_sets_of_raters(fixed):
     made = random_panel(1, fixed=fixed)
     sizes = ALL if fixed else [1, 2, 3, 4]
-    table = prepare(made, standardise=False)
+    table = prepare(made, scale="raw")
     for _, draw in measure(table, sizes, 8).group_by("draw"):
         inside: set[int] = set()
         for row in draw.sort("raters").iter_rows(named=True):
@@ -171,7 +171,7 @@ def test_standardising_and_intercepts_agree_with_the_reference():
     scores = (made.scores - made.scores[made.train].mean(axis=0)) / made.scores[made.train].std(axis=0)
     target = (made.target - made.target[made.train].mean()) / made.target[made.train].std()
     expected = reference.distances(scores, target, made.train)
-    standardised = measure(prepare(made, standardise=True), ALL, 8).row(4, named=True)
+    standardised = measure(prepare(made, scale="standard"), ALL, 8).row(4, named=True)
     assert {key: of(standardised, key) for key in expected} == pytest.approx(expected, abs=1e-9)
 
     weights = reference.hull_weights(
@@ -180,7 +180,7 @@ def test_standardising_and_intercepts_agree_with_the_reference():
     )
     residual = made.target - made.scores @ weights
     residual -= residual[made.train].mean()
-    free = measure(prepare(made, standardise=False), ALL, 4, offset="constant").row(4, named=True)
+    free = measure(prepare(made, scale="raw"), ALL, 4, offset="constant").row(4, named=True)
     assert of(free, "hull_train") == pytest.approx(reference.rms(residual[made.train]), abs=1e-9)
     assert free["hull_test"] == pytest.approx(reference.rms(residual[~made.train]), abs=1e-9)
     assert free["hull_train_upper"] - free["hull_train_lower"] <= 1e-9
@@ -189,9 +189,7 @@ def test_standardising_and_intercepts_agree_with_the_reference():
 def test_an_intercept_undoes_shifts_of_the_raters():
     made = random_panel(3)
     shifted = make_panel(made.scores + np.arange(5.0), made.target, made.train)
-    results = [
-        measure(prepare(each, standardise=False), ALL, 4, offset="constant") for each in (made, shifted)
-    ]
+    results = [measure(prepare(each, scale="raw"), ALL, 4, offset="constant") for each in (made, shifted)]
     for name in ("hull_train_upper", "hull_test", "cone_test", "null_test", "best_single_fitted_test"):
         np.testing.assert_allclose(results[0][name], results[1][name], atol=1e-9)
 
@@ -207,7 +205,7 @@ def test_planted_mixture_is_found(noise):
     outside -= scores @ np.linalg.lstsq(scores, outside, rcond=None)[0]
     target = scores @ np.array([0.5, 0.3, 0.2, 0.0, 0.0]) + noise * outside
     made = make_panel(scores, target)
-    row = measure(prepare(made, standardise=False), ALL, 8).row(4, named=True)
+    row = measure(prepare(made, scale="raw"), ALL, 8).row(4, named=True)
     # The fit stops at a complementarity of 10 roundings, relative to the square of the differences.
     precision = np.sqrt(10 * np.finfo(float).eps) * reference.rms(scores - target[:, None])
     expected = reference.distances(scores, target, made.train)
@@ -222,7 +220,7 @@ def test_distances_of_given_weights_are_exact_near_zero():
     scores = random.normal(size=(60, 5)) + 10
     target = scores.mean(axis=1) + 1e-11 * random.normal(size=60)
     made = make_panel(scores, target)
-    row = measure(prepare(made, standardise=False), ALL, 8).row(4, named=True)
+    row = measure(prepare(made, scale="raw"), ALL, 8).row(4, named=True)
     direct = reference.distances(scores, target, made.train)
     for side in ("train", "test"):
         assert row[f"plain_average_{side}"] == pytest.approx(direct[f"plain_average_{side}"], abs=2e-14)
@@ -233,7 +231,7 @@ def test_a_target_unrelated_to_the_raters_is_one_of_its_shuffles():
     # Rows are exchangeable, so that the true order is one more draw of the null.
     random = np.random.default_rng(6)
     made = make_panel(random.normal(size=(60, 5)), random.normal(size=60))
-    results = measure(prepare(made, standardise=True), ALL, 400).filter(pl.col("raters") == 5)
+    results = measure(prepare(made, scale="standard"), ALL, 400).filter(pl.col("raters") == 5)
     rank = (results["null_test"].to_numpy() < results["hull_test"][0]).mean()
     assert 0.005 <= rank <= 0.995
     assert results["null_test"].mean() > 0.95 * results["constant_test"][0]
@@ -242,7 +240,7 @@ def test_a_target_unrelated_to_the_raters_is_one_of_its_shuffles():
 @pytest.mark.slow
 def test_one_rater_is_its_own_hull_and_average():
     made = random_panel(7, raters=1)
-    row = measure(prepare(made, standardise=False), [1], 1).row(0, named=True)
+    row = measure(prepare(made, scale="raw"), [1], 1).row(0, named=True)
     direct = made.scores[:, 0] - made.target
     for method in ("hull", "best_single", "plain_average"):
         assert of(row, f"{method}_train") == pytest.approx(reference.rms(direct[made.train]), abs=1e-13)
@@ -253,9 +251,9 @@ def test_one_rater_is_its_own_hull_and_average():
 
 def test_repeated_raters_change_nothing():
     made = random_panel(8, raters=1)
-    once = measure(prepare(made, standardise=False), [1], 1).row(0, named=True)
+    once = measure(prepare(made, scale="raw"), [1], 1).row(0, named=True)
     same = make_panel(np.repeat(made.scores, 5, axis=1), made.target, made.train)
-    for row in measure(prepare(same, standardise=False), ALL, 8).iter_rows(named=True):
+    for row in measure(prepare(same, scale="raw"), ALL, 8).iter_rows(named=True):
         assert row["converged"]
         for method in PLAIN:
             assert row[f"{method}_test"] == pytest.approx(once[f"{method}_test"], abs=1e-9), method
@@ -265,7 +263,7 @@ def test_a_rater_that_opposes_the_target_leaves_the_cone_empty():
     random = np.random.default_rng(9)
     target = random.normal(size=60) + 3
     row = measure(
-        prepare(make_panel(-target[:, None], target), standardise=False), [1], 1
+        prepare(make_panel(-target[:, None], target), scale="raw"), [1], 1
     ).row(0, named=True)  # fmt: skip
     assert row["cone_train_upper"] == pytest.approx(reference.rms(target[:40]), abs=1e-9)
     assert row["hull_test"] == pytest.approx(2 * reference.rms(target[40:]), abs=1e-12)
@@ -276,17 +274,17 @@ def test_a_rater_constant_on_train_rows_gets_no_slope():
     random = np.random.default_rng(10)
     scores = np.where(np.arange(60) < 40, 0.3, random.normal(size=60))[:, None]
     made = make_panel(scores, random.normal(size=60))
-    row = measure(prepare(made, standardise=False), [1], 1).row(0, named=True)
+    row = measure(prepare(made, scale="raw"), [1], 1).row(0, named=True)
     assert row["best_single_fitted_test"] == pytest.approx(row["constant_test"], abs=1e-12)
     with pytest.raises(ValueError, match=r"'r0' of panel 'made' is 0\.3 on all 40 train rows"):
-        prepare(made, standardise=True)
+        prepare(made, scale="standard")
 
 
 @pytest.mark.slow
 def test_more_raters_than_rows():
     random = np.random.default_rng(11)
     made = make_panel(random.normal(size=(12, 20)), random.normal(size=12))
-    row = measure(prepare(made, standardise=False), [20], 1).row(0, named=True)
+    row = measure(prepare(made, scale="raw"), [20], 1).row(0, named=True)
     expected = reference.distances(made.scores, made.target, made.train)
     assert of(row, "hull_train") == pytest.approx(expected["hull_train"], abs=2e-7)
     assert row["hull_train_lower"] <= row["hull_train_upper"] <= row["hull_train_lower"] + 1e-6
@@ -300,7 +298,7 @@ def test_pools_keep_to_their_groups():
     made = make_panel(scores, groups=["a", "a", "a", "b", "b"])
     for pool, distance, largest in (("same_group", 0.0, 1), ("other_group", 100.0, 2)):
         assert coverage.largest_pool(made, pool) == largest
-        table = prepare(made, standardise=False, pool=pool)
+        table = prepare(made, scale="raw", pool=pool)
         np.testing.assert_allclose(measure(table, [1], 20)["hull_test"], distance, atol=1e-10)
 
 
@@ -319,7 +317,7 @@ def test_permutations_are_permutations_and_alike_frequent():
 
 
 def test_a_draw_depends_on_its_key_alone():
-    table = prepare(random_panel(13), standardise=False)
+    table = prepare(random_panel(13), scale="raw")
     few, many = measure(table, ALL, 4), measure(table, ALL, 8)
     np.testing.assert_allclose(few["hull_test"], many["hull_test"].head(few.height), rtol=1e-12)
     # Draws differ at every size; within a draw one more rater may have no weight.
@@ -327,7 +325,7 @@ def test_a_draw_depends_on_its_key_alone():
 
 
 def test_run_draws_takes_a_draw_as_it_is():
-    table = prepare(random_panel(13), standardise=False)
+    table = prepare(random_panel(13), scale="raw")
     results = run_draws(
         lambda key: coverage.coverage(key, table, [1, 3]),
         3,
@@ -346,15 +344,15 @@ def test_run_draws_takes_a_draw_as_it_is():
 
 def test_bad_draws_say_what_is_wrong():
     made = random_panel(14)
-    table = prepare(made, standardise=False)
+    table = prepare(made, scale="raw")
     key = jax.random.key(0)
     with pytest.raises(ValueError, match="pool is 'foes'; it must be one of"):
-        prepare(made, standardise=False, pool="foes")
+        prepare(made, scale="raw", pool="foes")
     with pytest.raises(ValueError, match="has a fixed target; it must be 'any'"):
-        prepare(made, standardise=False, pool="same_group")
+        prepare(made, scale="raw", pool="same_group")
     with pytest.raises(ValueError, match="leaves 'r0' of panel 'made', as a target, without raters"):
-        prepare(random_panel(14, fixed=False), standardise=False, pool="other_group")
-    with pytest.raises(ValueError, match="offset is 'some'; it must be one of 'none', 'constant'"):
+        prepare(random_panel(14, fixed=False), scale="raw", pool="other_group")
+    with pytest.raises(ValueError, match="offset is 'some'; it must be one of 'none', 'cone', 'constant'"):
         coverage.coverage(key, table, [1], offset="some")
     for sizes in ([], [0, 1], [2, 2], [3, 1]):
         with pytest.raises(ValueError, match="it must be increasing numbers of raters from 1 on"):

@@ -38,8 +38,20 @@ def tied_singles(raters: np.ndarray, target: np.ndarray, train: np.ndarray) -> d
     return tied
 
 
+def free_fit(raters: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Intercept and weights of ordinary least squares; of dependent raters the later ones get weight 0."""
+    system = np.column_stack([np.ones(len(target)), raters])
+    kept: list[int] = []
+    for column in range(system.shape[1]):
+        if np.linalg.matrix_rank(system[:, [*kept, column]]) > len(kept):
+            kept.append(column)
+    found = np.zeros(system.shape[1])
+    found[kept] = np.linalg.lstsq(system[:, kept], target, rcond=None)[0]
+    return found
+
+
 def distances(raters: np.ndarray, target: np.ndarray, train: np.ndarray) -> dict[str, float]:
-    """Train and test root mean squares of every method but the null, without offset, from all rows."""
+    """Train and test root mean squares of every method but the nulls, without offset, from all rows."""
     fit, aim = raters[train], target[train]
     size = raters.shape[1]
     nearest = min(range(size), key=lambda i: rms(fit[:, i] - aim))
@@ -47,9 +59,11 @@ def distances(raters: np.ndarray, target: np.ndarray, train: np.ndarray) -> dict
     steepest = min(range(size), key=lambda i: rms(lines[i][0] + lines[i][1] * fit[:, i] - aim))
     average = raters.mean(axis=1)
     average_line = line(average[train], aim)
+    free = free_fit(fit, aim)
     predictions = {
         "hull": raters @ hull_weights(fit, aim),
         "cone": raters @ cone_weights(fit, aim),
+        "least_squares": free[0] + raters @ free[1:],
         "best_single": raters[:, nearest],
         "best_single_fitted": lines[steepest][0] + lines[steepest][1] * raters[:, steepest],
         "plain_average": average,
