@@ -27,6 +27,7 @@ log = logging.getLogger("experiments")
 LOOKS: dict[str, tuple[str, str, str, Any]] = {
     "hull": ("hull", "#440154", "o", "-"),
     "cone": ("cone", "#440154", "D", (0, (1, 1))),
+    "least_squares": ("least squares", "0.55", "v", (0, (6, 2, 1, 2))),
     "best_single": ("best single", "#21918c", "^", (0, (5, 1.5))),
     "best_single_fitted": ("best single", "#21918c", "^", (0, (5, 1.5))),
     "plain_average": ("plain average", "#3b7a3a", "s", (0, (3, 1, 1, 1))),
@@ -35,11 +36,22 @@ LOOKS: dict[str, tuple[str, str, str, Any]] = {
     "constant": ("constant guess", "0.35", "", (0, (1, 2.5))),
 }
 
+# The lines beside which the hull stands: rivals as they are, and rivals with a slope and an intercept.
+AS_THEY_ARE = ("null", "constant", "best_single", "plain_average", "hull")
+FITTED = ("constant", "best_single_fitted", "plain_average_fitted", "least_squares", "cone", "hull")
+
 RIVALS = {
     "best_single": "the best single rater",
     "best_single_fitted": "the best single rater with a fitted slope",
     "plain_average": "the plain average",
     "plain_average_fitted": "the plain average with a fitted slope",
+}
+
+# What the mixtures are, by the setting `offset`.
+OFFSETS = {
+    "none": "Hull: weights of at least 0 that sum to 1; cone: of at least 0",
+    "cone": "Hull: weights of at least 0 that sum to 1; cone: of at least 0, with an intercept",
+    "constant": "Hull: weights of at least 0 that sum to 1; cone: of at least 0; both with an intercept",
 }
 
 
@@ -135,8 +147,9 @@ def claim(summary: pl.DataFrame) -> str:
     return (
         f"On test rows the hull's mean distance goes from {hull[0]:.2f} with K = {few} to {hull[1]:.2f} with "
         f"K = {many}. It falls for a shuffled target too ({null[0]:.2f} to {null[1]:.2f}): the finding is "
-        f"the gap, {null[1] - hull[1]:.2f} in the end. And a hull shrinks: its best simple rival, "
-        f"{RIVALS[best]}, ends at {ends(best)[1]:.2f}; a constant guess scores {ends('constant')[1]:.2f}."
+        f"the gap, {null[1] - hull[1]:.2f} in the end. The cone ends at {ends('cone')[1]:.2f}, least squares "
+        f"at {ends('least_squares')[1]:.2f}, and the best simple rival, {RIVALS[best]}, at "
+        f"{ends(best)[1]:.2f}; a constant guess scores {ends('constant')[1]:.2f}."
     )
 
 
@@ -146,26 +159,35 @@ def figure(summary: pl.DataFrame, panel: Panel, config: DictConfig) -> Figure:
     unit = panel.unit if config.panel.scale == "raw" else "standard deviations of the target"
     who = "" if config.panel.groups is None else f"; groups {', '.join(config.panel.groups)}"
     who += "" if config.panel.pool == "any" else f"; raters of pool {config.panel.pool}"
-    rows, train = panel.scores.shape[0], int(panel.train.sum())
     draws = summary["draws"][0]
     caveat = f" Caveat: {panel.caveat}." if panel.caveat else ""
     caption = (
         f"{claim(summary)}{caveat} Lines: means of {draws:,} draws of raters in random "
-        f"order; bands: quartiles. Weights, slope and intercept are fitted on {train:,} train rows; "
-        f"{rows - train:,} test rows; offset {config.experiment.offset}{who}."
+        f"order; bands: quartiles. {OFFSETS[config.experiment.offset]}; least squares: of any sign, with an "
+        f"intercept. {_split(panel, config.panel.splits)}{who}."
     )
     fig, axes = plot.new_figure(panel.title, caption, 2, height=3.6)
     with mpl.rc_context(plot.STYLE):
-        _lines(axes[0], summary, ("null", "constant", "best_single", "plain_average", "hull"))
-        _lines(axes[1], summary, ("constant", "best_single_fitted", "plain_average_fitted", "cone", "hull"))
+        _lines(axes[0], summary, AS_THEY_ARE)
+        _lines(axes[1], summary, FITTED)
         axes[0].set_title("Rivals as they are")
-        axes[1].set_title("Rivals with fitted slope (zoomed)")
+        axes[1].set_title("Rivals with fitted slope")
         for axis in axes:
             plot.leaders_axis(axis, sizes, "number of raters K")
             axis.set_ylabel(f"RMS distance on test rows\n({unit})")
-            if len(sizes) > 1 and sizes[-1] < 1.7 * sizes[-2]:  # their labels would run into each other
-                axis.set_xticks(sizes, [*map(str, sizes[:-2]), "", str(sizes[-1])])
     return fig
+
+
+def _split(panel: Panel, splits: int) -> str:
+    """Which rows weights are fitted to, in words."""
+    rows, train = panel.scores.shape[0], int(panel.train.sum())
+    if splits == 0:
+        return f"Weights, slope and intercept are fitted on {train:,} train rows; {rows - train:,} test rows"
+    blocks = "rows" if panel.blocks is None else f"{int(panel.blocks.max()) + 1} blocks of rows"
+    return (
+        f"Each draw takes one of {splits} random splits of all {rows:,} rows: weights, slope and intercept "
+        f"are fitted on two thirds of the {blocks}, and tested on the others"
+    )
 
 
 def _lines(axes: Axes, summary: pl.DataFrame, methods: tuple[str, ...]) -> None:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.textpath import TextToPath
+from matplotlib.ticker import FixedLocator, Formatter
 
 from jaxgame.runs.files import write_whole
 
@@ -127,23 +128,34 @@ def leaders_axis(axes: Axes, leaders: Sequence[int], label: str = "number of lea
     the axis. A number that would run into the next larger one is left out, its tick stays.
     """
     axes.set_xscale("log", base=2)
-    axes.set_xticks(list(leaders), [str(k) for k in leaders])
+    axes.xaxis.set_major_locator(FixedLocator(list(leaders)))
+    axes.xaxis.set_major_formatter(_Apart())
     axes.minorticks_off()
     axes.set_xlabel(label)
-    size = axes.xaxis.get_ticklabels()[0].get_fontsize()
-    # Of the axis as it stands: what the layout does to it later is little.
-    width = axes.get_window_extent().width / axes.get_figure(root=True).dpi
-    low, high = np.log2(axes.get_xlim())
-    shown = [str(k) for k in leaders]
-    right = np.inf  # of the labels so far the left end, in inches
-    for place in reversed(range(len(shown))):
-        middle = width * (np.log2(leaders[place]) - low) / (high - low)
-        half = _inches(shown[place], size) / 2
-        if middle + half + LABEL_GAP > right:
-            shown[place] = ""
-        else:
-            right = middle - half
-    axes.set_xticks(list(leaders), shown)
+
+
+class _Apart(Formatter):
+    """Whole numbers below a horizontal axis, without those that would run into the next larger one.
+
+    It is asked when the figure is drawn, and so knows how wide the axis has become.
+    """
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:.0f}"
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        """The labels of all ticks, from left to right; "" for those that are left out."""
+        axis: Any = self.axis
+        axes, dpi = axis.axes, axis.get_figure(root=True).dpi
+        size = axis.get_major_ticks(1)[0].label1.get_fontsize()
+        middles = axes.transData.transform([(x, axes.get_ylim()[0]) for x in values])[:, 0] / dpi
+        labels, right = [], np.inf  # of the labels so far the left end, in inches
+        for x, middle in zip(reversed(values), reversed(middles), strict=True):
+            half = _inches(self(x), size) / 2
+            fits = middle + half + LABEL_GAP <= right
+            labels.append(self(x) if fits else "")
+            right = middle - half if fits else right
+        return labels[::-1]
 
 
 def save(figure: Figure, directory: Path) -> list[Path]:

@@ -202,7 +202,7 @@ def test_groups_of_rows_spread_as_rows_do(monkeypatch):
     for groups in (200, 2_000):
         monkeypatch.setattr(resample, "GROUPS", groups)
         rows = moments.columns(models, target)
-        sums = resample.bootstrap(rows, 2_000, np.random.default_rng(7))
+        sums = resample.bootstrap(rows, np.arange(len(rows)), 2_000, np.random.default_rng(7))
         spreads.append(np.std([one[0, 2] / one[3, 3] for one in sums]))
     assert spreads[0] == pytest.approx(spreads[1], rel=0.2)
     exact = (models[:, 0] * target).std() / np.sqrt(2_000)

@@ -127,12 +127,13 @@ def fit_hulls(train: View, null: View, sizes: Sequence[int], offset: str) -> dic
     others and a negative moment, so that their weight is exactly 0 and no other weight changes.
     """
     views = {"hull": train, "cone": train, "null": null, "null_cone": null}
-    problems = []
+    grams, moments = [], []
     for name, view in views.items():
         fitted = view.centred() if has_intercept(name, offset) else view
-        gram = fitted.raters.T @ fitted.raters, fitted.raters.T @ fitted.target
-        problems.append(gram if name in CONES else simplex_problem(fitted.differences()))
-    gram, moment = (jnp.stack(parts) for parts in zip(*problems, strict=True))
+        cone = fitted.raters.T @ fitted.raters, fitted.raters.T @ fitted.target
+        gram, moment = cone if name in CONES else simplex_problem(fitted.differences())
+        grams.append(gram)
+        moments.append(moment)
 
     def fit(gram: Array, moment: Array, keep: Array) -> Array:
         gram = jnp.where(keep[:, None] & keep[None, :], gram, jnp.eye(len(keep), dtype=gram.dtype))
@@ -144,7 +145,8 @@ def fit_hulls(train: View, null: View, sizes: Sequence[int], offset: str) -> dic
         width = batch[-1]
         keep = first_raters(batch)
         every_size = jax.vmap(fit, in_axes=(None, None, 0))
-        weights = jax.vmap(every_size, in_axes=(0, 0, None))(gram[:, :width, :width], moment[:, :width], keep)
+        batched = jax.vmap(every_size, in_axes=(0, 0, None))
+        weights = batched(jnp.stack(grams)[:, :width, :width], jnp.stack(moments)[:, :width], keep)
         found.append(jnp.pad(weights, ((0, 0), (0, 0), (0, sizes[-1] - width))))
     fits = {}
     for (name, view), weights in zip(views.items(), jnp.concatenate(found, axis=1), strict=True):

@@ -181,7 +181,7 @@ def _snippets() -> Panel:
     groups: dict[str, str] = json.loads(pl.read_parquet_metadata(path)["column_groups"])
     return Panel(
         name="snippets",
-        title="Film-review snippets: mean human rating against AI raters",
+        title="Film-review snippets: mean human rating against embedding personas",
         raters=tuple(groups),
         groups=tuple(groups.values()),
         scores=_numbers(frame, list(groups), path),
