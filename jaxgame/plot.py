@@ -143,14 +143,15 @@ class _Apart(Formatter):
     def __call__(self, x: float, pos: int | None = None) -> str:
         return f"{x:.0f}"
 
-    def format_ticks(self, values: Sequence[float]) -> list[str]:
-        """The labels of all ticks, from left to right; "" for those that are left out."""
+    def format_ticks(self, values: Any) -> list[str]:
+        """The labels of ticks at `values`, from left to right; "" for those that are left out."""
+        ticks = [float(x) for x in values]
         axis: Any = self.axis
         axes, dpi = axis.axes, axis.get_figure(root=True).dpi
         size = axis.get_major_ticks(1)[0].label1.get_fontsize()
-        middles = axes.transData.transform([(x, axes.get_ylim()[0]) for x in values])[:, 0] / dpi
+        middles = axes.transData.transform([(x, axes.get_ylim()[0]) for x in ticks])[:, 0] / dpi
         labels, right = [], np.inf  # of the labels so far the left end, in inches
-        for x, middle in zip(reversed(values), reversed(middles), strict=True):
+        for x, middle in zip(reversed(ticks), reversed(middles), strict=True):
             half = _inches(self(x), size) / 2
             fits = middle + half + LABEL_GAP <= right
             labels.append(self(x) if fits else "")
