@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from omegaconf import MISSING, DictConfig
+from omegaconf import MISSING, DictConfig, OmegaConf
 
 from experiments.common.claims import Claim, Finding
 from experiments.common.registry import Experiment, Headline, register
@@ -35,6 +35,8 @@ LOOKS: dict[str, tuple[str, str, str, Any]] = {
     "null": ("shuffled target", "0.55", "X", "-"),
     "constant": ("constant guess", "0.35", "", (0, (1, 2.5))),
 }
+
+SPREADS = "standard deviations of the target"
 
 # The lines beside which the hull stands: rivals as they are, and rivals with a slope and an intercept.
 AS_THEY_ARE = ("null", "constant", "best_single", "plain_average", "hull")
@@ -156,7 +158,7 @@ def claim(summary: pl.DataFrame) -> str:
 def figure(summary: pl.DataFrame, panel: Panel, config: DictConfig) -> Figure:
     """Distance on test rows against K: rivals as they are, and rivals with a fitted slope."""
     sizes = summary["raters"].unique().sort().to_list()
-    unit = panel.unit if config.panel.scale == "raw" else "standard deviations of the target"
+    unit = panel.unit if config.panel.scale == "raw" else SPREADS
     who = "" if config.panel.groups is None else f"; groups {', '.join(config.panel.groups)}"
     who += "" if config.panel.pool == "any" else f"; raters of pool {config.panel.pool}"
     draws = summary["draws"][0]
@@ -241,10 +243,13 @@ def advantage(directory: Path) -> Finding:
     """No theorem: how much better than its best single rater a real panel's mixture is on held-out rows."""
     table = pl.read_parquet(directory / "results.parquet")
     rows = table.filter(pl.col("raters") == pl.col("raters").max())
+    raw = OmegaConf.load(directory / "config.yaml").panel.scale == "raw"
+    middle = {name: np.median(rows[f"{name}_test"].to_numpy()) for name in ("hull", "best_single", "null")}
     return Finding(
         premise=(
-            f"median held-out distance of {rows['raters'][0]} raters' mixture "
-            f"{np.median(rows['hull_test'].to_numpy()):.3g} of the target's spread (root mean square)"
+            f"median held-out distance (root mean square, {'units of the scores' if raw else SPREADS}) of "
+            f"{rows['raters'][0]} raters' mixture {middle['hull']:.3g}, of their best single one "
+            f"{middle['best_single']:.3g}, of a mixture for a shuffled target {middle['null']:.3g}"
         ),
         draws=table["draw"].n_unique(),
         checked=table.height,
@@ -267,15 +272,15 @@ register(
         claims=(
             Claim(
                 place=20,
-                name="panel_snippets",
-                title="Real models: film-review snippets",
+                name="panel_eqbench",
+                title="Real models: feelings in dialogues",
                 statement=(
-                    "Not a theorem: how near 104 AI raters' mixtures come to people's mean rating, on "
-                    "held-out rows."
+                    "Not a theorem: how near mixtures of 86 language models come to a human reference on "
+                    "feelings, on held-out scenes."
                 ),
-                source="bundled panel snippets",
-                setting=("experiment=panel_coverage", "panel=snippets"),
-                draws=16,
+                source="bundled panel eqbench",
+                setting=("experiment=panel_coverage", "panel=eqbench"),
+                draws=64,
                 find=advantage,
             ),
             Claim(

@@ -1,7 +1,9 @@
 import functools
+from dataclasses import replace
 from itertools import combinations
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import polars as pl
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from jaxgame.core.bracket import Bracket
 from jaxgame.panel import Panel, coverage, load
 from jaxgame.panel.coverage import Table, prepare
+from jaxgame.panel.fits import View
+from jaxgame.panel.unconstrained import least_squares
 from jaxgame.runs.batch import run_draws
 from tests.reference import panel as reference
 
@@ -94,6 +98,59 @@ def test_all_raters_agree_with_a_fit_row_by_row(name):
             assert low - 1e-12 <= expected[f"{method}_train"] <= high + 1e-8
             assert high - low <= 1e-7
         assert row["converged"]
+
+
+SIZES = [1, 2, 4, 8, 16, 32, 64, 86]
+
+
+def test_language_models_agree_with_a_fit_row_by_row():
+    bundled = load("eqbench")
+    table = prepare(bundled, scale="target", splits=3)
+    results = measure(table, [86], 6, offset="cone")
+    assert set(results["split"]) == {0, 1, 2}
+    for row in results.iter_rows(named=True):
+        train = np.asarray(table.train.members[row["split"]])
+        np.testing.assert_array_equal(~train, table.test.members[row["split"]])
+        assert not set(bundled.blocks[train]) & set(bundled.blocks[~train])
+        assert len(set(bundled.blocks[train])) == 33
+        expected = reference.distances(bundled.scores, bundled.target, train, cone_intercept=True)
+        unit = bundled.target[train].std()
+        for key, value in expected.items():
+            assert of(row, key) == pytest.approx(value / unit, abs=2e-8), key
+        assert row["converged"]
+
+
+# In the panel's note, from other code: means over 20 random subsets and splits.
+EQBENCH_NOTE = {
+    "hull": [0.805, 0.680, 0.589, 0.514, 0.490, 0.466, 0.455, 0.452],
+    "cone": {1: 0.731, 86: 0.423},
+    "best_single_fitted": {86: 0.461},
+    "plain_average_fitted": {86: 0.508},
+    "least_squares": {86: 0.490},
+    "null_cone": {86: 1.00},
+}
+
+
+@pytest.mark.slow
+def test_language_models_curve_agrees_with_the_note_and_with_other_code():
+    bundled = load("eqbench")
+    results = measure(prepare(bundled, scale="target", splits=20), SIZES, 200, offset="cone")
+    own = {m: results[f"{m}_test"].to_numpy().reshape(200, len(SIZES)) for m in coverage.METHODS}
+    other = reference.curve(bundled.scores, bundled.target, bundled.blocks, SIZES, 20)
+    for method, values in own.items():
+        # 20 splits are shared by the 200 draws: they count as 20.
+        error = np.sqrt(values.var(axis=0) / 20 + other[method].var(axis=0) / 20)
+        assert (np.abs(values.mean(axis=0) - other[method].mean(axis=0)) <= 3.5 * error).all(), method
+    for method, told in EQBENCH_NOTE.items():
+        told = dict(zip(SIZES, told, strict=True)) if isinstance(told, list) else told
+        for size, expected in told.items():
+            place = SIZES.index(size)
+            error = own[method][:, place].std() * np.sqrt(2 / 20)
+            assert abs(own[method][:, place].mean() - expected) <= 3 * error + 0.0005, (method, size)
+    # More constraints keep least squares from overfitting, and the mixture is nearer than any single model.
+    ends = {method: values[:, -1].mean() for method, values in own.items()}
+    assert ends["cone"] < ends["least_squares"] < ends["constant"]
+    assert ends["hull"] < ends["best_single"] < ends["plain_average"]
 
 
 # Means in the sanity tables of the panels' notes, from other code: 50 draws (snippets), 200 (senate).
@@ -192,6 +249,71 @@ def test_an_intercept_undoes_shifts_of_the_raters():
     results = [measure(prepare(each, scale="raw"), ALL, 4, offset="constant") for each in (made, shifted)]
     for name in ("hull_train_upper", "hull_test", "cone_test", "null_test", "best_single_fitted_test"):
         np.testing.assert_allclose(results[0][name], results[1][name], atol=1e-9)
+
+
+def test_the_targets_scale_leaves_the_hull_what_it_is():
+    made = random_panel(2)
+    unit = made.target[made.train].std()
+    raw, scaled = (measure(prepare(made, scale=scale), ALL, 8) for scale in ("raw", "target"))
+    for name in ("hull_train_upper", "hull_test", "best_single_test", "plain_average_test", "null_test"):
+        np.testing.assert_allclose(raw[name], scaled[name] * unit, rtol=1e-7)
+
+
+def test_only_the_cone_gets_an_intercept_if_asked():
+    made = random_panel(3)
+    shifted = make_panel(made.scores + np.arange(5.0), made.target, made.train)
+    table = prepare(made, scale="raw")
+    free, none, both = (measure(table, ALL, 4, offset=offset) for offset in ("cone", "none", "constant"))
+    for name in ("hull_test", "null_test", "hull_train_upper"):
+        np.testing.assert_array_equal(free[name], none[name])
+    for name in ("cone_test", "null_cone_test", "cone_train_upper"):
+        np.testing.assert_array_equal(free[name], both[name])
+        moved = measure(prepare(shifted, scale="raw"), ALL, 4, offset="cone")
+        np.testing.assert_allclose(free[name], moved[name], atol=1e-9)
+    expected = reference.distances(made.scores, made.target, made.train, cone_intercept=True)
+    assert free["cone_test"][4] == pytest.approx(expected["cone_test"], abs=1e-9)
+    assert free["cone_train_upper"][4] == pytest.approx(expected["cone_train"], abs=1e-9)
+
+
+def test_random_splits_are_of_whole_blocks_and_always_the_same():
+    made = replace(random_panel(15), blocks=np.arange(60) // 4)
+    table = prepare(made, scale="standard", splits=7)
+    members = np.asarray(table.train.members)
+    np.testing.assert_array_equal(members, prepare(made, scale="standard", splits=7).train.members)
+    assert len(np.unique(members, axis=0)) == 7
+    assert (members.reshape(7, 15, 4).all(axis=2) == members.reshape(7, 15, 4).any(axis=2)).all()
+    assert (members.sum(axis=1) == 40).all()
+    results = measure(table, ALL, 60)
+    assert set(results["split"]) == set(range(7))
+    for split, rows in results.filter(pl.col("raters") == 5).group_by("split"):
+        train = members[split[0]]
+        scores, target = (
+            (values - values[train].mean(axis=0)) / values[train].std(axis=0)
+            for values in (made.scores, made.target)
+        )
+        expected = reference.distances(scores, target, train)
+        assert {key: of(rows.row(0, named=True), key) for key in expected} == pytest.approx(
+            expected, abs=1e-9
+        )
+        # The null is of the same size: the target's scores on other rows.
+        assert rows["null_train"].max() < 2 * rows["constant_train"].max()
+
+
+def test_least_squares_of_dependent_raters():
+    # Two raters are combinations of others, one is constant, and there are fewer rows than raters at the end.
+    random = np.random.default_rng(16)
+    scores = random.normal(size=(8, 10)) + 3
+    scores[:, 2] = scores[:, 0] - 2 * scores[:, 1] + 1
+    scores[:, 4] = 0.3
+    scores[:, 5] = scores[:, 3]
+    target = random.normal(size=8)
+    sizes = list(range(1, 11))
+    models = least_squares(View(jnp.asarray(scores), jnp.ones(8), jnp.asarray(target)), sizes)
+    for size, weights, intercept in zip(sizes, models.weights, models.intercepts, strict=True):
+        expected = reference.free_fit(scores[:, :size], target)
+        np.testing.assert_allclose(weights[:size], expected[1:], atol=1e-9)
+        assert intercept == pytest.approx(expected[0], abs=1e-9)
+        assert (weights[size:] == 0).all() and (weights[jnp.array([2, 4, 5])] == 0).all()
 
 
 # Hulls with a known distance
@@ -352,6 +474,14 @@ def test_bad_draws_say_what_is_wrong():
         prepare(made, scale="raw", pool="same_group")
     with pytest.raises(ValueError, match="leaves 'r0' of panel 'made', as a target, without raters"):
         prepare(random_panel(14, fixed=False), scale="raw", pool="other_group")
+    with pytest.raises(ValueError, match="scale is 'z'; it must be one of 'raw', 'target', 'standard'"):
+        prepare(made, scale="z")
+    with pytest.raises(ValueError, match="scale is 'target', but in panel 'made' each rater in turn"):
+        prepare(random_panel(14, fixed=False), scale="target")
+    with pytest.raises(ValueError, match="splits is -1; it must be at least 0"):
+        prepare(made, scale="raw", splits=-1)
+    with pytest.raises(ValueError, match=r"'the target' of panel 'made' is 1\.0 on all 40 train rows"):
+        prepare(make_panel(made.scores, np.ones(60)), scale="target")
     with pytest.raises(ValueError, match="offset is 'some'; it must be one of 'none', 'cone', 'constant'"):
         coverage.coverage(key, table, [1], offset="some")
     for sizes in ([], [0, 1], [2, 2], [3, 1]):
