@@ -637,6 +637,16 @@ def test_the_demo_audits_the_language_models(tmp_path):
     assert "do not cover 'human_reference'" in told and "in 50 blocks that belong together (34 train)" in told
     (written,) = json.loads((tmp_path / "audit.json").read_text())["targets"]
     assert written["distance"] == pytest.approx(0.4036, abs=1e-4)
+    # What the documentation says of it.
+    page = " ".join(DOCS.read_text().split())
+    numbers = [f"{x:.3f}"[1:] for x in (written["distance"], *written["interval"].values())]
+    assert "mixture stays {} standard deviations away (interval {} to {})".format(*numbers) in page
+    rivals = {rival["name"]: rival["heldout"] for rival in written["rivals"]}
+    assert f"with a fitted slope {rivals['best single, fitted slope']:.3f}".replace("0.", ".") in page
+    assert f"average {rivals['plain average, fitted slope']:.3f}".replace("0.", ".") in page
+    assert f"target {written['null']['median']:.3f} (median)".replace("0.", ".") in page
+    small = written["small_panel"]
+    assert len(small["models"]) == 4 and f"({small['heldout']:.3f})".replace("0.", ".") in page
     assert len(written["models"]) == 86 and "human_reference_sum10" not in written["models"]
 
 

@@ -95,9 +95,9 @@ def load(
 ) -> Panel:
     """Read a panel: `source` is "eqbench", "snippets", "senate", or the path of a .parquet or .csv table.
 
-    `groups` keeps the raters of these groups only: eqbench has 17 families of language models ("GPT-4",
-    "Mistral-7B", ...), snippets has "neutral_paraphrase", "goal_viewpoint" and "independent_tool", senate has
-    the parties "R" and "D".
+    `groups` keeps the raters of these groups only: eqbench has 17, by what a language model derives from
+    ("GPT-4", "Mistral-7B", ...), snippets has "neutral_paraphrase", "goal_viewpoint" and "independent_tool",
+    senate has the parties "R" and "D".
 
     In your own table `split` names the column that holds "train" or "test", `target` the column to be
     approximated (None: each rater in turn), `raters` the raters' columns (None: every other
@@ -147,7 +147,7 @@ def block_numbers(labels: Iterable[Any]) -> Int[np.ndarray, " N"]:
 
 
 def _eqbench() -> Panel:
-    """The bundled panel of language models; their families are in a table of their own."""
+    """The bundled panel of language models; what they derive from is in a table of its own."""
     path = _bundled("eqbench_llm.parquet")
     frame = _read(path)
     models = pl.read_csv(_bundled("eqbench_models.csv"))
