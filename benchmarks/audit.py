@@ -119,7 +119,7 @@ def refits(scores: np.ndarray, target: np.ndarray) -> np.ndarray:
     with threadpool_limits(1, user_api="blas"):
         rows = moments.columns(scores, target)
         start = moments.fit(moments.moments(rows), everyone, "cone")
-        for sums in resample.bootstrap(rows, REFITS, np.random.default_rng(1)):
+        for sums in resample.bootstrap(rows, np.arange(len(rows)), REFITS, np.random.default_rng(1)):
             found.append(moments.distance(sums, moments.fit(sums, everyone, "cone", start)))
     return np.array(found)
 

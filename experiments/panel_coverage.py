@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from omegaconf import MISSING, DictConfig
+from omegaconf import MISSING, DictConfig, OmegaConf
 
 from experiments.common.claims import Claim, Finding
 from experiments.common.registry import Experiment, Headline, register
@@ -27,6 +27,7 @@ log = logging.getLogger("experiments")
 LOOKS: dict[str, tuple[str, str, str, Any]] = {
     "hull": ("hull", "#440154", "o", "-"),
     "cone": ("cone", "#440154", "D", (0, (1, 1))),
+    "least_squares": ("least squares", "0.55", "v", (0, (6, 2, 1, 2))),
     "best_single": ("best single", "#21918c", "^", (0, (5, 1.5))),
     "best_single_fitted": ("best single", "#21918c", "^", (0, (5, 1.5))),
     "plain_average": ("plain average", "#3b7a3a", "s", (0, (3, 1, 1, 1))),
@@ -35,11 +36,24 @@ LOOKS: dict[str, tuple[str, str, str, Any]] = {
     "constant": ("constant guess", "0.35", "", (0, (1, 2.5))),
 }
 
+SPREADS = "standard deviations of the target"
+
+# The lines beside which the hull stands: rivals as they are, and rivals with a slope and an intercept.
+AS_THEY_ARE = ("null", "constant", "best_single", "plain_average", "hull")
+FITTED = ("constant", "best_single_fitted", "plain_average_fitted", "least_squares", "cone", "hull")
+
 RIVALS = {
     "best_single": "the best single rater",
     "best_single_fitted": "the best single rater with a fitted slope",
     "plain_average": "the plain average",
     "plain_average_fitted": "the plain average with a fitted slope",
+}
+
+# What the mixtures are, by the setting `offset`.
+OFFSETS = {
+    "none": "Hull: weights of at least 0 that sum to 1; cone: of at least 0",
+    "cone": "Hull: weights of at least 0 that sum to 1; cone: of at least 0, with an intercept",
+    "constant": "Hull: weights of at least 0 that sum to 1; cone: of at least 0; both with an intercept",
 }
 
 
@@ -57,7 +71,9 @@ def run(config: DictConfig, directory: Path) -> None:
     """Compute table, summary and figure in `directory`; report what the brackets gave."""
     settings = config.experiment
     panel = load_panel(config.panel)
-    table = coverage.prepare(panel, standardise=config.panel.standardise, pool=config.panel.pool)
+    table = coverage.prepare(
+        panel, scale=config.panel.scale, pool=config.panel.pool, splits=config.panel.splits
+    )
     largest = coverage.largest_pool(panel, config.panel.pool)
     sizes = list(settings.raters or coverage.nested_sizes(largest))
     log.info("%r", panel)
@@ -133,37 +149,47 @@ def claim(summary: pl.DataFrame) -> str:
     return (
         f"On test rows the hull's mean distance goes from {hull[0]:.2f} with K = {few} to {hull[1]:.2f} with "
         f"K = {many}. It falls for a shuffled target too ({null[0]:.2f} to {null[1]:.2f}): the finding is "
-        f"the gap, {null[1] - hull[1]:.2f} in the end. And a hull shrinks: its best simple rival, "
-        f"{RIVALS[best]}, ends at {ends(best)[1]:.2f}; a constant guess scores {ends('constant')[1]:.2f}."
+        f"the gap, {null[1] - hull[1]:.2f} in the end. The cone ends at {ends('cone')[1]:.2f}, least squares "
+        f"at {ends('least_squares')[1]:.2f}, and the best simple rival, {RIVALS[best]}, at "
+        f"{ends(best)[1]:.2f}; a constant guess scores {ends('constant')[1]:.2f}."
     )
 
 
 def figure(summary: pl.DataFrame, panel: Panel, config: DictConfig) -> Figure:
     """Distance on test rows against K: rivals as they are, and rivals with a fitted slope."""
     sizes = summary["raters"].unique().sort().to_list()
-    unit = "standard deviations of the target" if config.panel.standardise else panel.unit
+    unit = panel.unit if config.panel.scale == "raw" else SPREADS
     who = "" if config.panel.groups is None else f"; groups {', '.join(config.panel.groups)}"
     who += "" if config.panel.pool == "any" else f"; raters of pool {config.panel.pool}"
-    rows, train = panel.scores.shape[0], int(panel.train.sum())
     draws = summary["draws"][0]
     caveat = f" Caveat: {panel.caveat}." if panel.caveat else ""
     caption = (
         f"{claim(summary)}{caveat} Lines: means of {draws:,} draws of raters in random "
-        f"order; bands: quartiles. Weights, slope and intercept are fitted on {train:,} train rows; "
-        f"{rows - train:,} test rows; offset {config.experiment.offset}{who}."
+        f"order; bands: quartiles. {OFFSETS[config.experiment.offset]}; least squares: of any sign, with an "
+        f"intercept. {_split(panel, config.panel.splits)}{who}."
     )
     fig, axes = plot.new_figure(panel.title, caption, 2, height=3.6)
     with mpl.rc_context(plot.STYLE):
-        _lines(axes[0], summary, ("null", "constant", "best_single", "plain_average", "hull"))
-        _lines(axes[1], summary, ("constant", "best_single_fitted", "plain_average_fitted", "cone", "hull"))
+        _lines(axes[0], summary, AS_THEY_ARE)
+        _lines(axes[1], summary, FITTED)
         axes[0].set_title("Rivals as they are")
-        axes[1].set_title("Rivals with fitted slope (zoomed)")
+        axes[1].set_title("Rivals with fitted slope")
         for axis in axes:
             plot.leaders_axis(axis, sizes, "number of raters K")
             axis.set_ylabel(f"RMS distance on test rows\n({unit})")
-            if len(sizes) > 1 and sizes[-1] < 1.7 * sizes[-2]:  # their labels would run into each other
-                axis.set_xticks(sizes, [*map(str, sizes[:-2]), "", str(sizes[-1])])
     return fig
+
+
+def _split(panel: Panel, splits: int) -> str:
+    """Which rows weights are fitted to, in words."""
+    rows, train = panel.scores.shape[0], int(panel.train.sum())
+    if splits == 0:
+        return f"Weights, slope and intercept are fitted on {train:,} train rows; {rows - train:,} test rows"
+    blocks = "rows" if panel.blocks is None else f"{int(panel.blocks.max()) + 1} blocks of rows"
+    return (
+        f"Each draw takes one of {splits} random splits of all {rows:,} rows: weights, slope and intercept "
+        f"are fitted on two thirds of the {blocks}, and tested on the others"
+    )
 
 
 def _lines(axes: Axes, summary: pl.DataFrame, methods: tuple[str, ...]) -> None:
@@ -217,10 +243,13 @@ def advantage(directory: Path) -> Finding:
     """No theorem: how much better than its best single rater a real panel's mixture is on held-out rows."""
     table = pl.read_parquet(directory / "results.parquet")
     rows = table.filter(pl.col("raters") == pl.col("raters").max())
+    raw = OmegaConf.load(directory / "config.yaml").panel.scale == "raw"
+    middle = {name: np.median(rows[f"{name}_test"].to_numpy()) for name in ("hull", "best_single", "null")}
     return Finding(
         premise=(
-            f"median held-out distance of {rows['raters'][0]} raters' mixture "
-            f"{np.median(rows['hull_test'].to_numpy()):.3g} of the target's spread (root mean square)"
+            f"median held-out distance (root mean square, {'units of the scores' if raw else SPREADS}) of "
+            f"{rows['raters'][0]} raters' mixture {middle['hull']:.3g}, of their best single one "
+            f"{middle['best_single']:.3g}, of a mixture for a shuffled target {middle['null']:.3g}"
         ),
         draws=table["draw"].n_unique(),
         checked=table.height,
@@ -243,15 +272,15 @@ register(
         claims=(
             Claim(
                 place=20,
-                name="panel_snippets",
-                title="Real models: film-review snippets",
+                name="panel_eqbench",
+                title="Real models: feelings in dialogues",
                 statement=(
-                    "Not a theorem: how near 104 AI raters' mixtures come to people's mean rating, on "
-                    "held-out rows."
+                    "Not a theorem: how near mixtures of 86 language models come to a human reference on "
+                    "feelings, on held-out scenes."
                 ),
-                source="bundled panel snippets",
-                setting=("experiment=panel_coverage", "panel=snippets"),
-                draws=16,
+                source="bundled panel eqbench",
+                setting=("experiment=panel_coverage", "panel=eqbench"),
+                draws=64,
                 find=advantage,
             ),
             Claim(

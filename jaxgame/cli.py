@@ -11,6 +11,7 @@ from rich.console import Console
 
 import jaxgame
 from jaxgame.audit import DEFAULT_EPSILON, InputError, audit, files, terminal
+from jaxgame.panel.table import BUNDLED
 
 app = typer.Typer(
     name="jaxgame",
@@ -64,7 +65,9 @@ def _options(
 Table = Annotated[
     str,
     typer.Argument(
-        metavar="TABLE", show_default=False, help="CSV or Parquet file, or a bundled panel: snippets, senate."
+        metavar="TABLE",
+        show_default=False,
+        help="CSV or Parquet file, or a bundled panel: " + ", ".join(BUNDLED) + ".",
     ),
 ]
 Target = Annotated[
@@ -128,6 +131,15 @@ Split = Annotated[
         help="Column with 'train' and 'test'. Default: two thirds of the rows at random are train.",
     ),
 ]
+Block = Annotated[
+    str | None,
+    _read(
+        metavar="COLUMN",
+        show_default=False,
+        help="Column whose equal cells mark rows that belong together (one scene, one text): they are split "
+        "and resampled together. Default: each row is by itself.",
+    ),
+]
 Separator = Annotated[
     str | None,
     _read(metavar="CHARACTER", show_default=False, help="What separates columns. Default: found out."),
@@ -184,6 +196,7 @@ def _audit(
     model: Model = None,
     score: Score = None,
     split: Split = None,
+    block: Block = None,
     separator: Separator = None,
     scale: Scale = "auto",
     missing: Missing = "auto",
@@ -211,6 +224,7 @@ def _audit(
         model=model,
         score=score,
         split=split,
+        block=block,
         separator=separator,
         scale=scale,
         missing=missing,
@@ -230,11 +244,11 @@ def _demo(
     bootstrap: Annotated[int, typer.Option(help="Refits to resampled rows, for the intervals.")] = 200,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdicts only.")] = False,
 ) -> None:
-    """Audit the bundled panel: 104 AI raters of 10,605 film-review snippets against people's mean rating.
+    """Audit a bundled panel: 86 language models and a human reference on 684 questions about feelings.
 
-    They do not cover it, so the exit code is 1.
+    Rows of one scene are split and resampled together. The models do not cover the reference: exit code 1.
     """
-    _run("snippets", out, quiet, target=["human_mean"], bootstrap=bootstrap)
+    _run("eqbench", out, quiet, target=["human_reference"], bootstrap=bootstrap)
 
 
 def _run(table: str, out: Path, quiet: bool, **options: object) -> NoReturn:

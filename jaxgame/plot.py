@@ -13,12 +13,14 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.textpath import TextToPath
+from matplotlib.ticker import FixedLocator, Formatter
 
 from jaxgame.runs.files import write_whole
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 CAPTION_SIZE = 8.0  # points
+LABEL_GAP = 0.05  # inches between the labels of neighbouring ticks, at least
 STYLE: dict[Any, Any] = {
     "font.size": 9.0,
     "axes.titlesize": 10.0,
@@ -72,16 +74,20 @@ def new_figure(
 
 
 def _wrapped(text: str, inches: float, size: float) -> list[str]:
-    """Lines of at most `inches` at a font size in points, measured with the font."""
-    font, measure = FontProperties(size=size), TextToPath().get_text_width_height_descent
+    """Lines of at most `inches` at a font size in points."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".lstrip()
-        if lines[-1] and measure(longer, font, False)[0] > 72 * inches:
+        if lines[-1] and _inches(longer, size) > inches:
             lines.append(word)
         else:
             lines[-1] = longer
     return lines
+
+
+def _inches(text: str, size: float) -> float:
+    """The width of a text at a font size in points, measured with the font."""
+    return TextToPath().get_text_width_height_descent(text, FontProperties(size=size), False)[0] / 72
 
 
 def band(
@@ -118,12 +124,39 @@ def band(
 def leaders_axis(axes: Axes, leaders: Sequence[int], label: str = "number of leaders K") -> None:
     """Make the horizontal axis logarithmic, with a tick at each of the numbers of leaders that were run.
 
-    `axes` are changed in place; `leaders` are the numbers, at least 1; `label` is the text below the axis.
+    `axes` are changed in place; `leaders` are the numbers, increasing, at least 1; `label` is the text below
+    the axis. A number that would run into the next larger one is left out, its tick stays.
     """
     axes.set_xscale("log", base=2)
-    axes.set_xticks(list(leaders), [str(k) for k in leaders])
+    axes.xaxis.set_major_locator(FixedLocator(list(leaders)))
+    axes.xaxis.set_major_formatter(_Apart())
     axes.minorticks_off()
     axes.set_xlabel(label)
+
+
+class _Apart(Formatter):
+    """Whole numbers below a horizontal axis, without those that would run into the next larger one.
+
+    It is asked when the figure is drawn, and so knows how wide the axis has become.
+    """
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:.0f}"
+
+    def format_ticks(self, values: Any) -> list[str]:
+        """The labels of ticks at `values`, from left to right; "" for those that are left out."""
+        ticks = [float(x) for x in values]
+        axis: Any = self.axis
+        axes, dpi = axis.axes, axis.get_figure(root=True).dpi
+        size = axis.get_major_ticks(1)[0].label1.get_fontsize()
+        middles = axes.transData.transform([(x, axes.get_ylim()[0]) for x in ticks])[:, 0] / dpi
+        labels, right = [], np.inf  # of the labels so far the left end, in inches
+        for x, middle in zip(reversed(ticks), reversed(middles), strict=True):
+            half = _inches(self(x), size) / 2
+            fits = middle + half + LABEL_GAP <= right
+            labels.append(self(x) if fits else "")
+            right = middle - half if fits else right
+        return labels[::-1]
 
 
 def save(figure: Figure, directory: Path) -> list[Path]:

@@ -729,4 +729,59 @@ MUTATIONS = (
             "fold_in(jax.random.key(seed), draw + 1)",
         ),
     ),
+    *_in(
+        "jaxgame/panel/missing.py",
+        ("test_panel",),
+        a_rater_without_its_own_spread=("mean + spread * consensus", "mean + consensus"),
+    ),
+    *_in(
+        "jaxgame/panel/prepared.py",
+        ("test_panel_coverage",),
+        splits_part_blocks=(
+            "if panel.blocks is None else panel.blocks\n",
+            "if panel.blocks is None else np.arange(len(panel.train))\n",
+        ),
+        rows_of_the_other_side=(
+            "own = jnp.where(self.members, vector, 0.0)",
+            "own = jnp.where(self.members, vector, vector)",
+        ),
+        own_units_where_the_targets_are_asked=(
+            'asked = fitted if scale == "standard" else fitted[:, -1:]',
+            'asked = fitted if scale != "raw" else fitted[:, -1:]',
+        ),
+    ),
+    *_in(
+        "jaxgame/panel/fits.py",
+        ("test_panel_coverage",),
+        no_intercept_for_the_cone=(
+            '(offset == "cone" and name in CONES)',
+            '(offset == "cone" and name == "")',
+        ),
+    ),
+    *_in(
+        "jaxgame/panel/unconstrained.py",
+        ("test_panel_coverage",),
+        dependent_raters_get_weight=("DEPENDENT = 1e-9", "DEPENDENT = 0.0"),
+        one_rater_too_many=(
+            "shares = jnp.where(first_raters(sizes)",
+            "shares = jnp.where(first_raters(sizes) | True",
+        ),
+    ),
+    *_in(
+        "jaxgame/audit/resample.py",
+        ("test_audit",),
+        rows_drawn_one_by_one=(
+            "_, own_block = np.unique(blocks, return_inverse=True)",
+            "_, own_block = np.unique(np.arange(len(blocks)), return_inverse=True)",
+        ),
+        splits_of_single_rows=(
+            "moments(rows[~random_split(blocks, random, train_blocks)])",
+            "moments(rows[~random_split(np.arange(len(blocks)), random, train_blocks)])",
+        ),
+    ),
+    *_in(
+        "jaxgame/plot.py",
+        ("test_plot",),
+        labels_run_into_each_other=("fits = middle + half + LABEL_GAP <= right", "fits = True"),
+    ),
 )

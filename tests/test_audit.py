@@ -43,7 +43,11 @@ def run(*arguments):
 def bundled():
     """An audit of each bundled panel, and its rows as the reference sees them."""
     found = {}
-    for name, target in (("snippets", "human_mean"), ("senate", "kohl_d_wi")):
+    for name, target in (
+        ("eqbench", "human_reference"),
+        ("snippets", "human_mean"),
+        ("senate", "kohl_d_wi"),
+    ):
         table = panel.load(name)
         if table.target is None:
             place = table.raters.index(target)
@@ -61,7 +65,7 @@ def bundled():
     return found
 
 
-@pytest.mark.parametrize("name", ["snippets", "senate"])
+@pytest.mark.parametrize("name", ["eqbench", "snippets", "senate"])
 @pytest.mark.parametrize("hull", ["cone", "simplex"])
 def test_distances_agree_with_a_fit_row_by_row(bundled, name, hull):
     audit, rows = bundled[name]
@@ -73,7 +77,7 @@ def test_distances_agree_with_a_fit_row_by_row(bundled, name, hull):
     assert report.heldout == pytest.approx(heldout, rel=1e-6)
 
 
-@pytest.mark.parametrize("name", ["snippets", "senate"])
+@pytest.mark.parametrize("name", ["eqbench", "snippets", "senate"])
 def test_verdicts_and_rivals_of_the_bundled_panels(bundled, name):
     audit, (models, target, train) = bundled[name]
     assert audit.verdict == "not covered" and audit.null.beyond_chance
@@ -202,11 +206,72 @@ def test_groups_of_rows_spread_as_rows_do(monkeypatch):
     for groups in (200, 2_000):
         monkeypatch.setattr(resample, "GROUPS", groups)
         rows = moments.columns(models, target)
-        sums = resample.bootstrap(rows, 2_000, np.random.default_rng(7))
+        sums = resample.bootstrap(rows, np.arange(len(rows)), 2_000, np.random.default_rng(7))
         spreads.append(np.std([one[0, 2] / one[3, 3] for one in sums]))
     assert spreads[0] == pytest.approx(spreads[1], rel=0.2)
     exact = (models[:, 0] * target).std() / np.sqrt(2_000)
     assert spreads[1] == pytest.approx(exact, rel=0.08)
+
+
+def test_blocks_are_drawn_whole():
+    # All rows of a block are alike: the mean spreads as that of 60 blocks does, not as that of 900 rows.
+    random = np.random.default_rng(8)
+    blocks = random.permutation(np.repeat(np.arange(60), 15)) * 3
+    level = random.normal(size=180)[blocks]
+    rows = moments.columns(level[:, None], level)
+    together, apart = (
+        np.std([one[0, 2] / one[2, 2] for one in resample.bootstrap(rows, own, 2_000, random)])
+        for own in (blocks, np.arange(900))
+    )
+    assert together == pytest.approx(level.std() / np.sqrt(60), rel=0.08)
+    assert apart == pytest.approx(level.std() / np.sqrt(900), rel=0.08)
+    for sums in resample.bootstrap(rows, blocks, 5, random):
+        assert sums[2, 2] == 900
+    few = [sums[2, 2] for sums in resample.bootstrap(rows[:600], blocks[:600], 50, random)]
+    assert np.std(few) > 0  # blocks of unequal size
+
+
+def test_blocks_are_split_whole(tmp_path):
+    table = planted(rows=120)
+    scene = np.repeat([f"scene {i}" for i in range(12)], 10)
+    pl.DataFrame(table | {"scene": scene}).write_csv(tmp_path / "t.csv")
+    for source in (tmp_path / "t.csv", table | {"scene": scene}):
+        scores = read_scores(source, block="scene")
+        assert scores.columns == tuple(table)
+        problem = prepare(
+            scores, "people", scores.columns[1:], (),
+            missing="auto", scale="auto", min_scored=10, max_models=300, seed=0,
+        )  # fmt: skip
+        whole = problem.train.reshape(12, 10)
+        assert (whole.all(axis=1) == whole.any(axis=1)).all() and whole[:, 0].sum() == 8
+        assert "rows are resampled and split in 12 blocks that belong together (8 train)" in problem.notes
+        split = resample.random_splits(
+            problem.columns, moments.moments(problem.columns), problem.blocks, 8, 3, np.random.default_rng(0)
+        )
+        assert [(train[-1, -1], test[-1, -1]) for train, test in split] == [(80, 40)] * 3
+    audit = panel.audit(tmp_path / "t.csv", target="people", block="scene", **QUICK)["people"]
+    assert (audit.train_rows, audit.heldout_rows) == (80, 40)
+    result = run("audit", tmp_path / "t.csv", "-t", "people", "--block", "scene", "-q", "--out", tmp_path)
+    assert result.exit_code == 0
+
+
+def test_bad_blocks_say_what_is_wrong(tmp_path):
+    table = planted(rows=40)
+
+    def refused(scene, message, **options):
+        with pytest.raises(panel.InputError, match=message):
+            panel.audit(table | {"scene": scene}, target="people", block="scene", **QUICK, **options)
+
+    scene = np.array([f"s{i // 4}" for i in range(40)])
+    with pytest.raises(panel.InputError, match="no column 'scenes' for --block; near are 'scene'"):
+        panel.audit(table | {"scene": scene}, target="people", block="scenes", **QUICK)
+    refused(np.where(np.arange(40) == 6, "", scene), "row 7, column 'scene': empty; every row needs a block")
+    refused(np.repeat(["a", "b", "c", "d"], 10), "3 train and 1 held-out blocks of rows; each side needs at")
+    table["part"] = np.where(np.arange(40) < 22, "train", "test")
+    refused(scene, "the split parts a block of rows", split="part")
+    long = {"i": [1, 1], "m": ["a", "b"], "s": [1.0, 2.0]}
+    with pytest.raises(panel.InputError, match="--block is for wide tables; this one is long"):
+        panel.audit(long, target="a", item="i", model="m", score="s", block="i")
 
 
 def problem_of(table, target="people", **changes):
@@ -565,12 +630,24 @@ def test_exit_code_0_when_covered(tmp_path):
     assert result.exit_code == 0 and result.stdout.startswith("people: covered (0.1")
 
 
-@pytest.mark.slow
-def test_the_demo_audits_the_snippets(tmp_path):
+def test_the_demo_audits_the_language_models(tmp_path):
     result = run("demo", "--out", tmp_path)
-    assert result.exit_code == 1 and "do not cover 'human_mean'" in " ".join(result.stdout.split())
-    written = json.loads((tmp_path / "audit.json").read_text())
-    assert written["targets"][0]["distance"] == pytest.approx(0.7646, abs=1e-4)
+    assert result.exit_code == 1
+    told = " ".join(result.stdout.split())
+    assert "do not cover 'human_reference'" in told and "in 50 blocks that belong together (34 train)" in told
+    (written,) = json.loads((tmp_path / "audit.json").read_text())["targets"]
+    assert written["distance"] == pytest.approx(0.4036, abs=1e-4)
+    # What the documentation says of it.
+    page = " ".join(DOCS.read_text().split())
+    numbers = [f"{x:.3f}"[1:] for x in (written["distance"], *written["interval"].values())]
+    assert "mixture stays {} standard deviations away (interval {} to {})".format(*numbers) in page
+    rivals = {rival["name"]: rival["heldout"] for rival in written["rivals"]}
+    assert f"with a fitted slope {rivals['best single, fitted slope']:.3f}".replace("0.", ".") in page
+    assert f"average {rivals['plain average, fitted slope']:.3f}".replace("0.", ".") in page
+    assert f"target {written['null']['median']:.3f} (median)".replace("0.", ".") in page
+    small = written["small_panel"]
+    assert len(small["models"]) == 4 and f"({small['heldout']:.3f})".replace("0.", ".") in page
+    assert len(written["models"]) == 86 and "human_reference_sum10" not in written["models"]
 
 
 def test_the_bundled_files_are_in_the_package():

@@ -23,6 +23,43 @@ def test_snippets_is_complete_and_without_the_share_alike_column():
             assert b"tool_afinn" not in file.read_bytes(), file.name
 
 
+def test_eqbench_is_the_runs_of_the_models_split_by_scene():
+    bundled = panel.load("eqbench")
+    frame = pl.read_parquet(FILES / "eqbench_llm.parquet")
+    assert bundled.scores.shape == (684, 86) and bundled.train.sum() == 464
+    not_models = ("question_id", "emotion_no", "emotion", "scene", "human_reference", "human_reference_sum10")
+    assert list(bundled.raters) == [name for name in frame.columns if name not in not_models]
+    assert bundled.target_name == "human_reference"
+    np.testing.assert_array_equal(bundled.target, frame["human_reference"])
+    assert len(set(bundled.groups)) == 17 and bundled.groups.count("Mistral-7B") == 23
+    # Rows have the same block exactly if they have the same scene, and a scene is on one side.
+    pairs = set(zip(bundled.blocks.tolist(), frame["scene"], strict=True))
+    assert len(pairs) == 50 == len({block for block, _ in pairs}) == len({scene for _, scene in pairs})
+    assert not set(bundled.blocks[bundled.train]) & set(bundled.blocks[~bundled.train])
+    assert "MIT License" in (FILES / "eqbench_LICENSE.txt").read_text()
+
+
+def test_missing_answers_of_eqbench_are_filled_in_from_the_other_models():
+    bundled = panel.load("eqbench")
+    given = pl.read_parquet(FILES / "eqbench_llm.parquet").select(bundled.raters)
+    missing = given.select(pl.all().is_null()).to_numpy()
+    assert missing.sum() == 420
+    np.testing.assert_array_equal(bundled.scores[~missing], given.cast(pl.Float64).to_numpy()[~missing])
+    moments = [(given[name].mean(), given[name].std(ddof=0)) for name in given.columns]
+    clipped = 0
+    for row, column in np.argwhere(missing):
+        known = [
+            (score - mean) / spread
+            for score, (mean, spread) in zip(given.row(row), moments, strict=True)
+            if score is not None
+        ]
+        mean, spread = moments[column]
+        expected = mean + spread * np.mean(known)
+        clipped += expected < 0 or expected > 10
+        assert bundled.scores[row, column] == pytest.approx(min(max(expected, 0), 10), abs=1e-5)
+    assert 0 < clipped < 42
+
+
 def test_senate_is_the_complete_block_without_the_president():
     senate = panel.load("senate")
     assert senate.scores.shape == (242, 91) and senate.train.sum() == 167
@@ -63,9 +100,26 @@ def test_incomplete_rows_are_left_out_if_asked(tmp_path):
         panel.load(path, missing="keep")
 
 
+def test_own_tables_may_have_blocks(tmp_path):
+    path = tmp_path / "t.parquet"
+    frame = pl.DataFrame(
+        {"split": ["train", "test", "train", "test"], "a": [1.0, 2, 3, 4], "text": [7, 3, 7, 5]}
+    )
+    frame.write_parquet(path)
+    own = panel.load(path, block="text")
+    assert own.blocks.tolist() == [0, 1, 0, 2] and own.raters == ("a",)
+    assert panel.load(path).blocks is None
+    frame.with_columns(text=pl.Series([7, 7, 3, 5])).write_parquet(path)
+    with pytest.raises(ValueError, match=r"column 'text': 7 has train and test rows"):
+        panel.load(path, block="text")
+    frame.with_columns(text=pl.Series([7, 3, None, 5])).write_parquet(path)
+    with pytest.raises(ValueError, match=r"column 'text', row 2 \(the first is 0\) is empty"):
+        panel.load(path, block="text")
+
+
 def test_bad_sources_say_what_is_wrong(tmp_path):
     with pytest.raises(
-        ValueError, match=r"'snippet'; it must be one of 'snippets', 'senate'.*mean 'snippets'"
+        ValueError, match=r"'snippet'; it must be one of 'eqbench', 'snippets', 'senate'.*mean 'snippets'"
     ):
         panel.load("snippet")
     with pytest.raises(ValueError, match=r"groups is 'Q'; it must be one of 'D', 'R'"):

@@ -2,6 +2,7 @@ from itertools import pairwise
 
 import numpy as np
 import polars as pl
+import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from jaxgame import plot
@@ -25,6 +26,29 @@ def test_a_band_draws_the_table():
     np.testing.assert_array_equal(lines[1].get_ydata(), [0.5, 0.6])
     assert lines[0].get_marker() != lines[1].get_marker()  # told apart without colour
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "left_out"),
+    [
+        ([1, 2, 4, 8, 16, 32, 64, 86], {64}),
+        ([1, 2, 4, 8, 16, 32, 64, 90, 104], {90}),
+        ([1, 2, 3, 4, 8], set()),
+        ([1, 2, 56, 60, 64], {56, 60}),
+    ],
+)
+def test_numbers_of_leaders_do_not_run_into_each_other(numbers, left_out):
+    figure, axes = plot.new_figure("Title", "Caption", 2)
+    canvas = FigureCanvasAgg(figure)
+    plot.leaders_axis(axes[0], numbers)
+    axes[0].plot(numbers, numbers)
+    canvas.draw()
+    ticks = axes[0].xaxis.get_major_ticks()
+    assert [tick.get_loc() for tick in ticks] == numbers
+    shown = [tick.label1 for tick in ticks if tick.label1.get_text()]
+    assert {int(text.get_text()) for text in shown} == set(numbers) - left_out
+    boxes = [text.get_window_extent(canvas.get_renderer()) for text in shown]
+    assert all(right.x0 > left.x1 for left, right in pairwise(boxes))
 
 
 def test_equal_figures_are_equal_files(tmp_path):

@@ -63,7 +63,8 @@ class PanelConfig:
     target: str | None = None
     groups: list[str] | None = None
     pool: str = MISSING
-    standardise: bool = MISSING
+    scale: str = MISSING
+    splits: int = MISSING
 
 
 @dataclass

@@ -116,8 +116,6 @@ def growth(target: TargetAudit, found: Audit) -> Picture:
     )
     if len(sizes) > 1:
         plot.leaders_axis(axes, sizes, "number of models K, in random order")
-        if sizes[-1] < 1.4 * sizes[-2]:  # their labels would run into each other
-            axes.set_xticks(sizes, [*map(str, sizes[:-2]), "", str(sizes[-1])])
     else:
         axes.set_xticks(sizes)
         axes.set_xlabel("number of models K")

@@ -12,7 +12,7 @@ import polars as pl
 from jaxgame.audit.errors import InputError
 from jaxgame.audit.prepare import Scores
 from jaxgame.audit.text import LARGEST
-from jaxgame.panel.table import near
+from jaxgame.panel.table import block_numbers, near
 
 # Cells that mean "missing", in any case.
 ABSENT = ("", "na", "n/a", "nan", "null", "none", "-", ".", "?")
@@ -37,16 +37,28 @@ ITEM_NAMES = (
 )
 
 
-def wide(frame: pl.DataFrame, item: str | None, split: str | None, source: str, notes: list[str]) -> Scores:
-    """The scores of a table with a row per item: the columns of numbers but `item` and `split`.
+def wide(
+    frame: pl.DataFrame,
+    item: str | None,
+    split: str | None,
+    block: str | None,
+    source: str,
+    notes: list[str],
+) -> Scores:
+    """The scores of a table with a row per item: the columns of numbers but `item`, `split` and `block`.
 
     `item` names the column of the items' names (None: the first if it is called like one), `split` that of
-    "train" and "test". Columns of text and rows without any score are left out, and `notes` say so.
+    "train" and "test", `block` one whose equal cells mark rows that belong together. Columns of text and rows
+    without any score are left out, and `notes` say so.
     """
     train = None
     if split is not None:
         train = _split_rows(_column(frame, split, "--split", source), split, source)
         frame = frame.drop(split)
+    blocks = None
+    if block is not None:
+        blocks = _block_rows(_column(frame, block, "--block", source), block, source)
+        frame = frame.drop(block)
     if item is None:
         item = _item_column(frame)
         if item is not None:
@@ -76,7 +88,8 @@ def wide(frame: pl.DataFrame, item: str | None, split: str | None, source: str, 
         notes.append(f"{empty.sum()} rows without any score left out")
         values = values[~empty]
         train = None if train is None else train[~empty]
-    return Scores(source, tuple(names), values, train, tuple(notes))
+        blocks = None if blocks is None else blocks[~empty]
+    return Scores(source, tuple(names), values, train, tuple(notes), blocks=blocks)
 
 
 def long(
@@ -186,6 +199,15 @@ def _split_rows(column: pl.Series, name: str, source: str) -> np.ndarray:
             f"{source}: row {row + 1}, column {name!r}: {column[row]!r} is neither 'train' nor 'test'"
         )
     return (values == "train").to_numpy()
+
+
+def _block_rows(column: pl.Series, name: str, source: str) -> np.ndarray:
+    """The rows' blocks, as numbers; InputError for a row without one."""
+    labels = column.cast(pl.String, strict=False).str.strip_chars()
+    lacking = labels.is_null() | (labels == "")
+    if lacking.any():
+        raise InputError(f"{source}: row {_first(lacking)}, column {name!r}: empty; every row needs a block")
+    return block_numbers(labels)
 
 
 def _places(names: pl.Series) -> tuple[np.ndarray, np.ndarray]:

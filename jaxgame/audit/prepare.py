@@ -6,10 +6,13 @@ Whatever is done to the table becomes a note, which the report shows.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from jaxgame.audit.errors import InputError
 from jaxgame.audit.moments import columns
+from jaxgame.panel.missing import filled
+from jaxgame.panel.splits import parted_block, random_split
+from jaxgame.panel.table import block_numbers
 
 MISSING = ("auto", "complete", "fill")
 SCALES = ("auto", "raw", "standard")
@@ -22,7 +25,8 @@ COMPLETE_SHARE = 0.8
 SCALES_DIFFER = 4.0
 # A column whose spread is a smaller part of its size is constant.
 CONSTANT = 1e-10
-TRAIN_SHARE = 2 / 3
+# Fewer blocks than this make no interval.
+MIN_BLOCKS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +37,7 @@ class Scores:
     - `values` [N, C]: scores, NaN where a cell is missing;
     - `split` [N]: True for train rows; None if the table does not say;
     - `notes`: what reading did to the table;
+    - `blocks` [N]: numbers from 0 on, equal for rows that belong together; None if each row is by itself;
     - `target`: the column to be approximated; None if the table does not say.
     """
 
@@ -42,6 +47,7 @@ class Scores:
     split: Bool[np.ndarray, " N"] | None = None
     notes: tuple[str, ...] = ()
     target: str | None = None
+    blocks: Int[np.ndarray, " N"] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +57,7 @@ class Problem:
     - `name`: the target's; `names`: those of K models, candidates included;
     - `columns` [N, P]: the rescaled models, the rescaled target and the constant 1 (P = K + 2);
     - `train` [N]: True for the rows for fitting;
+    - `blocks` [N]: numbers from 0 on without gaps; rows of one number are resampled and split together;
     - `unit`: one standard deviation of the target on train rows, in its own units;
     - `factor` [K]: a weight w_i on a rescaled model stands for `w_i factor_i` on its raw scores;
     - `centre`, `centres` [K]: raw train means of the target and of the models;
@@ -63,6 +70,7 @@ class Problem:
     names: tuple[str, ...]
     columns: Float[np.ndarray, "N P"]
     train: Bool[np.ndarray, " N"]
+    blocks: Int[np.ndarray, " N"]
     unit: float
     factor: Float[np.ndarray, " K"]
     centre: float
@@ -115,15 +123,16 @@ def prepare(
     # A copy: columns may be filled in below.
     table = scores.values[np.ix_(rows, [place[name] for name in names])]
     aim = aim[rows]
-    split = None if scores.split is None else scores.split[rows]
+    kept = np.flatnonzero(rows)
     keep = _usable(table, names, min_scored, max_models, notes)
     _some(keep, scores.source, target, notes)
     table, names = _kept(table, names, keep)
-    table, aim, split = _complete(table, aim, split, missing, scores.source, target, notes)
+    table, rows = _complete(table, aim, missing, scores.source, target, notes)
+    aim, kept = aim[rows], kept[rows]
     keep = _distinct(table, names, notes)
     _some(keep, scores.source, target, notes)
     table, names = _kept(table, names, keep)
-    train = _train(len(aim), split, seed, scores.source)
+    blocks, train = _blocks_and_train(scores, kept, seed, notes)
     unit = _unit(aim, train, scores.source, target)
     fitted = table[train]
     centres, spread = fitted.mean(axis=0), fitted.std(axis=0)
@@ -139,18 +148,19 @@ def prepare(
     scale = _chosen_scale(scale, spread, unit, notes)
     divisor = spread if scale == "standard" else np.full(len(names), unit)
     centre = float(aim[train].mean())
-    rows = columns(table, aim)
+    fitted = columns(table, aim)
     # In place: copies of a large table cost more than anything computed from it.
-    rows[:, :-2] -= centres
-    rows[:, :-2] /= divisor
-    rows[:, -2] = (aim - centre) / unit
+    fitted[:, :-2] -= centres
+    fitted[:, :-2] /= divisor
+    fitted[:, -2] = (aim - centre) / unit
     if len(aim) < FEW_ROWS:
         notes.append(f"only {len(aim)} rows: expect wide intervals")
     return Problem(
         name=target,
         names=tuple(names),
-        columns=rows,
+        columns=fitted,
         train=train,
+        blocks=blocks,
         unit=unit,
         factor=unit / divisor,
         centre=centre,
@@ -204,16 +214,15 @@ def _usable(
 def _complete(
     table: np.ndarray,
     aim: np.ndarray,
-    split: np.ndarray | None,
     missing: str,
     source: str,
     target: str,
     notes: list[str],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """The rows that are fitted: complete ones only, or also others, with missing cells filled in."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows that are fitted, and which they are: complete ones only, or also others, filled in."""
     known = np.isfinite(table)
     if known.all():
-        return table, aim, split
+        return table, np.ones(len(aim), bool)
     whole, holes = known.all(axis=1), int((~known).sum())
     share = holes / known.size
     if missing == "auto":
@@ -231,26 +240,14 @@ def _complete(
         if not rows.all():
             notes.append(f"{_count(int((~rows).sum()), 'row')} that no model scored left out")
             _enough(int(rows.sum()), source, f"{rows.sum()} rows are scored by {target!r} and some model")
-        table = _filled(table[rows])
+        table = filled(table[rows])
         notes.append(
             f"{holes} missing scores ({share:.1%}) filled in: a model that is silent on a row is taken to "
             "say what the models that scored it said on average, in its own mean and spread (the target "
             "is never used). The audit is of these completed models"
         )
-        return table, aim[rows], None if split is None else split[rows]
-    return table[rows], aim[rows], None if split is None else split[rows]
-
-
-def _filled(table: np.ndarray) -> np.ndarray:
-    """The table with each missing cell as its model's mean plus its spread times the consensus of the row.
-
-    The consensus is the mean of the row's known scores, each in standard deviations from its model's mean.
-    """
-    mean = np.nanmean(table, axis=0)
-    spread = np.nanstd(table, axis=0)
-    standard = (table - mean) / np.where(spread > 0, spread, 1.0)
-    consensus = np.nanmean(standard, axis=1)
-    return np.where(np.isfinite(table), table, mean + spread * consensus[:, None])
+        return table, rows
+    return table[rows], rows
 
 
 def _distinct(table: np.ndarray, names: list[str], notes: list[str]) -> np.ndarray:
@@ -300,19 +297,38 @@ def _chosen_scale(scale: str, spread: np.ndarray, unit: float, notes: list[str])
     return scale
 
 
-def _train(rows: int, split: np.ndarray | None, seed: int, source: str) -> np.ndarray:
-    """Which rows are for fitting: as the table says, or two thirds of them at random."""
-    if split is not None:
-        if min(split.sum(), (~split).sum()) < 3:
+def _blocks_and_train(
+    scores: Scores, kept: np.ndarray, seed: int, notes: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The blocks of the rows `kept`, and which rows are for fitting: as the table says, or at random.
+
+    At random two thirds of the rows are, or of the blocks if the table has any.
+    """
+    source = scores.source
+    blocks = None if scores.blocks is None else block_numbers(scores.blocks[kept].tolist())
+    rows = np.arange(len(kept)) if blocks is None else blocks
+    if scores.split is not None:
+        train = scores.split[kept]
+        if min(train.sum(), (~train).sum()) < 3:
             raise InputError(
-                f"{source}: the split leaves {split.sum()} train and {(~split).sum()} test rows; each "
+                f"{source}: the split leaves {train.sum()} train and {(~train).sum()} test rows; each "
                 "needs at least 3"
             )
-        return split
-    order = np.random.default_rng([seed, 0]).permutation(rows)
-    train = np.zeros(rows, bool)
-    train[order[: round(TRAIN_SHARE * rows)]] = True
-    return train
+        if parted_block(rows, train) is not None:
+            raise InputError(f"{source}: the split parts a block of rows; each must be on one side")
+    else:
+        train = random_split(rows, np.random.default_rng([seed, 0]))
+    if blocks is not None:
+        count = [len(np.unique(rows[side])) for side in (train, ~train)]
+        if min(count) < MIN_BLOCKS:
+            raise InputError(
+                f"{source}: {count[0]} train and {count[1]} held-out blocks of rows; each side needs at "
+                f"least {MIN_BLOCKS}"
+            )
+        notes.append(
+            f"rows are resampled and split in {sum(count)} blocks that belong together ({count[0]} train)"
+        )
+    return rows, train
 
 
 def _names(names: list[str], most: int = 8) -> str:

@@ -29,13 +29,15 @@ def read_scores(
     model: str | None = None,
     score: str | None = None,
     split: str | None = None,
+    block: str | None = None,
     separator: str | None = None,
     targets: Sequence[str] = (),
 ) -> Scores:
     """The numbers of `table`: a path, a bundled panel's name, a DataFrame, a mapping of columns or a `Panel`.
 
     `item`, `model` and `score` name the columns of a long table; a wide one has at most an `item` column.
-    `split` names a wide table's column of "train" and "test", `separator` is what separates a file's columns
+    `split` names a wide table's column of "train" and "test", `block` one whose equal cells mark rows that
+    belong together, `separator` is what separates a file's columns
     (None: found out). Of a long table only the items that some of `targets` scored are kept, unless none of
     them is there.
 
@@ -48,7 +50,7 @@ def read_scores(
     notes: list[str] = []
     if isinstance(table, str | Path):
         source = str(table)
-        frame, movielens = _of_file(Path(table), separator, notes, (item, model, split))
+        frame, movielens = _of_file(Path(table), separator, notes, (item, model, split, block))
     else:
         source, movielens = "table", False
         frame = _of_columns(table)
@@ -62,11 +64,12 @@ def read_scores(
     if frame.height == 0:
         raise InputError(f"{source}: the table has a header but no rows")
     if model is None and score is None:
-        return layout.wide(frame, item, split, source, notes)
+        return layout.wide(frame, item, split, block, source, notes)
     if item is None or model is None or score is None:
         raise InputError(f"{source}: a long table needs --item, --model and --score together")
-    if split is not None:
-        raise InputError(f"{source}: --split is for wide tables; this one is long")
+    for option, name in (("--split", split), ("--block", block)):
+        if name is not None:
+            raise InputError(f"{source}: {option} is for wide tables; this one is long")
     return layout.long(frame, item, model, score, targets, source, notes)
 
 
@@ -74,10 +77,10 @@ def _of_panel(panel: Panel) -> Scores:
     """The scores of a panel, its fixed target as one more column, its title and caveat as notes."""
     notes = tuple(note for note in (panel.title, panel.caveat) if note)
     if panel.target is None:
-        return Scores(panel.name, panel.raters, panel.scores, panel.train, notes)
-    aim = "human_mean" if panel.name == "snippets" else "target"
+        return Scores(panel.name, panel.raters, panel.scores, panel.train, notes, blocks=panel.blocks)
+    aim = panel.target_name
     values = np.column_stack([panel.scores, panel.target])
-    return Scores(panel.name, (*panel.raters, aim), values, panel.train, notes, aim)
+    return Scores(panel.name, (*panel.raters, aim), values, panel.train, notes, aim, panel.blocks)
 
 
 def _of_columns(table: Any) -> pl.DataFrame:

@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from jaxgame.audit.moments import moments
+from jaxgame.panel.splits import random_split
 
-# Bootstrap: rows are resampled one by one up to this many, and in as many random groups beyond.
+# Bootstrap: blocks of rows (rows, if each is by itself) are resampled one by one up to this many, and in as
+# many random groups beyond.
 GROUPS = 1000
 # The second moments of all groups must fit into this many bytes: with many models there are fewer groups, and
-# below FEWEST_GROUPS rows are drawn one by one after all.
+# below FEWEST_GROUPS blocks are drawn one by one after all.
 ROOM = 128e6
 FEWEST_GROUPS = 200
 # Samples that are computed at a time: one product of matrices for all of them.
@@ -24,13 +26,17 @@ Sums = Float[np.ndarray, "P P"]
 def random_splits(
     rows: Columns,
     total: Sums,
-    train_rows: int,
+    blocks: Int[np.ndarray, " N"],
+    train_blocks: int,
     splits: int,
     random: np.random.Generator,
 ) -> Iterator[tuple[Sums, Sums]]:
-    """Moments of train and held-out rows of random splits of the same sizes; `total` adds up all rows."""
+    """Moments of train and held-out rows of random splits; `total` adds up all rows.
+
+    `blocks` [N] are the rows' blocks, from 0 on without gaps; each split has `train_blocks` of them to train.
+    """
     for _ in range(splits):
-        test = moments(rows[random.permutation(len(rows))[train_rows:]])
+        test = moments(rows[~random_split(blocks, random, train_blocks)])
         yield total - test, test
 
 
@@ -60,22 +66,31 @@ def shuffled(
         yield from zip(*made, strict=True)
 
 
-def bootstrap(rows: Columns, count: int, random: np.random.Generator) -> Iterator[Sums]:
-    """Moments of `count` samples of the rows, drawn with replacement.
+def bootstrap(
+    rows: Columns, blocks: Int[np.ndarray, " N"], count: int, random: np.random.Generator
+) -> Iterator[Sums]:
+    """Moments of `count` samples of the rows, whole blocks of them drawn with replacement.
 
-    Beyond `GROUPS` rows, random groups of equally many rows are drawn instead of single rows, and the moments
-    of each group are summed once. Groups are as independent and as alike as rows are, so that the moments of
-    all rows vary as much.
+    `blocks` [N] are the rows' blocks, any numbers. Beyond `GROUPS` blocks, random groups of equally many are
+    drawn instead of single ones, and the moments of each group are summed once. Groups are as independent and
+    as alike as blocks are, so that the moments of all rows vary as much.
     """
-    number, width = rows.shape
+    width = rows.shape[1]
+    _, own_block = np.unique(blocks, return_inverse=True)
+    number = int(own_block.max()) + 1
     groups = min(number, GROUPS, int(ROOM / (8 * width**2)))
     if groups < min(number, FEWEST_GROUPS):
         for _ in range(count):
-            yield moments(rows, np.bincount(random.integers(number, size=number), minlength=number))
+            drawn = np.bincount(random.integers(number, size=number), minlength=number)
+            yield moments(rows, drawn[own_block])
         return
-    parts = np.array_split(random.permutation(number), groups)
+    group = np.empty(number, int)
+    for place, part in enumerate(np.array_split(random.permutation(number), groups)):
+        group[part] = place
+    order = np.argsort(group[own_block], kind="stable")
+    ends = np.cumsum(np.bincount(group[own_block], minlength=groups))[:-1]
     sums = np.empty((groups, width**2))
-    for own, part in zip(sums, parts, strict=True):
+    for own, part in zip(sums, np.split(order, ends), strict=True):
         own[:] = moments(rows[part]).ravel()
     for start in range(0, count, CHUNK):
         drawn = random.integers(groups, size=(min(CHUNK, count - start), groups))

@@ -30,6 +30,7 @@ def audit(
     model: str | None = None,
     score: str | None = None,
     split: str | None = None,
+    block: str | None = None,
     separator: str | None = None,
     epsilon: float = DEFAULT_EPSILON,
     hull: str = "cone",
@@ -49,7 +50,9 @@ def audit(
     `table` is a path (CSV, Parquet, MovieLens ratings), a polars or pandas DataFrame, a mapping of columns
     or a `Panel`; wide (a row per item, a column per model), or long with the columns `item`, `model` and
     `score`. `target` names the column (long: the model) that holds what users want, or several, one per
-    group of users. `separator` is what separates a file's columns (None: found out).
+    group of users. `block` names a column whose equal cells mark rows that belong together (one scene, one
+    text): they are split and resampled together (None: each row is by itself). `separator` is what separates
+    a file's columns (None: found out).
 
     Weights are fitted by least squares on train rows (two thirds at random, or those that the column `split`
     calls "train"), distances are those on the held-out rows, in standard deviations of the target. `epsilon`,
@@ -86,7 +89,14 @@ def audit(
     )
     wanted = [target] if isinstance(target, str) else list(target or [])
     scores = read_scores(
-        table, item=item, model=model, score=score, split=split, separator=separator, targets=wanted
+        table,
+        item=item,
+        model=model,
+        score=score,
+        split=split,
+        block=block,
+        separator=separator,
+        targets=wanted,
     )
     return _audit_scores(scores, *choose(scores, wanted, models, candidates), settings, progress)
 

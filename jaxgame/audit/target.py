@@ -105,14 +105,22 @@ def _hulls(
 ) -> dict[str, HullReport]:
     """Distance and weights of each hull, with brackets on train rows and intervals on held-out ones."""
     members = np.array(problem.members)
-    train_rows, confidence = len(sides[0]), settings.confidence
+    confidence = settings.confidence
+    blocks = problem.blocks[problem.train], problem.blocks[~problem.train]
     other_splits = list(
-        resample.random_splits(problem.columns, sums[0] + sums[1], train_rows, settings.splits, random[0])
+        resample.random_splits(
+            problem.columns,
+            sums[0] + sums[1],
+            problem.blocks,
+            len(np.unique(blocks[0])),
+            settings.splits,
+            random[0],
+        )
     )
     samples = zip(
         *(
-            resample.bootstrap(side, settings.bootstrap, numbers)
-            for side, numbers in zip(sides, random[1:], strict=True)
+            resample.bootstrap(side, own, settings.bootstrap, numbers)
+            for side, own, numbers in zip(sides, blocks, random[1:], strict=True)
         ),
         strict=True,
     )

@@ -13,6 +13,10 @@ from jaxgame.core.bracket import Bracket
 from jaxgame.core.cone import cone_bound
 from jaxgame.hull.least_squares import nonnegative_least_squares, simplex_problem
 
+# Which mixtures get an intercept: none of them, those whose weights need not sum to 1, all.
+OFFSETS = ("none", "cone", "constant")
+CONES = ("cone", "null_cone")
+
 # Squared errors this near, relative to the target's square, are a tie.
 TIE = 1e-12
 
@@ -83,7 +87,7 @@ def _without_intercepts(weights: Array) -> Models:
 def rivals(train: View, sizes: Sequence[int]) -> dict[str, Models]:
     """What a hull must beat, by their names in `coverage.METHODS`: one model for each number of raters."""
     raters = train.raters.shape[1]
-    first = _first(sizes)
+    first = first_raters(sizes)
     equal = first.astype(train.target.dtype) / jnp.asarray(sizes, train.target.dtype)[:, None]
     centred = train.centred()
     slopes = _slopes(train.raters, centred.raters, centred.target)
@@ -114,21 +118,22 @@ def _slopes(columns: Array, centred: Array, target: Array) -> Array:
     return divided(target @ centred, squares, spread)
 
 
-def fit_hulls(train: View, null: View, sizes: Sequence[int], offset: str) -> tuple[Models, Models, Models]:
-    """Least squares of the first K raters, for each K in `sizes`: hull, cone, and the hull of the null.
+def fit_hulls(train: View, null: View, sizes: Sequence[int], offset: str) -> dict[str, Models]:
+    """Least squares of the first K raters, each K in `sizes`: hull and cone, of the target and of the null.
 
     All are non-negative least squares from Gram matrices of K raters, the hull's after the rescaling
     of `hull.least_squares`. To compile few programs, problems of similar size run as one batch, in the
     size of the largest. The raters that a smaller K lacks are given a unit diagonal, no products with
     others and a negative moment, so that their weight is exactly 0 and no other weight changes.
     """
-    if offset == "constant":
-        fitted, fitted_null = train.centred(), null.centred()
-    else:
-        fitted, fitted_null = train, null
-    cone = fitted.raters.T @ fitted.raters, fitted.raters.T @ fitted.target
-    problems = (simplex_problem(fitted.differences()), cone, simplex_problem(fitted_null.differences()))
-    gram, moment = (jnp.stack(parts) for parts in zip(*problems, strict=True))
+    views = {"hull": train, "cone": train, "null": null, "null_cone": null}
+    grams, moments = [], []
+    for name, view in views.items():
+        fitted = view.centred() if has_intercept(name, offset) else view
+        cone = fitted.raters.T @ fitted.raters, fitted.raters.T @ fitted.target
+        gram, moment = cone if name in CONES else simplex_problem(fitted.differences())
+        grams.append(gram)
+        moments.append(moment)
 
     def fit(gram: Array, moment: Array, keep: Array) -> Array:
         gram = jnp.where(keep[:, None] & keep[None, :], gram, jnp.eye(len(keep), dtype=gram.dtype))
@@ -138,24 +143,26 @@ def fit_hulls(train: View, null: View, sizes: Sequence[int], offset: str) -> tup
     found = []
     for batch in _batches(sizes):
         width = batch[-1]
-        keep = _first(batch)
+        keep = first_raters(batch)
         every_size = jax.vmap(fit, in_axes=(None, None, 0))
-        weights = jax.vmap(every_size, in_axes=(0, 0, None))(gram[:, :width, :width], moment[:, :width], keep)
+        batched = jax.vmap(every_size, in_axes=(0, 0, None))
+        weights = batched(jnp.stack(grams)[:, :width, :width], jnp.stack(moments)[:, :width], keep)
         found.append(jnp.pad(weights, ((0, 0), (0, 0), (0, sizes[-1] - width))))
-    of_hull, of_cone, of_null = jnp.concatenate(found, axis=1)
-
-    def models(view: View, weights: Array) -> Models:
-        return view.with_intercepts(weights) if offset == "constant" else _without_intercepts(weights)
-
-    return (
-        models(train, of_hull / of_hull.sum(axis=1, keepdims=True)),
-        models(train, of_cone),
-        models(null, of_null / of_null.sum(axis=1, keepdims=True)),
-    )
+    fits = {}
+    for (name, view), weights in zip(views.items(), jnp.concatenate(found, axis=1), strict=True):
+        weights = weights if name in CONES else weights / weights.sum(axis=1, keepdims=True)
+        intercept = has_intercept(name, offset)
+        fits[name] = view.with_intercepts(weights) if intercept else _without_intercepts(weights)
+    return fits
 
 
-def _first(sizes: Sequence[int]) -> Array:
-    """Which raters are among the first K, [sizes, raters]."""
+def has_intercept(name: str, offset: str) -> bool:
+    """Whether the mixture `name` is fitted with an intercept."""
+    return offset == "constant" or (offset == "cone" and name in CONES)
+
+
+def first_raters(sizes: Sequence[int]) -> Array:
+    """Which raters are among the first K, for each K in `sizes`: [sizes, raters]."""
     return jnp.asarray(np.arange(sizes[-1])[None, :] < np.array(sizes)[:, None])
 
 
@@ -165,19 +172,19 @@ def _batches(sizes: Sequence[int]) -> list[list[int]]:
     return ([small] if small else []) + [[size] for size in sizes if size > 16]
 
 
-def bracket(train: View, models: Models, sizes: Sequence[int], offset: str, *, simplex: bool) -> Bracket:
+def bracket(train: View, models: Models, sizes: Sequence[int], *, intercept: bool, simplex: bool) -> Bracket:
     """The least train distance of each hull (or cone): from above by `models`, from below by a measure.
 
-    The norm is the root mean square, and m = residual / (its norm, times rows) has dual norm 1. So the
-    distance to the hull is at least `<m, target> - max_i <m, x_i>`, and that to the cone at least what
-    `core.cone.cone_bound` makes of the same products. Both ends move outwards by what these sums round, and
-    ends that cross stay as they are.
+    `intercept` tells whether the mixtures have one. The norm is the root mean square, and m = residual / (its
+    norm, times rows) has dual norm 1. So the distance to the hull is at least
+    `<m, target> - max_i <m, x_i>`, and that to the cone at least what `core.cone.cone_bound` makes of the
+    same products. Both ends move outwards by what these sums round, and ends that cross stay as they are.
     """
-    view = train.centred() if offset == "constant" else train
+    view = train.centred() if intercept else train
     direction = view.residuals(_without_intercepts(models.weights))
     length = view.size(direction)[None, :]
     measure = divided(direction, length, length > 0) / direction.shape[0]
-    first = _first(sizes)
+    first = first_raters(sizes)
     rows, raters = train.raters.shape
     rounding = 0.51 * (3 * rows + 2 * raters + 12) * float(jnp.finfo(measure.dtype).eps)
     size, sizes_of = train.size(train.target), train.size(train.raters)

@@ -34,11 +34,12 @@ class Ratings:
 class PanelGames:
     """Rating games of real models (`jaxgame.rating_game`): S items and K models of a score table, at random.
 
-    Both are drawn uniformly and without replacement, items among the rows that miss no score. The follower
-    wants the target's scores h, leader i wants x_i = (1 - d) m_0 + d m_i: m_i are scores of the drawn models,
-    m_0 those of one more draw among all, common to the leaders. She gives one of A ratings, equally spaced
-    from `low` to `high`; utilities are minus squared differences, in units of the scale squared. The prior is
-    uniform on the S items, and there is one type.
+    Both are drawn uniformly and without replacement, items among the rows that miss no score (the few that
+    "eqbench" misses are filled in, see `jaxgame.panel.load`). The follower wants the target's scores h,
+    leader i wants x_i = (1 - d) m_0 + d m_i: m_i are scores of the drawn models, m_0 those of one more draw
+    among all, common to the leaders. She gives one of A ratings, equally spaced from `low` to `high`;
+    utilities are minus squared differences, in units of the scale squared. The prior is uniform on the S
+    items, and there is one type.
 
     d = 0: all leaders are one model, m_0. d = 1: leaders are the models as they are. In between a leader is
     an average of two models, whose errors partly cancel, so that a single leader comes nearer to the

@@ -51,9 +51,9 @@ def worst_equilibrium(
     """Bracket on the follower's least value over all pure equilibria of best-AI selection in a `game`.
 
     `slack` > 0 asks for all slack-equilibria, where no leader gains more than that, in the leaders' utility
-    units; one number for all, or [K]. `tolerance` is the width aimed at, in parts of what is at stake for the follower,
-    `sum_ts P(t,s) (max_a u - min_a u)`; one above 1e-3 counts as 1e-3. A single leader takes its best
-    outcome, and those that tie for it are its equilibria. Works under jit and vmap.
+    units; one number for all, or [K]. `tolerance` is the width aimed at, in parts of what is at stake for the
+    follower, `sum_ts P(t,s) (max_a u - min_a u)`; one above 1e-3 counts as 1e-3. A single leader takes its
+    best outcome, and those that tie for it are its equilibria. Works under jit and vmap.
 
     Raises ValueError for a tolerance that is not positive, a negative slack, and precision below float64.
 

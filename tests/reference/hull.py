@@ -32,7 +32,7 @@ def sup_distance(target: np.ndarray, utilities: np.ndarray, offset: str | np.nda
 
 
 def mean_range(prior: np.ndarray, follower: np.ndarray, leaders: np.ndarray, scale: str) -> float:
-    """Average alignment of a game (theory, section 15): largest and least error of each (t, s) as variables."""
+    """Average alignment of a game: the largest and the least error of each (t, s) as variables."""
     utilities = leaders.reshape(len(leaders), prior.size, -1)
     count, cells, actions = utilities.shape
     target, weights = follower.reshape(cells, actions), prior.reshape(-1)
