@@ -249,14 +249,14 @@ def certificate(
     proposal = jnp.where(jnp.isfinite(proposal).all(), proposal, 0.0)
 
     residual = target - columns @ weights
-    mass = 1.0  # of the measure, both signs together, and how many entries of the residual the norm adds
+    # Of the measure, both signs together, and so how many entries of the residual the norm adds up.
+    mass = jnp.ones((), target.dtype) if prior is None else 2 * prior.sum()
     if norm == "sup":
         upper, _ = measures.half_range(residual, groups)
         measure = measures.unit_measure(proposal, groups)
     elif prior is not None:
         upper = measures.mean_range(residual, groups, prior)
         measure = measures.capped_measure(proposal, groups, prior)
-        mass = 2 * prior.sum()
     else:
         upper = _root_mean_square(measures.centre(residual, groups))
         direction = measures.centre(proposal, groups)
