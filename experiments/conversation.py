@@ -16,9 +16,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from omegaconf import MISSING, DictConfig
 
-from experiments.common.claims import Claim, guarantee
+from experiments.common import claims
+from experiments.common.claims import Claim, Run
 from experiments.common.families import called, make_family
-from experiments.common.guarantee import report, summarise, verdict_sentence, with_losses
+from experiments.common.guarantee import LABELS, report, summarise, verdict_sentence, with_losses
 from experiments.common.lists import check_diversity, check_increasing, check_list
 from experiments.common.registry import Experiment, Headline, register
 from experiments.common.runs import table_of
@@ -30,7 +31,7 @@ from jaxgame.core.units import at_stake
 from jaxgame.runs.batch import DrawFunction
 from jaxgame.runs.files import write_whole
 from jaxgame.sampling import Family, Shape
-from jaxgame.theorems import VERDICTS, Guarantee, bayes_optimal_learning, best_ai_selection
+from jaxgame.theorems import Guarantee, bayes_optimal_learning, best_ai_selection
 
 log = logging.getLogger("experiments")
 
@@ -98,7 +99,7 @@ def run(config: DictConfig, directory: Path) -> None:
                 "competition": list(settings.competitions),
                 "diversity": list(settings.diversity),
             },
-            {"holds": VERDICTS},
+            LABELS,
         )
     ).with_columns(certified=pl.col("gain_upper") <= CERTIFIED * pl.col("models_stake"))
     summary = summarise(table, "protocol", "competition", "diversity", tolerance=settings.tolerance)
@@ -305,22 +306,40 @@ register(
         ),
         coordinates=COORDINATES,
         check=check,
-        claims=(
-            Claim(
-                place=70,
+        page=(
+            Run(
+                place=60,
                 name="conversation",
-                title="Conversations of several rounds",
-                statement=(
-                    "Where models revise their rules under a protocol, she gets at least OPT(protocol) - "
-                    "2 eps, less delta's cost and what the models could still gain. OPT(protocol) is what an "
-                    "aligned model could teach her."
-                ),
-                source=(
-                    "the form with delta and gain is proved here; of profiles found, not of all equilibria"
+                title="Several rounds of conversation",
+                about=(
+                    "Models and user exchange few messages for several rounds. Not all equilibria can be "
+                    "found: checked are the profiles where models that keep revising their rules end up, "
+                    "with what each could still gain."
                 ),
                 setting=("experiment=conversation", "experiment.diversity=[0.0,1.0]"),
                 draws=16,
-                find=functools.partial(guarantee, coordinates=COORDINATES),
+                seconds=40,
+                pictures={"figure": "What rounds and larger alphabets buy"},
+                claims=(
+                    Claim(
+                        name="conversation",
+                        title="Conversations: OPT(protocol) - 2 eps - what delta and gains cost",
+                        statement=(
+                            "She gets at least what an aligned model could teach her under the protocol, "
+                            "less 2 eps, less what the models could still gain, and less delta's cost: how "
+                            "far apart their deviations to teaching are."
+                        ),
+                        whose=claims.OURS,
+                        find=functools.partial(claims.guarantee, coordinates=COORDINATES),
+                    ),
+                    Claim(
+                        name="conversation_average",
+                        title="Conversations: the same with D for 2 eps",
+                        statement="The same with the average distance in the place of 2 eps.",
+                        whose=claims.OURS,
+                        find=functools.partial(claims.guarantee, coordinates=COORDINATES, average=True),
+                    ),
+                ),
             ),
         ),
     )

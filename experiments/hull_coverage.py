@@ -13,7 +13,7 @@ from jaxtyping import Array
 from matplotlib.figure import Figure
 from omegaconf import MISSING, DictConfig
 
-from experiments.common.claims import Claim, Finding
+from experiments.common.claims import CLASSIC, Claim, Finding, Run
 from experiments.common.config import GamesConfig
 from experiments.common.families import called, make_family
 from experiments.common.games import repeated
@@ -271,19 +271,32 @@ register(
             ends={"diversity": "max", "eps": "min"},
         ),
         coordinates=("leaders", "diversity"),
-        claims=(
-            Claim(
-                place=10,
+        page=(
+            Run(
+                place=20,
                 name="hull_coverage",
                 title="How often is the user in the models' hull?",
-                statement=(
-                    "The share of games with the user in the hull of K models with independent errors is "
-                    "Wendel's formula."
+                about=(
+                    "The premise of all theorems: a mixture of the models' utilities equals hers up to a "
+                    "constant. For independent symmetric errors there is a closed form to meet."
                 ),
-                source="Wendel 1962; the premise of all three theorems of the paper",
                 setting=("experiment=hull_coverage",),
                 draws=4096,
-                find=wendel_finding,
+                seconds=20,
+                pictures={"figure": "Coverage and distance, by number and diversity of models"},
+                claims=(
+                    Claim(
+                        name="wendel",
+                        title="Coverage is Wendel's formula",
+                        statement=(
+                            "The share of games with the user in the hull of K models with independent "
+                            "errors is Wendel's formula (1962), within the 99% interval of what was "
+                            "counted."
+                        ),
+                        whose=CLASSIC,
+                        find=wendel_finding,
+                    ),
+                ),
             ),
         ),
     )

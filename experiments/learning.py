@@ -1,6 +1,5 @@
 """A best-responding user who hears all leaders: her loss at the worst equilibrium against the bound."""
 
-import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import polars as pl
 from matplotlib.figure import Figure
 from omegaconf import MISSING, DictConfig
 
-from experiments.common.claims import Claim, guarantee
 from experiments.common.families import called, make_family
 from experiments.common.guarantee import check_function, checked, loss_headline, report, verdict_sentence
 from experiments.common.lists import check_diversity, check_increasing, check_list
@@ -124,20 +122,5 @@ register(
         headline=loss_headline("at the largest diversity", diversity="max", types="max"),
         coordinates=COORDINATES,
         check=lambda game, config, row: bayes_optimal_learning(game, tolerance=config.experiment.tolerance),
-        claims=(
-            Claim(
-                place=50,
-                name="learning",
-                title="A user who hears all models and takes a best action",
-                statement=(
-                    "With signals as rich and correlated as models like, she gets at least OPT - 2 eps at "
-                    "every equilibrium."
-                ),
-                source="the paper's first setting; all equilibria are checked, with certified brackets",
-                setting=("experiment=learning", "experiment.types=[1]", "experiment.leaders=[2,4]"),
-                draws=64,
-                find=functools.partial(guarantee, coordinates=COORDINATES),
-            ),
-        ),
     )
 )

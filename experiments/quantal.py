@@ -1,6 +1,5 @@
 """A user who responds by quantal response: what bounded rationality and misaligned leaders cost together."""
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from omegaconf import MISSING, DictConfig
 
-from experiments.common.claims import Claim, guarantee
 from experiments.common.families import called, make_family
 from experiments.common.games import repeated
 from experiments.common.guarantee import checked, loss_headline, report, verdict_sentence
@@ -29,9 +27,6 @@ from jaxgame.sampling import Family, Shape
 from jaxgame.theorems import quantal_response
 
 COORDINATES = ("leaders", "rationality")
-
-# The width aimed at for brackets, in parts of what is at stake: the claim's tolerance.
-TOLERANCE = 1e-4
 
 JUDGE_RATIONALITY = np.geomspace(1.0, 1000.0, 49)
 
@@ -201,26 +196,6 @@ register(
             row["rationality"],
             tolerance=config.experiment.tolerance,
             rounds=config.experiment.rounds,
-        ),
-        claims=(
-            Claim(
-                place=60,
-                name="quantal",
-                title="A user who responds by quantal response",
-                statement=(
-                    "The same, less W((A-1)/e) / rationality, the most that logit play loses against the "
-                    "best action."
-                ),
-                source="the paper's second setting; the term of rationality is proved here",
-                setting=(
-                    "experiment=quantal",
-                    "experiment.leaders=[1,2]",
-                    "experiment.rationality=[1,10,100,1000]",
-                    "experiment.rounds=5",
-                ),
-                draws=16,
-                find=functools.partial(guarantee, coordinates=COORDINATES, tolerance=TOLERANCE),
-            ),
         ),
     )
 )

@@ -1,6 +1,5 @@
 """Best-AI selection: the worst equilibrium against the distance to the hull, and where dynamics end."""
 
-import functools
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +13,11 @@ from jaxtyping import Array
 from omegaconf import MISSING, DictConfig
 
 from experiments import _selection_figure
-from experiments.common.claims import Claim, guarantee
 from experiments.common.config import GamesConfig
 from experiments.common.families import make_family
 from experiments.common.games import first_leaders
 from experiments.common.guarantee import (
+    LABELS,
     LOSSLESS,
     check_function,
     loss_headline,
@@ -35,7 +34,7 @@ from jaxgame.runs.batch import DrawFunction
 from jaxgame.runs.files import write_whole
 from jaxgame.runs.keys import draw_key
 from jaxgame.sampling import Family, Shape
-from jaxgame.theorems import VERDICTS, best_ai_selection
+from jaxgame.theorems import best_ai_selection
 
 log = logging.getLogger("experiments")
 
@@ -79,7 +78,7 @@ def run(config: DictConfig, directory: Path) -> None:
             ),
             directory,
             {"diversity": diversity, "leaders": leaders},
-            {"holds": VERDICTS},
+            LABELS,
         )
     )
     dynamics = table_of(
@@ -207,13 +206,6 @@ def _check(settings: DictConfig) -> None:
     check_increasing("interactions", settings.interactions, 1)
 
 
-def _statement(factor: str) -> str:
-    return (
-        f"A user who keeps the single best model gets at least OPT - {factor} eps at every pure equilibrium, "
-        "where eps is the sup distance of her utility to the convex hull of the models' utilities."
-    )
-
-
 register(
     Experiment(
         name="selection",
@@ -222,33 +214,5 @@ register(
         headline=loss_headline("at the largest diversity", diversity="max"),
         coordinates=COORDINATES,
         check=lambda game, config, row: best_ai_selection(game, tolerance=config.experiment.tolerance),
-        claims=(
-            Claim(
-                place=40,
-                name="selection",
-                title="Best-AI selection",
-                statement=_statement("2"),
-                source=(
-                    "the paper's third setting; the constant 2 is proved here, every equilibrium is checked"
-                ),
-                setting=(
-                    "experiment=selection",
-                    "experiment.leaders=[2,4]",
-                    "experiment.diversity=[0.0,0.5,1.0]",
-                    "experiment.steps=60",
-                ),
-                draws=32,
-                find=functools.partial(guarantee, coordinates=COORDINATES),
-            ),
-            Claim(
-                place=80,
-                name="false_claim",
-                title="Control: a claim that is false",
-                statement=_statement("0.5"),
-                source="made up, to see that the check can fail; read from the run of best-AI selection",
-                find=functools.partial(guarantee, coordinates=COORDINATES, factor=0.5),
-                run="selection",
-            ),
-        ),
     )
 )

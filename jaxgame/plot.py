@@ -159,10 +159,10 @@ class _Apart(Formatter):
         return labels[::-1]
 
 
-def save(figure: Figure, directory: Path) -> list[Path]:
-    """Write a `figure` as `figure.png` and `figure.pdf` into a `directory` that exists; returns their paths.
+def save(figure: Figure, directory: Path, name: str = "figure") -> list[Path]:
+    """Write a `figure` as `NAME.png` and `NAME.pdf` into a `directory` that exists; returns their paths.
 
-    No dates are written, so that equal figures are equal files.
+    `name` is "figure" for the first or only figure of a run. No dates are written, so that equal figures are equal files.
     """
     metadata: dict[str, dict[str, Any]] = {
         "png": {"Software": None},
@@ -171,7 +171,7 @@ def save(figure: Figure, directory: Path) -> list[Path]:
     with mpl.rc_context(STYLE):
         return [
             write_whole(
-                directory / f"figure.{kind}",
+                directory / f"{name}.{kind}",
                 functools.partial(figure.savefig, format=kind, metadata=metadata[kind]),
             )
             for kind in metadata

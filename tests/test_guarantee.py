@@ -38,8 +38,10 @@ def draw(key):
         "state": Bracket(eps, eps),
         "loss": Bracket(loss - wide, loss),
         "slack": Bracket(2 * eps - loss, 2 * eps - loss + wide),
+        "mean_slack": Bracket(eps - loss, eps - loss + wide),
         "stake": jnp.full((2, 3), STAKE),
         "holds": jax.random.randint(keys[4], (2, 3), 0, 3),
+        "mean_holds": jax.random.randint(jax.random.fold_in(key, 9), (2, 3), 0, 3),
     }
 
 
@@ -75,12 +77,15 @@ def test_summaries_count_what_rows_hold(both):
         assert row["spared"] == pytest.approx((outside & free).mean())
         assert row["wide"] == (cell["width"] > 1e-6 * STAKE).sum() > 0
         assert row["yes"] + row["no"] + row["undecided"] == 301
+        for verdict in ("no", "undecided", "yes"):
+            assert row[f"mean_{verdict}"] == (cell["mean_holds"] == verdict).sum()
         if row["diversity"] == 1.0:  # nobody is outside
             assert row["loss_outside"] is None and row["tightest"] is None
         else:
             assert 0 < row["spared"] < row["outside"] < 1
             assert row["loss_outside"] == pytest.approx(cell["loss"].to_numpy()[outside].mean())
             assert 0 < row["tightest"] <= 0.5 + 1e-9
+            assert row["tightest"] < row["mean_tightest"] <= 1 + 1e-9
 
 
 def test_means_are_of_all_draws(both):

@@ -26,6 +26,11 @@ def make_family(config: DictConfig) -> Family:
     return families()[config.name](**parameters)
 
 
+def family_of(config: DictConfig, name: str) -> Family:
+    """The family of a row of a run: the one that the run's config names, or another with its own defaults."""
+    return make_family(config.family) if name == config.family.name else families()[name]()
+
+
 def called(config: DictConfig) -> str:
     """What captions call the family that a config names: its name, and its utilities' unit if it has one."""
     unit = getattr(make_family(config), "unit", "")

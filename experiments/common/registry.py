@@ -16,7 +16,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 import experiments
-from experiments.common.claims import Claim
+from experiments.common.claims import Run
 from jaxgame.core.game import Game
 from jaxgame.theorems import Guarantee
 
@@ -47,10 +47,10 @@ class Experiment:
     """All that the application knows of an experiment.
 
     `config` is the dataclass of its keys, whose values are in conf/experiment/NAME.yaml; `run` computes
-    table, summary and figure in a directory. `headline` is what `experiments.collect` draws, `claims` what
-    `experiments.reproduce` checks. For `experiments.replay`, `coordinates` are the columns that tell a draw's
-    rows apart (None: draws are not games of a family) and `check(game, config, row)` is the theorem's check
-    that the run made of a row.
+    table, summary and figure in a directory. `headline` is what `experiments.collect` draws, `page` the runs
+    that `experiments.reproduce` makes of it, with their claims. For `experiments.replay`, `coordinates` are
+    the columns that tell a draw's rows apart (None: draws are not games of a family) and `check(game, config,
+    row)` is the theorem's check that the run made of a row.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Experiment:
     headline: Headline | None = None
     coordinates: tuple[str, ...] | None = None
     check: Callable[[Game, DictConfig, Mapping[str, Any]], Guarantee] | None = None
-    claims: tuple[Claim, ...] = ()
+    page: tuple[Run, ...] = ()
 
 
 _registered: dict[str, Experiment] = {}

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 
-from experiments.common.families import make_family
+from experiments.common.families import family_of
 from experiments.common.games import first_leaders
 from experiments.common.registry import experiment
 from jaxgame import theorems
@@ -60,10 +60,11 @@ def game_of(config: DictConfig, row: Mapping[str, Any]) -> Game:
     """The game of one row of a run's table: its draw's key, its diversity and types, its first K leaders."""
     settings = config.experiment
     leaders = settings.leaders if isinstance(settings.leaders, int) else max(settings.leaders)
-    types = row.get("types", settings.types)
+    types = row.get("types", settings.get("types", 1))
     shape = Shape(leaders, types, settings.states, settings.actions)
     key = draw_key(config.run.seed, row["draw"])
-    game = make_family(config.family).sample(key, shape, row.get("diversity", settings.diversity))
+    family = family_of(config, row.get("family", config.family.name))
+    game = family.sample(key, shape, row.get("diversity", settings.diversity))
     return first_leaders(game, row.get("leaders", leaders))
 
 

@@ -270,13 +270,13 @@ def certificate(
     upper = jnp.where(usable, upper, jnp.inf)
 
     # The products' sums, centring the measure, and dividing by its norm.
-    summed = mass * _rounding(3 * rows, target.dtype)
+    off = mass * _rounding(3 * rows, target.dtype)
     apart = jnp.zeros_like(size)
     if simplex:  # sum w = 1: measuring from the target loses nothing and costs no precision
         columns, target = columns - target[:, None], jnp.zeros_like(target)
         # But the data's own rounding.
         apart = 4 * mass * float(jnp.finfo(columns.dtype).eps) * (size + sizes.max())
-    lower = measures.separation(measure, target, columns, simplex=simplex, rounding=summed)
+    lower = measures.separation(measure, target, columns, simplex=simplex, rounding=off)
     lower = jnp.maximum(lower - apart, 0.0)
     return Bracket(lower=lower, upper=upper), measure
 
