@@ -42,14 +42,15 @@ def headline(summary: pl.DataFrame, config: DictConfig) -> Figure:
         below.set(ylim=(0, None))
         for axis in (above, below):
             plot.leaders_axis(axis, list(settings.leaders))
+            axis.set_xlim(min(settings.leaders) / 1.15, max(settings.leaders) * 1.15)
         above.set_xlabel("")
     axes[0].set_ylabel("share of games")
     axes[len(shown)].set_ylabel("loss at the worst equilibrium\n(% of what is at stake)")
     top = max(axis.get_ylim()[1] for axis in axes[len(shown) :])
     for axis in axes[len(shown) :]:
         axis.set_ylim(0, top)
-    axes[0].legend(frameon=False, fontsize=7, loc="upper left")
-    axes[len(shown)].legend(frameon=False, fontsize=7, loc="upper right")
+    axes[len(shown) - 1].legend(frameon=False, fontsize=7, loc="lower right")
+    axes[-1].legend(handles=axes[-1].get_lines()[-2:], frameon=False, fontsize=7, loc="upper right")
     return fig
 
 
@@ -129,9 +130,9 @@ def _caption(first: pl.DataFrame, config: DictConfig, competitions: int) -> str:
         for k in (min(settings.leaders), max(settings.leaders))
     )
     quantal = (
-        f" The logit user's rationality is {settings.rationality:g} / what is at stake for her, and her "
-        "loss counts from what full information is worth to her as she responds; more than "
-        f"{max(settings.quantal_leaders)} models are not checked for her."
+        f" The logit user's rationality is {settings.rationality:g} / what is at stake for her, her loss "
+        "counts from what full information is worth to her as she responds, and she is checked in one of "
+        f"{settings.quantal_every} draws with at most {max(settings.quantal_leaders)} models."
         if settings.quantal_leaders
         else ""
     )

@@ -2,9 +2,10 @@
 
 Every game is checked three times, so that the competitions can be compared game by game. Beside the family of
 the figure others are sampled, with misalignments of other kinds; all of them are in the tables. Games with a
-logit follower take far longer and have fewer leaders; their table lies in `quantal/`.
+logit follower take far longer: they have fewer leaders and fewer draws, and their table lies in `quantal/`.
 """
 
+import copy
 import functools
 import logging
 from collections.abc import Callable, Mapping
@@ -54,6 +55,7 @@ class OverviewConfig:
     beside: list[str] = MISSING
     leaders: list[int] = MISSING
     quantal_leaders: list[int] = MISSING
+    quantal_every: int = MISSING
     states: int = MISSING
     actions: int = MISSING
     diversity: list[float] = MISSING
@@ -70,9 +72,11 @@ def run(config: DictConfig, directory: Path) -> None:
     others = {name: check_of(name, settings) for name in COMPETITIONS if name != QUANTAL}
     tables = [_table(config, directory, drawn, list(settings.leaders), others)]
     if settings.quantal_leaders:
+        fewer = copy.deepcopy(config)
+        fewer.experiment.draws = -(-settings.draws // settings.quantal_every)
         responding = {QUANTAL: check_of(QUANTAL, settings)}
-        tables.append(_table(config, directory / QUANTAL, drawn, list(settings.quantal_leaders), responding))
-        OmegaConf.save(config, directory / QUANTAL / "config.yaml", resolve=True)
+        tables.append(_table(fewer, directory / QUANTAL, drawn, list(settings.quantal_leaders), responding))
+        OmegaConf.save(fewer, directory / QUANTAL / "config.yaml", resolve=True)
     table = pl.concat(tables)
     summary = summarise(table, settings.tolerance)
     report(summary, "worst >= OPT - 2 eps (- her regret)", settings.tolerance)
@@ -200,6 +204,8 @@ def _check(config: DictConfig) -> None:
             f"experiment.states is {settings.states}; a logit follower's certificate needs two states (or "
             "set quantal_leaders=[])"
         )
+    if settings.quantal_every < 1:
+        raise ValueError(f"experiment.quantal_every is {settings.quantal_every}; it must be at least 1")
     if not settings.rationality > 0:
         raise ValueError(f"experiment.rationality is {settings.rationality}; it must be positive")
 
@@ -303,9 +309,9 @@ register(
                 about=(
                     "Models commit to what they will say, knowing that others compete for the user's ear. "
                     "She may keep the single best one, hear all and take a best action, or hear all and "
-                    "respond by quantal response. Four families of games: errors without a purpose "
-                    "(noise), goals of the models' owners (goals), a bias common to all (shared_bias), and "
-                    "rating games made of 86 real language models (panel)."
+                    "respond by quantal response. Families of games: models that err without a purpose "
+                    "(noise), a user between two models (between), goals of the models' owners (goals), a "
+                    "bias common to all (shared_bias), and ratings by 86 real language models (panel)."
                 ),
                 setting=("experiment=overview",),
                 draws=134,

@@ -299,7 +299,7 @@ register(
                     Claim(
                         name="tightness",
                         title="OPT - 2 eps, in games sought to break it",
-                        statement="The bound of best-AI selection holds in every game that the search ends with.",
+                        statement="The bound of best-AI selection holds in every game the search ends with.",
                         whose=claims.PAPERS,
                         find=finding,
                     ),

@@ -209,6 +209,28 @@ class Persona:
         return Game(prior, follower, leaders)
 
 
+@dataclass(frozen=True)
+class Between:
+    """A user between two models: u = w U_0 + (1 - w) U_1, w uniform on [0, 1], U_i = Phi(z_i) on [0, 1].
+
+    However many more leaders there are, and at every diversity, she is exactly in the hull of the first two:
+    the law on which the exact statements of the theorems are checked. d = 0: all leaders are identical, and
+    want what she wants. d = 1: all entries of all leaders are independent. Two leaders at least; with one she
+    would be the leader.
+
+    `sample` raises ValueError for one leader.
+    """
+
+    def sample(self, key: Array, shape: Shape, diversity: float | Float[Array, ""]) -> Game:
+        """Draw one game: from `key`, of the sizes of `shape`, at `diversity` from 0 to 1."""
+        if shape.leaders < 2:
+            raise ValueError("leaders is 1; a user between two models needs at least 2")
+        prior_key, weight_key, rest = jax.random.split(key, 3)
+        leaders = ndtr(_correlated(rest, shape, diversity))
+        weight = jax.random.uniform(weight_key)
+        return Game(_prior(prior_key, shape), weight * leaders[0] + (1 - weight) * leaders[1], leaders)
+
+
 FAMILIES: dict[str, type[Family]] = {
     "noise": Noise,
     "uniform": Uniform,
@@ -216,6 +238,7 @@ FAMILIES: dict[str, type[Family]] = {
     "goals": Goals,
     "low_rank": LowRank,
     "persona": Persona,
+    "between": Between,
 }
 
 

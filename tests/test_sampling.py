@@ -7,12 +7,21 @@ import pytest
 
 import jaxgame as jg
 from jaxgame.panel import PanelGames
-from jaxgame.sampling import FAMILIES, Goals, LowRank, Noise, Persona, Shape, SharedBias, Uniform
+from jaxgame.sampling import FAMILIES, Between, Goals, LowRank, Noise, Persona, Shape, SharedBias, Uniform
 from jaxgame.summary import wilson_interval
 from jaxgame.theorems import alignment_dimension, wendel_probability
 
 SHAPE = Shape(leaders=5, types=2, states=3, actions=4)
-LAWS = [Noise(), Uniform(), SharedBias(), Goals(), Goals(state_dependent=True), LowRank(), Persona()]
+LAWS = [
+    Noise(),
+    Uniform(),
+    SharedBias(),
+    Goals(),
+    Goals(state_dependent=True),
+    LowRank(),
+    Persona(),
+    Between(),
+]
 EVERY = [*LAWS, PanelGames()]
 
 
@@ -75,6 +84,19 @@ def test_goals_are_mixed_in_by_their_weight():
     assert 0 <= float(goal.min()) <= float(goal.max()) <= 1
 
 
+@pytest.mark.parametrize("diversity", [0.0, 0.6, 1.0])
+def test_a_user_between_two_models_is_in_their_hull(diversity):
+    games = draw(Between(), 16, diversity, Shape(4, 1, 2, 3))
+    u, (first, second) = np.asarray(games.follower), np.asarray(games.leaders)[:, :2].swapaxes(0, 1)
+    apart = np.where(np.abs(first - second) > 1e-3, first - second, np.nan)
+    weights = ((u - second) / apart).reshape(16, -1)
+    if diversity:  # one weight for all entries, which differs between games
+        np.testing.assert_allclose(np.nanmax(weights, 1), np.nanmin(weights, 1), atol=1e-9)
+        assert np.nanmin(weights) >= 0 and np.nanmax(weights) <= 1 and np.nanstd(weights[:, 0]) > 0.1
+    else:
+        np.testing.assert_allclose(u, first, atol=1e-12)
+
+
 @pytest.mark.slow
 def test_formulas():
     """What each family's docstring says of its leaders, on one draw or in distribution."""
@@ -122,6 +144,10 @@ def test_wendels_formula(states, actions, leaders, offset):
     ("make", "message"),
     [
         (lambda: Noise(strength=-1.0), r"strength is -1\.0; it must be at least 0"),
+        (
+            lambda: Between().sample(jax.random.key(0), Shape(1, 1, 2, 2), 0.5),
+            "leaders is 1; a user between two models needs at least 2",
+        ),
         (lambda: Goals(weight=1.5), r"weight is 1\.5; it must be between 0 and 1"),
         (lambda: SharedBias(rho=float("nan")), r"rho is nan"),
         (lambda: LowRank(factors=0), r"factors is 0; it must be at least 1"),

@@ -168,7 +168,7 @@ def lossless(
             if inside
             else "none: whether the user is in the hull is not asked"
         ),
-        nearest=f"largest miss {max(missed, default=0.0):.1e} of what is at stake",
+        nearest=f"largest miss {max([0.0, *missed]):.1e} of what is at stake",
     )
 
 
@@ -202,4 +202,5 @@ def _finding(
 
 
 def _percent(share: float) -> str:
-    return f"{share:.2g}%" if (share := 100 * share) < 10 else f"{share:.0f}%"
+    share *= 100
+    return "0%" if share < 1e-6 else f"{share:.2g}%" if share < 10 else f"{share:.0f}%"
