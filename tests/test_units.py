@@ -329,19 +329,18 @@ def test_conversations_of_leaders(shape, kind):
     rules = jnp.asarray(np.random.default_rng(2).dirichlet(np.ones(2), (2, shape[1], 1)))
 
     def function(game, change):
-        reply = conversation.best_response(game, ONCE, rules, 1, kind=kind)
+        replies = [conversation.best_response(game, ONCE, rules, i, kind=kind) for i in range(2)]
+        reply = jax.tree.map(lambda *both: jnp.stack(both), *replies)
         gain = conversation.exploitability(game, ONCE, rules, kind=kind)
         trace = conversation.best_response_dynamics(game, ONCE, rules, kind=kind, outbid=0.1, steps=3)
         outcome = conversation.outcome_of(game, ONCE, rules, kind=kind)
-        base = (game.prior * change.their_constant[1]).sum()
         return said(
             worth={"trace": trace.follower},
-            earned={"leaders": trace.leaders.T},
-            gained={"gain": gain, "ends": trace.gain, "reply": jax.tree.map(lambda x: x - base, reply.value)},
+            earned={"leaders": trace.leaders.T, "reply": reply.value},
+            gained={"gain": gain, "ends": trace.gain},
             plain={"converged": reply.converged, "outcome": outcome, "end": trace.end},
         )
 
-    # Where a value is counted from a constant here, its rounding is that of the constant.
     check(function, game, changes(*shape[:2]), tolerance=1e-8, steep=8.0)
 
 
