@@ -162,7 +162,8 @@ class _Apart(Formatter):
 def save(figure: Figure, directory: Path, name: str = "figure") -> list[Path]:
     """Write a `figure` as `NAME.png` and `NAME.pdf` into a `directory` that exists; returns their paths.
 
-    `name` is "figure" for the first or only figure of a run. No dates are written, so that equal figures are equal files.
+    `name` is "figure" for the first or only figure of a run. No dates are written, so that equal figures are
+    equal files.
     """
     metadata: dict[str, dict[str, Any]] = {
         "png": {"Software": None},

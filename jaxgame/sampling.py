@@ -11,7 +11,7 @@ entry, as sqrt(1 - d) g_0 + sqrt(d) g_i, which is standard normal at every d, wi
 between leaders. A family that wants values in [0, 1] applies the normal distribution function Phi.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import jax
@@ -214,21 +214,28 @@ class Between:
     """A user between two models: u = w U_0 + (1 - w) U_1, w uniform on [0, 1], U_i = Phi(z_i) on [0, 1].
 
     However many more leaders there are, and at every diversity, she is exactly in the hull of the first two:
-    the law on which the exact statements of the theorems are checked. d = 0: all leaders are identical, and
-    want what she wants. d = 1: all entries of all leaders are independent. Two leaders at least; with one she
-    would be the leader.
+    the law on which the exact statements of the theorems are checked. A single leader is the first of them.
+    With `apart` > 0 she is in the hull in half of the games; in the others she is off by `apart` t xi, with t
+    uniform on [0, 1] and xi standard normal in every entry. d = 0: all leaders are identical. d = 1: all
+    entries of all leaders are independent.
 
-    `sample` raises ValueError for one leader.
+    Raises ValueError for a negative `apart`.
     """
+
+    apart: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_at_least("apart", self.apart, 0.0)
 
     def sample(self, key: Array, shape: Shape, diversity: float | Float[Array, ""]) -> Game:
         """Draw one game: from `key`, of the sizes of `shape`, at `diversity` from 0 to 1."""
-        if shape.leaders < 2:
-            raise ValueError("leaders is 1; a user between two models needs at least 2")
-        prior_key, weight_key, rest = jax.random.split(key, 3)
-        leaders = ndtr(_correlated(rest, shape, diversity))
-        weight = jax.random.uniform(weight_key)
-        return Game(_prior(prior_key, shape), weight * leaders[0] + (1 - weight) * leaders[1], leaders)
+        prior_key, weight_key, off_key, rest = jax.random.split(key, 4)
+        both = replace(shape, leaders=max(shape.leaders, 2))
+        models = ndtr(_correlated(rest, both, diversity))
+        weight, far = jax.random.uniform(weight_key, (2,))
+        off = self.apart * jnp.maximum(2 * far - 1, 0.0) * jax.random.normal(off_key, models.shape[1:])
+        follower = weight * models[0] + (1 - weight) * models[1] + off
+        return Game(_prior(prior_key, shape), follower, models[: shape.leaders])
 
 
 FAMILIES: dict[str, type[Family]] = {

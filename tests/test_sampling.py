@@ -97,6 +97,15 @@ def test_a_user_between_two_models_is_in_their_hull(diversity):
         np.testing.assert_allclose(u, first, atol=1e-12)
 
 
+def test_half_of_the_users_may_be_off():
+    shape = Shape(3, 1, 2, 3)
+    inside, off = (draw(Between(off), 400, 0.6, shape) for off in (0.0, 0.5))
+    apart = np.abs(np.asarray(off.follower - inside.follower)).max((1, 2, 3))
+    assert 0.4 < (apart == 0).mean() < 0.6
+    assert apart.max() > 0.5 and np.quantile(apart[apart > 0], 0.1) < 0.15
+    np.testing.assert_array_equal(off.leaders, inside.leaders)
+
+
 @pytest.mark.slow
 def test_formulas():
     """What each family's docstring says of its leaders, on one draw or in distribution."""
@@ -144,10 +153,7 @@ def test_wendels_formula(states, actions, leaders, offset):
     ("make", "message"),
     [
         (lambda: Noise(strength=-1.0), r"strength is -1\.0; it must be at least 0"),
-        (
-            lambda: Between().sample(jax.random.key(0), Shape(1, 1, 2, 2), 0.5),
-            "leaders is 1; a user between two models needs at least 2",
-        ),
+        (lambda: Between(apart=-1.0), r"apart is -1\.0; it must be at least 0"),
         (lambda: Goals(weight=1.5), r"weight is 1\.5; it must be between 0 and 1"),
         (lambda: SharedBias(rho=float("nan")), r"rho is nan"),
         (lambda: LowRank(factors=0), r"factors is 0; it must be at least 1"),
