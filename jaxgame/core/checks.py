@@ -4,6 +4,7 @@ Values are checked only where they are concrete. Under a JAX transformation (jit
 argument is a tracer, and only its shape can be checked.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -97,3 +98,12 @@ def check_leader_index(leader: Any, leaders: int) -> None:
         raise ValueError(
             f"leader is {int(leader)}; it must be from 0 to {leaders - 1}, as game has {leaders}"
         )
+
+
+def check_slack(slack: Any, leaders: int) -> None:
+    """Raise ValueError unless `slack` is a number, or one for each leader, finite and at least 0."""
+    shape = np.shape(slack)
+    if shape not in ((), (leaders,)):
+        raise ValueError(f"slack has shape {shape}; it must be a number or [K] = ({leaders},)")
+    if is_concrete(slack) and not all(0 <= x < math.inf for x in np.asarray(slack).ravel()):
+        raise ValueError(f"slack is {slack}; it must be finite and at least 0")
