@@ -55,7 +55,10 @@ def best_on_lattice(prior, follower, leaders, slack, steps) -> float:
     law = np.stack([1 - x, x], 1)
     action = (law @ follower[0]).argmax(1)
     place = np.arange(len(x))
-    hers, theirs = (law @ follower[0])[place, action], np.array([(law @ u[0])[place, action] for u in leaders])
+    hers, theirs = (
+        (law @ follower[0])[place, action],
+        np.array([(law @ u[0])[place, action] for u in leaders]),
+    )
     return on_lattice(prior.sum(0), x, hers, theirs, slack)
 
 

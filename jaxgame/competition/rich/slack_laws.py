@@ -1,10 +1,10 @@
 """What a grid of posteriors proves of slack-equilibria when the follower responds by logit.
 
-`logit_laws` with a row for each leader in place of exclusion. On a cell a leader's excess is at least what its
-closure from below has more than its curve from above; where that is not negative at both ends it is linear, so
-that a law needs the cell's ends only. What she loses most on laws of cells whose least excess is within the
-slack is the bound. At a grid point the excess is at most what the curve, from above, rises above a line
-through the point: a law of grid points whose largest excess is within the slack is attained [own].
+`logit_laws` with a row for each leader in place of exclusion. On a cell a leader's excess is at least what
+its closure, from below, has more than its curve, from above; where that is positive at both ends it is
+linear, and a law needs the cell's ends only. What she loses most on laws of cells whose least excess is
+within the slack is the bound. At a grid point the excess is at most what the curve, from above, rises above a
+line through the point: a law of grid points whose largest excess is within the slack is attained [own].
 """
 
 from typing import NamedTuple
@@ -14,33 +14,37 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxgame.competition.rich import slack_program
-from jaxgame.competition.rich.concave_closure import PERTURBATION, Basis
+from jaxgame.competition.rich.concave_closure import Basis
 from jaxgame.competition.rich.curve_hull import hull
 from jaxgame.competition.rich.logit_curves import Curves, Problem
 from jaxgame.competition.rich.logit_grid import Gaps, closure_from_below
 from jaxgame.competition.rich.logit_laws import ROUNDINGS, Judged, Law, above_line, at_prior
-from jaxgame.competition.rich.slack_program import Program, bound, kept, proposed
+from jaxgame.competition.rich.slack_program import Program, bound, kept, perturbed, proposed
 from jaxgame.core.arithmetic import divided
+
+BLOCKING = 2  # points of a law, the most likely ones, of which all leaders' excess is looked into
 
 
 def atoms(leaders: int) -> int:
-    """Posteriors of a law, with two at which the state is known: one for each row of the program.
+    """Posteriors of a law, with the two at which the state is known: one for each row of the program.
 
-    A single leader's own two, which it would take, join them.
+    The two that a single leader would take join them.
     """
-    return leaders + 4 if leaders > 1 else leaders + 6
+    return leaders + (4 if leaders > 1 else 6)
 
 
 def wanted(leaders: int) -> int:
-    """Cells to split: those of the bound, beside points of the law, and what raises curves there."""
-    return 3 * (leaders + 2) + 2 * leaders if leaders > 1 else 3 * (leaders + 2) + 8
+    """Cells to split: those of the bound, beside points of the law, and those that decide their excess."""
+    return 3 * (leaders + 2) + (BLOCKING * leaders if leaders > 1 else 8)
 
 
-class _Excess(NamedTuple):
-    """What leaders gain by revealing more: on all of the cells at least, at points about at most.
+class _Grid(NamedTuple):
+    """What leaders gain by revealing more at grid points and corners, as far as it is known.
 
-    For a single leader it is what the point misses of its supporting line at the prior, of which `missed` is
-    not known to be attained. `most` may be a proposal, `slopes` are those of lines that may prove it.
+    `short` is what a chord has more than the curve, to be lessened by what the curve does on a cell; `most`
+    and `slopes` propose how much it is at most, and by which line. Of a single leader both are what a point
+    misses of the supporting line at the prior, of which `missed` may not be attained; `own` are two points of
+    its best law, with `own_weights` of corner, points and corner, `wanted` cells to split for it.
     """
 
     short: Float[Array, "K N"]
@@ -48,19 +52,182 @@ class _Excess(NamedTuple):
     slopes: Float[Array, "K N"]
     corners: Float[Array, "K 2"]
     missed: Float[Array, " K"]
+    own: Int[Array, " O"]
+    own_weights: Float[Array, " 4"]
+    wanted: Int[Array, " W"]
 
 
 def forgiving(eta: Float[Array, " K"], problem: Problem, curves: Curves, gaps: Gaps) -> Judged:
     """Bounds if each leader may gain `eta`, in parts of its range.
 
-    1. The most she loses over laws on cells with least excess within the slack is the bound.
-    2. The most she loses over laws on grid points with largest excess within it proposes a law; at its
-       points the excess is proved, and the law mixed with full revelation if need be.
+    1. The most she loses over laws on cells whose least excess is within the slack is the bound.
+    2. The most she loses over laws on grid points whose largest excess is within it proposes points. There
+       the excess is proved, and the law mixed with full revelation if need be.
     3. Cells of the bound, cells beside points of the law, and those that decide their excess are to be split.
     """
-    x, loss, rounding = curves.x, -curves.values[-1], problem.rounding
-    leaders, count = len(eta), len(x)
-    excess = _of_many(curves, gaps) if leaders > 1 else _of_one(problem, curves)
-    own, start = _own(problem, curves, excess) if leaders > 1 else (jnp.zeros(0, jnp.int32), None)
-    del own, start
-    raise NotImplementedError
+    leaders, cells = len(eta), len(curves.x) - 1
+    grid = _of_many(problem, curves, gaps) if leaders > 1 else _of_one(problem, curves)
+    above = _on_cells(problem, curves, grid, eta)
+    proposal = proposed(above, _start(above, grid))
+    proved = bound(above, proposal.multipliers, proposal.prices) + problem.rounding
+    carrying = _likeliest(proposal.weights[: 2 * cells], leaders + 2) % cells
+
+    allowed = eta + ROUNDINGS * problem.rounding
+    every = _on_points(problem, curves, grid, allowed, jnp.arange(cells + 1, dtype=jnp.int32), grid.most)
+    proposal = proposed(every, _start(every, grid))
+    points = _likeliest(proposal.weights[: cells + 1], leaders + 2)
+    excess, blocking = _proved(problem, curves, grid, points)
+    few = _on_points(problem, curves, grid, allowed, points, excess)
+    first, _, _, last = grid.own_weights
+    safe = jnp.concatenate(
+        [jnp.zeros_like(few.worth[: len(points)]), grid.own_weights[1 : 1 + len(grid.own)]]
+    )
+    weights = jnp.concatenate([proposal.weights[points], proposal.weights[cells + 1 :]])
+    found = kept(few, weights, slack_program.Law(safe, jnp.stack([first, last])))
+
+    zero, one = found.law.corner_weights
+    ends = jnp.zeros_like(few.points[:1, 1])
+    law = Law(
+        bound=proved,
+        attained=found.worth,
+        x=jnp.concatenate([ends, few.points[:, 1], ends + 1]),
+        weights=jnp.concatenate([zero[None], found.law.weights, one[None]]),
+        gain=jnp.maximum(found.excess, allowed).max(),
+        cells=(jnp.diff(curves.x) > 0).sum(dtype=jnp.int32),
+        opened=((above.excess[:, :cells] <= above.allowed[:, None]).all(0) & (jnp.diff(curves.x) > 0)).sum(
+            dtype=jnp.int32
+        ),
+    )
+    beside = jnp.clip(jnp.concatenate([points - 1, points]), 0, cells - 1)
+    return Judged(law, jnp.concatenate([carrying, beside, blocking, grid.wanted]))
+
+
+def _of_many(problem: Problem, curves: Curves, gaps: Gaps) -> _Grid:
+    """Two leaders or more: nobody gains at the corners."""
+    x, values = curves.x, curves.values[:-1]
+    # Points above all of the curve: those raised, and one for each cell.
+    places = _woven(jnp.broadcast_to(x[None], values.shape), curves.middle[:-1])
+    heights = _woven(curves.raised[:-1], curves.peak[:-1])
+    hulls = jax.vmap(hull)(places, heights)
+
+    def slope(places: Array, heights: Array, left: Array, right: Array) -> Array:
+        run = places[right] - places[left]
+        return divided(heights[right] - heights[left], run, run > 0, jnp.nan)
+
+    edges = jax.vmap(slope)(places, heights, hulls.left, hulls.right)[:, ::2]
+    none = jnp.zeros_like(values[:, 0])
+    return _Grid(
+        short=closure_from_below(gaps, x, values) - values,
+        most=jnp.maximum(hulls.height[:, ::2] - values, 0.0) + problem.rounding,
+        slopes=jnp.where(jnp.isnan(edges), curves.slopes[:-1], edges),
+        corners=jnp.stack([none, none], 1),
+        missed=none,
+        own=jnp.zeros(0, jnp.int32),
+        own_weights=jnp.stack([1 - problem.at, none[0], none[0], problem.at]),
+        wanted=jnp.zeros(0, jnp.int32),
+    )
+
+
+def _of_one(problem: Problem, curves: Curves) -> _Grid:
+    """A single leader: what it misses of its closure at the prior."""
+    low, high, wanted = at_prior(problem, curves)
+    short = (high.multipliers @ _laws(curves.x).T - curves.values[0])[None]
+    most = jnp.maximum(short, 0.0)
+    return _Grid(
+        short=short,
+        most=most,
+        slopes=jnp.zeros_like(short),
+        corners=jnp.stack([most[:, 0], most[:, -1]], 1),
+        missed=jnp.maximum(high.upper - low.lower, 0.0)[None] + 2 * problem.rounding,
+        own=low.carriers,
+        own_weights=low.weights,
+        wanted=wanted,
+    )
+
+
+def _on_cells(problem: Problem, curves: Curves, grid: _Grid, eta: Float[Array, " K"]) -> Program:
+    """All cells' left ends, then their right ends, with what she loses at most and leaders gain at least."""
+    x, loss, under = curves.x, -curves.values[-1], curves.under[-1]
+    doubt = curves.over[:-1] + problem.rounding
+    left, right = grid.short[:, :-1] - doubt, grid.short[:, 1:] - doubt
+    # A negative end counts as 0, as no leader gains less: then so does the other, or a chord would be above.
+    linear = (left >= 0) & (right >= 0)
+    own = jnp.maximum(grid.most[:, grid.own] - problem.rounding, 0.0)
+    ends = jnp.where(jnp.concatenate([linear, linear], 1), jnp.concatenate([left, right], 1), 0.0)
+    return Program(
+        points=_laws(jnp.concatenate([x[:-1], x[1:], x[grid.own]])),
+        worth=jnp.concatenate([loss[:-1] + under, loss[1:] + under, loss[grid.own]]),
+        excess=jnp.concatenate([ends, own], 1),
+        corners=jnp.stack([loss[0], loss[-1]]),
+        corner_excess=jnp.maximum(grid.corners - problem.rounding, 0.0),
+        target=_laws(problem.at),
+        allowed=eta + grid.missed + (ROUNDINGS + 1) * problem.rounding,
+    )
+
+
+def _on_points(
+    problem: Problem,
+    curves: Curves,
+    grid: _Grid,
+    allowed: Float[Array, " K"],
+    points: Int[Array, " M"],
+    excess: Float[Array, "K M"],
+) -> Program:
+    """Some grid points, and the leader's own, with what she loses and what leaders gain at most."""
+    every, loss = jnp.concatenate([points, grid.own]), -curves.values[-1]
+    return Program(
+        points=_laws(curves.x[every]),
+        worth=loss[every],
+        excess=jnp.concatenate([excess, grid.most[:, grid.own]], 1),
+        corners=jnp.stack([loss[0], loss[-1]]),
+        corner_excess=grid.corners,
+        target=_laws(problem.at),
+        allowed=allowed,
+    )
+
+
+def _proved(
+    problem: Problem, curves: Curves, grid: _Grid, points: Int[Array, " M"]
+) -> tuple[Float[Array, "K M"], Int[Array, " W"]]:
+    """What leaders gain at most at grid points, and cells that decide it at the first ones."""
+    if len(grid.own):  # of a single leader it is known
+        return grid.most[:, points], grid.own[:0]
+
+    def gain(leader: Array, at: Array) -> tuple[Array, Array]:
+        slopes = jnp.stack([grid.slopes[leader, at], curves.slopes[leader, at]])
+        above = jax.vmap(above_line, (None, None, None, 0))(curves, leader, at, slopes)
+        most = above.max(1)
+        known = (curves.x[at] <= 0) | (curves.x[at] >= 1)
+        least = jnp.where(known, 0.0, jnp.maximum(most.min(), 0.0))
+        return least + problem.rounding, above[most.argmin()].argmax().astype(jnp.int32)
+
+    found, cells = jax.vmap(jax.vmap(gain, (None, 0)), (0, None))(
+        jnp.arange(len(grid.short), dtype=jnp.int32), points
+    )
+    return found, cells[:, :BLOCKING].reshape(-1)
+
+
+def _start(program: Program, grid: _Grid) -> Basis | None:
+    """The basis of a single leader's own two points, the last ones."""
+    if not len(grid.own):
+        return None
+    (_, a), (_, b) = program.points[-2], program.points[-1]
+    inverse = divided(jnp.stack([jnp.stack([b, b - 1]), jnp.stack([-a, 1 - a])]), b - a, b > a)
+    amounts = jnp.maximum(inverse @ program.target, 0.0)
+    columns = len(program.target) + len(program.worth) - 2 + jnp.arange(2, dtype=jnp.int32)
+    return Basis(columns, inverse, jnp.stack([amounts, perturbed(amounts)], 1))
+
+
+def _laws(x: Float[Array, "*N"]) -> Float[Array, "*N 2"]:
+    """Posteriors of both states."""
+    return jnp.stack([1 - x, x], -1)
+
+
+def _woven(points: Float[Array, "K N"], between: Float[Array, "K C"]) -> Float[Array, "K M"]:
+    """One of the first after one of the second, in turn."""
+    woven = jnp.stack([points[:, :-1], between], 2).reshape(len(points), -1)
+    return jnp.concatenate([woven, points[:, -1:]], 1)
+
+
+def _likeliest(weights: Float[Array, " N"], count: int) -> Int[Array, " M"]:
+    return jax.lax.top_k(weights, count)[1].astype(jnp.int32)

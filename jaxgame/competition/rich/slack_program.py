@@ -6,8 +6,8 @@ over points and the corners of the simplex. The S + K rows are one target of the
 (`concave_closure.walked`): the slacks of the leaders' rows are unit vectors there as the corners are.
 
 Nothing here trusts what that proposes [own]. Above: for any prices >= 0 of the leaders' excess the concave
-closure at the target of `worth - prices . excess`, and `prices . allowed`, is a bound by weak duality, and any
-affine function bounds that closure. Below: any law is mixed with one that is known to be within what is
+closure at the target of `worth - prices . excess`, and `prices . allowed`, is a bound by weak duality, and
+any affine function bounds that closure. Below: any law is mixed with one that is known to be within what is
 allowed, as much as it takes, and is weighed as it is then.
 """
 
@@ -171,7 +171,7 @@ def _spent(program: Program, law: Law) -> Float[Array, " K"]:
     return spent + rounding * size
 
 
-def _perturbed(amounts: Float[Array, " M"]) -> Float[Array, " M"]:
+def perturbed(amounts: Float[Array, " M"]) -> Float[Array, " M"]:
     """By generic parts of themselves of the order of rounding: what is allowed may be tiny."""
     generic = np.random.default_rng(1).uniform(1.0, 2.0, len(amounts)) * PERTURBATION
     return amounts * (1 + jnp.asarray(generic, amounts.dtype))
@@ -181,7 +181,9 @@ def _corners_first(target: Float[Array, " S"], allowed: Float[Array, " K"]) -> B
     """The basis of all unit vectors: full revelation, at which nobody gains."""
     amounts = jnp.concatenate([target, allowed])
     columns = jnp.arange(len(amounts), dtype=jnp.int32)
-    return Basis(columns, jnp.eye(len(amounts), dtype=target.dtype), jnp.stack([amounts, _perturbed(amounts)], 1))
+    return Basis(
+        columns, jnp.eye(len(amounts), dtype=target.dtype), jnp.stack([amounts, perturbed(amounts)], 1)
+    )
 
 
 def _extended(program: Program, start: Basis) -> Basis:
@@ -192,12 +194,14 @@ def _extended(program: Program, start: Basis) -> Basis:
     amounts = start.amounts[:, 0]
     rest = jnp.maximum(program.allowed - excess @ amounts, 0.0)
     none = jnp.zeros((size, leaders), excess.dtype)
-    inverse = jnp.block([[start.inverse, none], [-excess @ start.inverse, jnp.eye(leaders, dtype=none.dtype)]])
+    inverse = jnp.block(
+        [[start.inverse, none], [-excess @ start.inverse, jnp.eye(leaders, dtype=none.dtype)]]
+    )
     slacks = size + jnp.arange(leaders, dtype=jnp.int32)
     return Basis(
         columns=jnp.concatenate([start.columns + leaders + jnp.where(corner, size + count, 0), slacks]),
         inverse=inverse,
         amounts=jnp.concatenate(
-            [start.amounts, jnp.stack([rest, _perturbed(program.allowed) - excess @ start.amounts[:, 1]], 1)]
+            [start.amounts, jnp.stack([rest, perturbed(program.allowed) - excess @ start.amounts[:, 1]], 1)]
         ),
     )

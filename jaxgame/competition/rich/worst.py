@@ -71,10 +71,10 @@ def worst_equilibrium(
     grid is refined at most 3 `rounds` times: of random games 99% need no refinement for a tolerance of 1e-4,
     nine in ten none for 1e-6, and hardly any more than 10.
 
-    `slack`, a number or one for each leader [K], asks for all slack-equilibria, where no leader gains more
-    than that by revealing more, in the leaders' utility units. Other than 0, or traced, it is worked with to
-    within 1e-9 of a leader's range (a few roundings for a logit follower); the `slack` of the result says what
-    leaders gain at the law found, in parts of their ranges.
+    `slack` > 0, a number or one for each leader [K], asks for all slack-equilibria, where no leader gains
+    more than that by revealing more, in the leaders' utility units. It is kept to within 1e-9 of a leader's
+    range, the largest difference between two actions (to a few roundings for a logit follower), and so is a
+    traced one of 0: where a gain of 1e-9 matters both ends differ from those at 0.
 
     Which laws of posteriors are equilibria, and why a linear program finds the worst, is told in theory,
     section 4 (1). A single leader takes its best law of posteriors, and those that tie for it are its
@@ -83,7 +83,8 @@ def worst_equilibrium(
     in whatever units. Works under jit and vmap.
 
     Raises ValueError for too many states or pairs (4,096), a tolerance that is not positive, a slack that is
-    negative, infinite or no number, fewer than one round, a negative rationality, and precision below float64.
+    negative, infinite or no number, fewer than one round, a negative rationality, and precision below
+    float64.
 
     >>> import jax
     >>> jax.config.update("jax_enable_x64", True)

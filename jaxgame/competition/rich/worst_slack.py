@@ -1,12 +1,14 @@
 """The worst slack-equilibrium of simultaneous competition with rich signals and a best-responding follower.
 
-A law of public posteriors and her responses is an eta-equilibrium's, with two leaders or more, iff it averages
-to the prior and no leader i gains more than eta_i by revealing more: what revealing more earns at best is its
-closure at every posterior, so that `E[cav U_i(q) - U_i(q)] <= eta_i` [own]. A single leader is to earn
-`cav U(prior) - eta`. With slack 0 these are the conditions of `worst`, which says why its vertices are enough:
-on the region of a map the excess `cav U_i - U_i` is concave, so that mass moved to the region's vertices makes
-it no larger, and all losses stay. What is left is a linear program over pairs of a vertex and a map, and
-corners, with a row for each leader (`slack_program`).
+With two leaders or more a law of public posteriors and her responses is an eta-equilibrium's iff it averages
+to the prior and no leader i gains more than eta_i by revealing more. What revealing more earns at best is the
+closure at every posterior: the condition is `E[cav U_i(q) - U_i(q)] <= eta_i` [own] (let two leaders send
+everything, and whoever deviates can only refine the law). A single leader is to earn `cav U(prior) - eta`.
+With slack 0 these are the conditions of `worst`.
+
+On the region of a map the excess `cav U_i - U_i` is concave, so that mass moved to the region's vertices
+makes it no larger, and all losses stay. What is left is an exact linear program over pairs of a vertex and a
+map, and corners, with a row for each leader (`slack_program`).
 
 Ties are as in `worst`: maps that are the only best ones near a posterior count in what a leader gains for
 certain, all best ones in what it gains at most.
@@ -39,9 +41,7 @@ SPENT = 0.9
 
 
 @jax.jit
-def worst_slack(
-    game: Game, tolerance: Float[Array, ""], slack: Float[Array, "*K"]
-) -> WorstRichEquilibrium:
+def worst_slack(game: Game, tolerance: Float[Array, ""], slack: Float[Array, "*K"]) -> WorstRichEquilibrium:
     """`worst_equilibrium` for a best-responding follower and slack [K] or one for all.
 
     1. All pairs of a posterior and a map that is best there, and what leaders gain there by revealing more,
@@ -61,9 +61,7 @@ def worst_slack(
 
     def program(loss: Array, excess: Array, allowed: Array) -> Program:
         worth = jnp.where(pairs.valid, loss, -jnp.inf)
-        return Program(
-            pairs.posterior, worth, excess, jnp.zeros_like(marginal), corner, marginal, allowed
-        )
+        return Program(pairs.posterior, worth, excess, jnp.zeros_like(marginal), corner, marginal, allowed)
 
     above = program(followed, least, eta + missed + BEYOND)
     below = program(every, most, eta + SPENT * BEYOND)
