@@ -66,24 +66,36 @@ def competing(problem: Problem, curves: Curves, gaps: Gaps) -> Judged:
     ends = jnp.stack([loss[0], loss[-1]])
     bound, cells = _cells_top(problem, curves, ~excluded, jnp.zeros_like(over[0]), ends)
 
+    candidates, touching, near = beside(problem, curves, gaps, cells)
+    gains = _gains(curves, candidates)
+    sure = gains <= ROUNDINGS * problem.rounding
+    law = top(x[candidates], jnp.where(sure, loss[candidates], -jnp.inf), ends, problem.at)
+
+    first, second = gains[: 2 * len(BESIDE)].reshape(2, -1)[:, -BESIDE[0] : 2 - BESIDE[0]].T
+    asked = jnp.where(near, touching, jnp.where(first <= second, cells, cells + 1))
+    blocking = _blocking(curves, jnp.clip(asked, 0, len(x) - 1), cells, ROUNDINGS * problem.rounding)
+    points = _with_ends(curves, candidates[law.carriers])
+    gain = (ROUNDINGS + 2) * problem.rounding
+    found = _law(curves, bound, law.lower, points, law.weights, gain, ~excluded)
+    return Judged(found, jnp.concatenate([cells, blocking]))
+
+
+def beside(
+    problem: Problem, curves: Curves, gaps: Gaps, cells: Int[Array, " 2"]
+) -> tuple[Int[Array, " M"], Int[Array, " 2"], Bool[Array, " 2"]]:
+    """Grid points that may be an equilibrium's if these cells carry the bound.
+
+    Those around them, the touching points nearest to them, and the prior; then the touching points alone, and
+    whether they are what keeps the cells open.
+    """
+    x = curves.x
     # Rounding leaves cells open on the far side of touching points, which are more likely to be certified.
     away = jnp.abs(gaps.ends.reshape(-1)[None] - x[cells][:, None])
     nearest = gaps.ends.reshape(-1)[away.argmin(1)]
     touching = (x[None] < nearest[:, None]).sum(1, dtype=jnp.int32)
     prior = (x < problem.at).sum(dtype=jnp.int32)
     candidates = jnp.concatenate([(cells[:, None] + BESIDE[None]).reshape(-1), touching, prior[None]])
-    candidates = jnp.clip(candidates, 0, len(x) - 1)
-    gains = _gains(curves, candidates)
-    sure = gains <= ROUNDINGS * problem.rounding
-    law = top(x[candidates], jnp.where(sure, loss[candidates], -jnp.inf), ends, problem.at)
-
-    first, second = gains[: 2 * len(BESIDE)].reshape(2, -1)[:, -BESIDE[0] : 2 - BESIDE[0]].T
-    asked = jnp.where(away.min(1) < TOUCHING, touching, jnp.where(first <= second, cells, cells + 1))
-    blocking = _blocking(curves, jnp.clip(asked, 0, len(x) - 1), cells, ROUNDINGS * problem.rounding)
-    points = _with_ends(curves, candidates[law.carriers])
-    gain = (ROUNDINGS + 2) * problem.rounding
-    found = _law(curves, bound, law.lower, points, law.weights, gain, ~excluded)
-    return Judged(found, jnp.concatenate([cells, blocking]))
+    return jnp.clip(candidates, 0, len(x) - 1), touching, away.min(1) < TOUCHING
 
 
 def at_closure(problem: Problem, curves: Curves, gaps: Gaps) -> Judged:

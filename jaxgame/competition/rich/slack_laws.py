@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxgame.competition.rich import slack_program
@@ -18,11 +19,9 @@ from jaxgame.competition.rich.concave_closure import Basis
 from jaxgame.competition.rich.curve_hull import hull
 from jaxgame.competition.rich.logit_curves import Curves, Problem
 from jaxgame.competition.rich.logit_grid import Gaps, closure_from_below
-from jaxgame.competition.rich.logit_laws import ROUNDINGS, Judged, Law, above_line, at_prior
+from jaxgame.competition.rich.logit_laws import ROUNDINGS, Judged, Law, above_line, at_prior, beside
 from jaxgame.competition.rich.slack_program import Program, bound, kept, perturbed, proposed
 from jaxgame.core.arithmetic import divided
-
-BLOCKING = 2  # points of a law, the most likely ones, of which all leaders' excess is looked into
 
 
 def atoms(leaders: int) -> int:
@@ -35,7 +34,7 @@ def atoms(leaders: int) -> int:
 
 def wanted(leaders: int) -> int:
     """Cells to split: those of the bound, beside points of the law, and those that decide their excess."""
-    return 3 * (leaders + 2) + (BLOCKING * leaders if leaders > 1 else 8)
+    return 3 * (leaders + 2) + (4 * leaders if leaders > 1 else 8)
 
 
 class _Grid(NamedTuple):
@@ -70,13 +69,14 @@ def forgiving(eta: Float[Array, " K"], problem: Problem, curves: Curves, gaps: G
     above = _on_cells(problem, curves, grid, eta)
     proposal = proposed(above, _start(above, grid))
     proved = bound(above, proposal.multipliers, proposal.prices) + problem.rounding
-    carrying = _likeliest(proposal.weights[: 2 * cells], leaders + 2) % cells
+    ends = _likeliest(proposal.weights[: 2 * cells], leaders + 2)
+    grid, blocking = _sharpened(problem, curves, gaps, grid, ends)
 
     allowed = eta + ROUNDINGS * problem.rounding
     every = _on_points(problem, curves, grid, allowed, jnp.arange(cells + 1, dtype=jnp.int32), grid.most)
     proposal = proposed(every, _start(every, grid))
     points = _likeliest(proposal.weights[: cells + 1], leaders + 2)
-    excess, blocking = _proved(problem, curves, grid, points)
+    excess = grid.most[:, points] if leaders == 1 else _proved(problem, curves, grid, points)[0]
     few = _on_points(problem, curves, grid, allowed, points, excess)
     first, _, _, last = grid.own_weights
     safe = jnp.concatenate(
@@ -86,11 +86,11 @@ def forgiving(eta: Float[Array, " K"], problem: Problem, curves: Curves, gaps: G
     found = kept(few, weights, slack_program.Law(safe, jnp.stack([first, last])))
 
     zero, one = found.law.corner_weights
-    ends = jnp.zeros_like(few.points[:1, 1])
+    none = jnp.zeros_like(few.points[:1, 1])
     law = Law(
         bound=proved,
         attained=found.worth,
-        x=jnp.concatenate([ends, few.points[:, 1], ends + 1]),
+        x=jnp.concatenate([none, few.points[:, 1], none + 1]),
         weights=jnp.concatenate([zero[None], found.law.weights, one[None]]),
         gain=jnp.maximum(found.excess, allowed).max(),
         cells=(jnp.diff(curves.x) > 0).sum(dtype=jnp.int32),
@@ -98,8 +98,8 @@ def forgiving(eta: Float[Array, " K"], problem: Problem, curves: Curves, gaps: G
             dtype=jnp.int32
         ),
     )
-    beside = jnp.clip(jnp.concatenate([points - 1, points]), 0, cells - 1)
-    return Judged(law, jnp.concatenate([carrying, beside, blocking, grid.wanted]))
+    around = jnp.clip(jnp.concatenate([points - 1, points]), 0, cells - 1)
+    return Judged(law, jnp.concatenate([ends % cells, around, blocking, grid.wanted]))
 
 
 def _of_many(problem: Problem, curves: Curves, gaps: Gaps) -> _Grid:
@@ -186,12 +186,28 @@ def _on_points(
     )
 
 
+def _sharpened(
+    problem: Problem, curves: Curves, gaps: Gaps, grid: _Grid, ends: Int[Array, " M"]
+) -> tuple[_Grid, Int[Array, " W"]]:
+    """With the excess proved at points that may be the law's, by the ends of cells that carry the bound.
+
+    Then the cells that decide it beside the likeliest two.
+    """
+    if len(grid.own):  # of a single leader it is known
+        return grid, grid.own[:0]
+    cells = (ends % (len(curves.x) - 1))[:2]
+    candidates, touching, near = beside(problem, curves, gaps, cells)
+    asked = jnp.where(near, touching, cells + (ends[:2] >= len(curves.x) - 1))
+    points = jnp.concatenate([jnp.clip(asked, 0, len(curves.x) - 1), candidates])
+    excess, blocking = _proved(problem, curves, grid, points)
+    return grid._replace(most=grid.most.at[:, points].min(excess)), blocking[:, :2].reshape(-1)
+
+
 def _proved(
     problem: Problem, curves: Curves, grid: _Grid, points: Int[Array, " M"]
-) -> tuple[Float[Array, "K M"], Int[Array, " W"]]:
-    """What leaders gain at most at grid points, and cells that decide it at the first ones."""
-    if len(grid.own):  # of a single leader it is known
-        return grid.most[:, points], grid.own[:0]
+) -> tuple[Float[Array, "K M"], Int[Array, "K M 2"]]:
+    """What leaders gain at most at grid points, and the cells on either side that decide it."""
+    number = np.arange(len(curves.x) - 1, dtype=np.int32)
 
     def gain(leader: Array, at: Array) -> tuple[Array, Array]:
         slopes = jnp.stack([grid.slopes[leader, at], curves.slopes[leader, at]])
@@ -199,12 +215,12 @@ def _proved(
         most = above.max(1)
         known = (curves.x[at] <= 0) | (curves.x[at] >= 1)
         least = jnp.where(known, 0.0, jnp.maximum(most.min(), 0.0))
-        return least + problem.rounding, above[most.argmin()].argmax().astype(jnp.int32)
+        sides = jnp.stack([number < at, number >= at])
+        farthest = jnp.where(sides, above[most.argmin()][None], -jnp.inf).argmax(1)
+        return least + problem.rounding, farthest.astype(jnp.int32)
 
-    found, cells = jax.vmap(jax.vmap(gain, (None, 0)), (0, None))(
-        jnp.arange(len(grid.short), dtype=jnp.int32), points
-    )
-    return found, cells[:, :BLOCKING].reshape(-1)
+    leaders = jnp.arange(len(grid.short), dtype=jnp.int32)
+    return jax.vmap(jax.vmap(gain, (None, 0)), (0, None))(leaders, points)
 
 
 def _start(program: Program, grid: _Grid) -> Basis | None:
