@@ -131,7 +131,7 @@ def _of_many(problem: Problem, curves: Curves, gaps: Gaps) -> _Grid:
 def _of_one(problem: Problem, curves: Curves) -> _Grid:
     """A single leader: what it misses of its closure at the prior."""
     low, high, wanted = at_prior(problem, curves)
-    short = (high.multipliers @ _laws(curves.x).T - curves.values[0])[None]
+    short = (_laws(curves.x) @ high.multipliers - curves.values[0])[None]
     most = jnp.maximum(short, 0.0)
     return _Grid(
         short=short,
@@ -197,7 +197,7 @@ def _sharpened(
         return grid, grid.own[:0]
     cells = (ends % (len(curves.x) - 1))[:2]
     candidates, touching, near = beside(problem, curves, gaps, cells)
-    asked = jnp.where(near, touching, cells + (ends[:2] >= len(curves.x) - 1))
+    asked = jnp.where(near, touching, cells + (ends[:2] >= len(curves.x) - 1).astype(jnp.int32))
     points = jnp.concatenate([jnp.clip(asked, 0, len(curves.x) - 1), candidates])
     excess, blocking = _proved(problem, curves, grid, points)
     return grid._replace(most=grid.most.at[:, points].min(excess)), blocking[:, :2].reshape(-1)

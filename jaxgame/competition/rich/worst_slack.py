@@ -125,7 +125,9 @@ def _gains_of_one(
     gain = at_pairs(pairs, values.gain)
     low, high = at_corners(game, values)
     sure, best, _ = closures_at(pairs, gain[0], low[0], high[0], marginal)
-    short = jnp.where(pairs.valid[None], jnp.maximum(best.multipliers @ pairs.posterior.T - gain, 0.0), 0.0)
+    short = jnp.where(
+        pairs.valid[None], jnp.maximum((pairs.posterior @ best.multipliers)[None] - gain, 0.0), 0.0
+    )
     corner = jnp.where(marginal[None] > 0, jnp.maximum(best.multipliers[None] - high, 0.0), 0.0)
     missed = jnp.maximum(best.upper - sure.lower, 0.0)[None]
     return short, short, corner, missed, Law(best.weights, best.corner_weights), best.basis
