@@ -12,12 +12,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxgame.competition.rich import slack_program
 from jaxgame.competition.rich.concave_closure import Basis
-from jaxgame.competition.rich.curve_hull import hull
-from jaxgame.competition.rich.logit_curves import Curves, Problem
+from jaxgame.competition.rich.curve_hull import hull, top
+from jaxgame.competition.rich.logit_curves import Curves, Problem, curves_on
 from jaxgame.competition.rich.logit_grid import Gaps, closure_from_below
 from jaxgame.competition.rich.logit_laws import ROUNDINGS, Judged, Law, above_line, at_prior, beside
 from jaxgame.competition.rich.slack_program import Program, bound, kept, perturbed, proposed
@@ -33,8 +33,8 @@ def atoms(leaders: int) -> int:
 
 
 def wanted(leaders: int) -> int:
-    """Cells to split: those of the bound, beside points of the law, and those that decide their excess."""
-    return 3 * (leaders + 2) + (4 * leaders if leaders > 1 else 8)
+    """Cells to split: those of the bound, beside points it comes from, and those that decide excess there."""
+    return 2 + 2 * (leaders + 2) + (4 * leaders if leaders > 1 else 8)
 
 
 class _Grid(NamedTuple):
@@ -62,15 +62,12 @@ def forgiving(eta: Float[Array, " K"], problem: Problem, curves: Curves, gaps: G
     1. The most she loses over laws on cells whose least excess is within the slack is the bound.
     2. The most she loses over laws on grid points whose largest excess is within it proposes points. There
        the excess is proved, and the law mixed with full revelation if need be.
-    3. Cells of the bound, cells beside points of the law, and those that decide their excess are to be split.
+    3. Cells of the bound, cells beside points it comes from, and those that decide excess are to be split.
     """
     leaders, cells = len(eta), len(curves.x) - 1
     grid = _of_many(problem, curves, gaps) if leaders > 1 else _of_one(problem, curves)
-    above = _on_cells(problem, curves, grid, eta)
-    proposal = proposed(above, _start(above, grid))
-    proved = bound(above, proposal.multipliers, proposal.prices) + problem.rounding
-    ends = _likeliest(proposal.weights[: 2 * cells], leaders + 2)
-    grid, blocking = _sharpened(problem, curves, gaps, grid, ends)
+    above = _above(problem, curves, grid, eta)
+    grid, blocking = _sharpened(problem, curves, gaps, grid, above.points[:2])
 
     allowed = eta + ROUNDINGS * problem.rounding
     every = _on_points(problem, curves, grid, allowed, jnp.arange(cells + 1, dtype=jnp.int32), grid.most)
@@ -88,18 +85,16 @@ def forgiving(eta: Float[Array, " K"], problem: Problem, curves: Curves, gaps: G
     zero, one = found.law.corner_weights
     none = jnp.zeros_like(few.points[:1, 1])
     law = Law(
-        bound=proved,
+        bound=above.bound,
         attained=found.worth,
         x=jnp.concatenate([none, few.points[:, 1], none + 1]),
         weights=jnp.concatenate([zero[None], found.law.weights, one[None]]),
         gain=jnp.maximum(found.excess, allowed).max(),
         cells=(jnp.diff(curves.x) > 0).sum(dtype=jnp.int32),
-        opened=((above.excess[:, :cells] <= above.allowed[:, None]).all(0) & (jnp.diff(curves.x) > 0)).sum(
-            dtype=jnp.int32
-        ),
+        opened=above.opened,
     )
-    around = jnp.clip(jnp.concatenate([points - 1, points]), 0, cells - 1)
-    return Judged(law, jnp.concatenate([ends % cells, around, blocking, grid.wanted]))
+    around = jnp.clip(jnp.concatenate([above.points - 1, above.points]), 0, cells - 1)
+    return Judged(law, jnp.concatenate([above.cells, around, blocking, grid.wanted]))
 
 
 def _of_many(problem: Problem, curves: Curves, gaps: Gaps) -> _Grid:
@@ -145,24 +140,64 @@ def _of_one(problem: Problem, curves: Curves) -> _Grid:
     )
 
 
-def _on_cells(problem: Problem, curves: Curves, grid: _Grid, eta: Float[Array, " K"]) -> Program:
-    """All cells' left ends, then their right ends, with what she loses at most and leaders gain at least."""
-    x, loss, under = curves.x, -curves.values[-1], curves.under[-1]
-    doubt = curves.over[:-1] + problem.rounding
-    left, right = grid.short[:, :-1] - doubt, grid.short[:, 1:] - doubt
-    # A negative end counts as 0, as no leader gains less: then so does the other, or a chord would be above.
-    linear = (left >= 0) & (right >= 0)
-    own = jnp.maximum(grid.most[:, grid.own] - problem.rounding, 0.0)
-    ends = jnp.where(jnp.concatenate([linear, linear], 1), jnp.concatenate([left, right], 1), 0.0)
-    return Program(
-        points=_laws(jnp.concatenate([x[:-1], x[1:], x[grid.own]])),
-        worth=jnp.concatenate([loss[:-1] + under, loss[1:] + under, loss[grid.own]]),
-        excess=jnp.concatenate([ends, own], 1),
-        corners=jnp.stack([loss[0], loss[-1]]),
-        corner_excess=jnp.maximum(grid.corners - problem.rounding, 0.0),
-        target=_laws(problem.at),
-        allowed=eta + grid.missed + (ROUNDINGS + 1) * problem.rounding,
+class _Above(NamedTuple):
+    """A bound, the grid points that its prices come from, two cells that carry it, and cells left open."""
+
+    bound: Float[Array, ""]
+    points: Int[Array, " M"]
+    cells: Int[Array, " 2"]
+    opened: Int[Array, ""]
+
+
+def _above(problem: Problem, curves: Curves, grid: _Grid, eta: Float[Array, " K"]) -> _Above:
+    """The most she loses over laws on cells: prices by the program on their ends, as if all were linear."""
+    x, loss, rounding = curves.x, -curves.values[-1], problem.rounding
+    doubt = curves.over[:-1] + rounding
+    # Else a leader's excess counts as 0 on the whole cell: it is not less.
+    linear = (grid.short[:, :-1] >= doubt) & (grid.short[:, 1:] >= doubt)
+    least = jnp.maximum(grid.short - rounding, 0.0)
+    left, right = (jnp.where(linear, side, 0.0) for side in (least[:, :-1], least[:, 1:]))
+    allowed = eta + grid.missed + (ROUNDINGS + 1) * rounding
+    none = jnp.full_like(left[:, :1], jnp.inf)
+    either = jnp.minimum(jnp.concatenate([left, none], 1), jnp.concatenate([none, right], 1))
+    every = _on_points(problem, curves, grid, allowed, jnp.arange(len(x), dtype=jnp.int32), either)
+    proposal = proposed(every, _start(every, grid))
+    prices = jnp.where(proposal.prices > 0, proposal.prices, 0.0)
+
+    worth = loss[:-1] + (error := _error(problem, curves, linear, prices)), loss[1:] + error
+    program = every._replace(
+        points=_laws(jnp.concatenate([x[:-1], x[1:]])),
+        worth=jnp.concatenate(worth),
+        excess=jnp.concatenate([left, right], 1),
+        corner_excess=jnp.maximum(grid.corners - rounding, 0.0),
     )
+    highest = top(
+        program.points[:, 1],
+        program.worth - prices @ program.excess,
+        program.corners - prices @ program.corner_excess,
+        problem.at,
+    )
+    within = (jnp.minimum(left, right) <= allowed[:, None]).all(0) & (jnp.diff(x) > 0)
+    return _Above(
+        bound=bound(program, highest.multipliers, prices) + rounding,
+        points=_likeliest(proposal.weights[: len(x)], len(eta) + 2),
+        cells=highest.carriers % (len(x) - 1),
+        opened=within.sum(dtype=jnp.int32),
+    )
+
+
+def _error(
+    problem: Problem, curves: Curves, linear: Bool[Array, "K C"], prices: Float[Array, " K"]
+) -> Float[Array, " C"]:
+    """How far her loss less the price of the leaders' excess gets above its chord on each cell.
+
+    By what each curve does, or all of it as the utility of one player, in which much may cancel: near the
+    hull of the leaders' utilities it is nearly constant.
+    """
+    apart = jnp.where(linear, prices[:, None] * curves.over[:-1], 0.0).sum(0) + curves.under[-1]
+    priced = (prices[:, None, None, None] * problem.utility[:-1]).sum(0) - problem.utility[-1]
+    together = curves_on(problem._replace(utility=priced[None]), curves.x).over[0]
+    return jnp.where(linear.all(0) & (together < apart), together, apart)  # which is no number is not less
 
 
 def _on_points(
@@ -187,18 +222,17 @@ def _on_points(
 
 
 def _sharpened(
-    problem: Problem, curves: Curves, gaps: Gaps, grid: _Grid, ends: Int[Array, " M"]
+    problem: Problem, curves: Curves, gaps: Gaps, grid: _Grid, carrying: Int[Array, " 2"]
 ) -> tuple[_Grid, Int[Array, " W"]]:
-    """With the excess proved at points that may be the law's, by the ends of cells that carry the bound.
+    """With the excess proved at points that may be the law's, by two points that carry the bound.
 
-    Then the cells that decide it beside the likeliest two.
+    Then the cells that decide it at these two, or at touching points beside them.
     """
     if len(grid.own):  # of a single leader it is known
         return grid, grid.own[:0]
-    cells = (ends % (len(curves.x) - 1))[:2]
-    candidates, touching, near = beside(problem, curves, gaps, cells)
-    asked = jnp.where(near, touching, cells + (ends[:2] >= len(curves.x) - 1).astype(jnp.int32))
-    points = jnp.concatenate([jnp.clip(asked, 0, len(curves.x) - 1), candidates])
+    candidates, touching, near = beside(problem, curves, gaps, carrying)
+    asked = jnp.clip(jnp.where(near, touching, carrying), 0, len(curves.x) - 1)
+    points = jnp.concatenate([asked, candidates])
     excess, blocking = _proved(problem, curves, grid, points)
     return grid._replace(most=grid.most.at[:, points].min(excess)), blocking[:, :2].reshape(-1)
 
