@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxgame.competition.rich import slack_program
 from jaxgame.competition.rich.concave_closure import Basis
-from jaxgame.competition.rich.curve_hull import hull, top
+from jaxgame.competition.rich.curve_hull import top
 from jaxgame.competition.rich.logit_curves import Curves, Problem, curves_on
 from jaxgame.competition.rich.logit_grid import Gaps, closure_from_below
 from jaxgame.competition.rich.logit_laws import ROUNDINGS, Judged, Law, above_line, at_prior, beside
@@ -40,15 +40,13 @@ def wanted(leaders: int) -> int:
 class _Grid(NamedTuple):
     """What leaders gain by revealing more at grid points and corners, as far as it is known.
 
-    `short` is what a chord has more than the curve, to be lessened by what the curve does on a cell; `most`
-    and `slopes` propose how much it is at most, and by which line. Of a single leader both are what a point
-    misses of the supporting line at the prior, of which `missed` may not be attained; `own` are two points of
-    its best law, with `own_weights` of corner, points and corner, `wanted` cells to split for it.
+    `short` is what a chord has more than the curve, to be lessened by what the curve does on a cell. Of a
+    single leader it is what a point misses of the supporting line at the prior, of which `missed` may not be
+    attained; `own` are two points of its best law, with `own_weights` of corner, points and corner, `wanted`
+    cells to split for it.
     """
 
     short: Float[Array, "K N"]
-    most: Float[Array, "K N"]
-    slopes: Float[Array, "K N"]
     corners: Float[Array, "K 2"]
     missed: Float[Array, " K"]
     own: Int[Array, " O"]
@@ -60,61 +58,51 @@ def forgiving(eta: Float[Array, " K"], problem: Problem, curves: Curves, gaps: G
     """Bounds if each leader may gain `eta`, in parts of its range.
 
     1. The most she loses over laws on cells whose least excess is within the slack is the bound.
-    2. The most she loses over laws on grid points whose largest excess is within it proposes points. There
-       the excess is proved, and the law mixed with full revelation if need be.
+    2. At grid points where that comes from, and about them, the largest excess is proved. The most she loses
+       over laws on them within the slack is attained, mixed with full revelation if need be.
     3. Cells of the bound, cells beside points it comes from, and those that decide excess are to be split.
     """
-    leaders, cells = len(eta), len(curves.x) - 1
-    grid = _of_many(problem, curves, gaps) if leaders > 1 else _of_one(problem, curves)
+    grid = _of_many(problem, curves, gaps) if len(eta) > 1 else _of_one(problem, curves)
     above = _above(problem, curves, grid, eta)
-    grid, blocking = _sharpened(problem, curves, gaps, grid, above.points[:2])
+    points, excess, blocking = _proved(problem, curves, gaps, grid, above.points)
 
     allowed = eta + ROUNDINGS * problem.rounding
-    every = _on_points(problem, curves, grid, allowed, jnp.arange(cells + 1, dtype=jnp.int32), grid.most)
-    proposal = proposed(every, _start(every, grid))
-    points = _likeliest(proposal.weights[: cells + 1], leaders + 2)
-    excess = grid.most[:, points] if leaders == 1 else _proved(problem, curves, grid, points)[0]
-    few = _on_points(problem, curves, grid, allowed, points, excess)
+    program = _on_points(problem, curves, grid, allowed, points, excess)
+    proposal = proposed(program, _start(program, grid))
     first, _, _, last = grid.own_weights
-    safe = jnp.concatenate(
-        [jnp.zeros_like(few.worth[: len(points)]), grid.own_weights[1 : 1 + len(grid.own)]]
-    )
-    weights = jnp.concatenate([proposal.weights[points], proposal.weights[cells + 1 :]])
-    found = kept(few, weights, slack_program.Law(safe, jnp.stack([first, last])))
+    own = grid.own_weights[1 : 1 + len(grid.own)]
+    safe = jnp.concatenate([jnp.zeros_like(program.worth[: len(points)]), own])
+    found = kept(program, proposal.weights, slack_program.Law(safe, jnp.stack([first, last])))
 
+    # The points that have weight, with the leader's own.
+    likely = jnp.concatenate(
+        [
+            _likeliest(found.law.weights[: len(points)], len(eta) + 2),
+            len(points) + jnp.arange(len(grid.own), dtype=jnp.int32),
+        ]
+    )
     zero, one = found.law.corner_weights
-    none = jnp.zeros_like(few.points[:1, 1])
+    none = jnp.zeros_like(problem.at)[None]
     law = Law(
         bound=above.bound,
         attained=found.worth,
-        x=jnp.concatenate([none, few.points[:, 1], none + 1]),
-        weights=jnp.concatenate([zero[None], found.law.weights, one[None]]),
+        x=jnp.concatenate([none, program.points[likely, 1], none + 1]),
+        weights=jnp.concatenate([zero[None], found.law.weights[likely], one[None]]),
         gain=jnp.maximum(found.excess, allowed).max(),
         cells=(jnp.diff(curves.x) > 0).sum(dtype=jnp.int32),
         opened=above.opened,
     )
-    around = jnp.clip(jnp.concatenate([above.points - 1, above.points]), 0, cells - 1)
+    around = jnp.concatenate([above.points - 1, above.points])
+    around = jnp.clip(around, 0, len(curves.x) - 2)
     return Judged(law, jnp.concatenate([above.cells, around, blocking, grid.wanted]))
 
 
 def _of_many(problem: Problem, curves: Curves, gaps: Gaps) -> _Grid:
     """Two leaders or more: nobody gains at the corners."""
-    x, values = curves.x, curves.values[:-1]
-    # Points above all of the curve: those raised, and one for each cell.
-    places = _woven(jnp.broadcast_to(x[None], values.shape), curves.middle[:-1])
-    heights = _woven(curves.raised[:-1], curves.peak[:-1])
-    hulls = jax.vmap(hull)(places, heights)
-
-    def slope(places: Array, heights: Array, left: Array, right: Array) -> Array:
-        run = places[right] - places[left]
-        return divided(heights[right] - heights[left], run, run > 0, jnp.nan)
-
-    edges = jax.vmap(slope)(places, heights, hulls.left, hulls.right)[:, ::2]
+    values = curves.values[:-1]
     none = jnp.zeros_like(values[:, 0])
     return _Grid(
-        short=closure_from_below(gaps, x, values) - values,
-        most=jnp.maximum(hulls.height[:, ::2] - values, 0.0) + problem.rounding,
-        slopes=jnp.where(jnp.isnan(edges), curves.slopes[:-1], edges),
+        short=closure_from_below(gaps, curves.x, values) - values,
         corners=jnp.stack([none, none], 1),
         missed=none,
         own=jnp.zeros(0, jnp.int32),
@@ -126,13 +114,10 @@ def _of_many(problem: Problem, curves: Curves, gaps: Gaps) -> _Grid:
 def _of_one(problem: Problem, curves: Curves) -> _Grid:
     """A single leader: what it misses of its closure at the prior."""
     low, high, wanted = at_prior(problem, curves)
-    short = (_laws(curves.x) @ high.multipliers - curves.values[0])[None]
-    most = jnp.maximum(short, 0.0)
+    short = jnp.maximum(_laws(curves.x) @ high.multipliers - curves.values[0], 0.0)[None]
     return _Grid(
         short=short,
-        most=most,
-        slopes=jnp.zeros_like(short),
-        corners=jnp.stack([most[:, 0], most[:, -1]], 1),
+        corners=jnp.stack([short[:, 0], short[:, -1]], 1),
         missed=jnp.maximum(high.upper - low.lower, 0.0)[None] + 2 * problem.rounding,
         own=low.carriers,
         own_weights=low.weights,
@@ -213,7 +198,7 @@ def _on_points(
     return Program(
         points=_laws(curves.x[every]),
         worth=loss[every],
-        excess=jnp.concatenate([excess, grid.most[:, grid.own]], 1),
+        excess=jnp.concatenate([excess, grid.short[:, grid.own]], 1),
         corners=jnp.stack([loss[0], loss[-1]]),
         corner_excess=grid.corners,
         target=_laws(problem.at),
@@ -221,40 +206,40 @@ def _on_points(
     )
 
 
-def _sharpened(
-    problem: Problem, curves: Curves, gaps: Gaps, grid: _Grid, carrying: Int[Array, " 2"]
-) -> tuple[_Grid, Int[Array, " W"]]:
-    """With the excess proved at points that may be the law's, by two points that carry the bound.
-
-    Then the cells that decide it at these two, or at touching points beside them.
-    """
-    if len(grid.own):  # of a single leader it is known
-        return grid, grid.own[:0]
-    candidates, touching, near = beside(problem, curves, gaps, carrying)
-    asked = jnp.clip(jnp.where(near, touching, carrying), 0, len(curves.x) - 1)
-    points = jnp.concatenate([asked, candidates])
-    excess, blocking = _proved(problem, curves, grid, points)
-    return grid._replace(most=grid.most.at[:, points].min(excess)), blocking[:, :2].reshape(-1)
-
-
 def _proved(
-    problem: Problem, curves: Curves, grid: _Grid, points: Int[Array, " M"]
-) -> tuple[Float[Array, "K M"], Int[Array, "K M 2"]]:
-    """What leaders gain at most at grid points, and the cells on either side that decide it."""
-    number = np.arange(len(curves.x) - 1, dtype=np.int32)
+    problem: Problem, curves: Curves, gaps: Gaps, grid: _Grid, carrying: Int[Array, " M"]
+) -> tuple[Int[Array, " P"], Float[Array, "K P"], Int[Array, " W"]]:
+    """Grid points of which a law may be made, and what leaders gain there at most: by points of a bound.
+
+    Then the cells that decide it, on either side of two points that carry the bound, or of touching points
+    that are beside them.
+    """
+    x, last = curves.x, len(curves.x) - 1
+    candidates, touching, near = beside(problem, curves, gaps, carrying[:2])
+    others = (carrying[2:, None] + np.arange(-1, 2, dtype=np.int32)[None]).reshape(-1)
+    asked = jnp.where(near, touching, carrying[:2])
+    points = jnp.clip(jnp.concatenate([asked, candidates, others]), 0, last)
+    if len(grid.own):  # of a single leader it is known
+        return points, grid.short[:, points], grid.own[:0]
+    number = np.arange(last, dtype=np.int32)
 
     def gain(leader: Array, at: Array) -> tuple[Array, Array]:
-        slopes = jnp.stack([grid.slopes[leader, at], curves.slopes[leader, at]])
+        ends, values = gaps.ends[leader], gaps.values[leader]
+        inside = (ends[:, 0] < x[at]) & (x[at] < ends[:, 1])
+        run, rise = ends[:, 1] - ends[:, 0], values[:, 1] - values[:, 0]
+        chord = jnp.where(inside, divided(rise, run, run > 0), 0.0).sum()
+        slopes = jnp.stack([chord, curves.slopes[leader, at]])
         above = jax.vmap(above_line, (None, None, None, 0))(curves, leader, at, slopes)
         most = above.max(1)
-        known = (curves.x[at] <= 0) | (curves.x[at] >= 1)
-        least = jnp.where(known, 0.0, jnp.maximum(most.min(), 0.0))
+        known = (x[at] <= 0) | (x[at] >= 1)
         sides = jnp.stack([number < at, number >= at])
         farthest = jnp.where(sides, above[most.argmin()][None], -jnp.inf).argmax(1)
-        return least + problem.rounding, farthest.astype(jnp.int32)
+        least = jnp.where(known, 0.0, jnp.maximum(most.min(), 0.0)) + problem.rounding
+        return least, farthest.astype(jnp.int32)
 
     leaders = jnp.arange(len(grid.short), dtype=jnp.int32)
-    return jax.vmap(jax.vmap(gain, (None, 0)), (0, None))(leaders, points)
+    excess, cells = jax.vmap(jax.vmap(gain, (None, 0)), (0, None))(leaders, points)
+    return points, excess, cells[:, :2].reshape(-1)
 
 
 def _start(program: Program, grid: _Grid) -> Basis | None:
@@ -271,12 +256,6 @@ def _start(program: Program, grid: _Grid) -> Basis | None:
 def _laws(x: Float[Array, "*N"]) -> Float[Array, "*N 2"]:
     """Posteriors of both states."""
     return jnp.stack([1 - x, x], -1)
-
-
-def _woven(points: Float[Array, "K N"], between: Float[Array, "K C"]) -> Float[Array, "K M"]:
-    """One of the first after one of the second, in turn."""
-    woven = jnp.stack([points[:, :-1], between], 2).reshape(len(points), -1)
-    return jnp.concatenate([woven, points[:, -1:]], 1)
 
 
 def _likeliest(weights: Float[Array, " N"], count: int) -> Int[Array, " M"]:
