@@ -201,7 +201,7 @@ def test_no_draw_violates_the_guarantee(worst):
     hull = jax.jit(jax.vmap(lambda game: jg.game_hull_distance(game, "state")))
     regret = 0.0 if worst is best else jg.quantal_regret_bound(3, RATIONALITY)
     spare, lost = [], []
-    for seed in range(9):
+    for seed in range(9 if worst is best else 3):
         batch = games(100 + seed, GAMES, 2, 2, 3, mixed=True)
         other = games(200 + seed, GAMES, 2, 2, 3)
         part = rng.uniform(0, 0.3, (GAMES, 1, 1, 1))
@@ -217,7 +217,7 @@ def test_no_draw_violates_the_guarantee(worst):
 
 def test_units_change_nothing():
     """Slack is in the leaders' units, each in its own; constants and the follower's units are no matter."""
-    game = one(drawn(4, 2, 2, 3), 11)
+    game = one(drawn(4, 2, 2, 3), 3)
     shape = (2, 1, 1, 1)
     factors = np.array([[1.0, 1.0], [1e6, 1e-6], [1e-9, 1.0], [3.0, 0.5]] * 3)
     constants = np.array([[0.0, 0.0], [1e3, 0.0], [0.0, -1.0], [1e3, 2.0]] * 3)
@@ -330,7 +330,11 @@ def test_no_proposal_makes_a_bound_false():
             multipliers * np.nan,
             np.where(rng.random((count, 12)) < 0.2, np.nan, weights),
         ),
-        "infinite": (np.where(noise[:, :2] > 0, np.inf, prices), multipliers * np.inf, weights * np.inf),
+        "infinite": (
+            np.where(noise[:, :2] > 0, np.inf, prices),
+            np.where(noise > 0, np.inf, -np.inf),
+            np.where(weights > 0, np.inf, 0.0),
+        ),
         "huge": (1e100 * np.abs(noise[:, :2]), 1e150 * noise, 1e300 * weights),
         "everything": (prices, multipliers, np.ones((count, 12))),
     }
