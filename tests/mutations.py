@@ -652,7 +652,7 @@ MUTATIONS = (
             "certified = pairs.valid & (upper - gain <= EQUILIBRIUM_GAIN).all(0)",
             "certified = pairs.valid & (upper - gain <= 1.0).all(0)",
         ),
-        ends_swapped=("_apart(game, attained, bound))", "_apart(game, bound, attained))"),
+        ends_swapped=("apart(game, attained, bound))", "apart(game, bound, attained))"),
     ),
     *_in(
         "jaxgame/competition/rich/logit_laws.py",

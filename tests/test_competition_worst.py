@@ -11,7 +11,7 @@ from scipy.special import expit
 
 import jaxgame as jg
 from jaxgame import competition
-from jaxgame.competition.rich import worst
+from jaxgame.competition.rich import pair_closures, worst
 from jaxgame.runs.batch import spread
 from tests.games import DEFENDER, PROSECUTOR, judge, one
 from tests.reference import competition as reference
@@ -384,14 +384,14 @@ def test_a_coarse_grid_widens_the_bracket_and_makes_it_no_less_true():
 
 def test_pairs_of_an_equilibrium_are_certified_whatever_was_not_excluded(monkeypatch):
     """With closures known from below alone nothing more is excluded; full information alone is certified."""
-    game, real = judge(PROSECUTOR, PROSECUTOR), worst._closures
+    game, real = judge(PROSECUTOR, PROSECUTOR), pair_closures.closures_at
 
     def wide(*given):
         sure, most, pivots = real(*given)
         return sure, most._replace(upper=most.upper + 0.5), pivots
 
     right = worst._best_response.__wrapped__(game, jnp.array(1e-6))
-    monkeypatch.setattr(worst, "_closures", wide)
+    monkeypatch.setattr(pair_closures, "closures_at", wide)
     found = worst._best_response.__wrapped__(game, jnp.array(1e-6))
     assert bool(right.converged) and not bool(found.converged)
     assert float(found.value.lower) == pytest.approx(0.7, abs=1e-9)

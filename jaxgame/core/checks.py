@@ -100,9 +100,10 @@ def check_leader_index(leader: Any, leaders: int) -> None:
 
 
 def check_slack(slack: Any, leaders: int) -> None:
-    """Raise ValueError unless `slack` is a number or [K], and, where concrete, finite and at least 0."""
-    shape = jnp.shape(slack)
+    """Raise ValueError unless `slack` is a number, or one for each leader, finite and at least 0."""
+    shape = np.shape(slack)
     if shape not in ((), (leaders,)):
-        raise ValueError(f"slack has shape {shape}; it must be one number, or [K] = ({leaders},)")
-    if is_concrete(slack) and not (np.isfinite(slack) & (np.asarray(slack) >= 0)).all():
+        raise ValueError(f"slack has shape {shape}; it must be a number or [K] = ({leaders},)")
+    values = np.asarray(slack) if is_concrete(slack) else np.zeros(1)
+    if not (np.isfinite(values) & (values >= 0)).all():
         raise ValueError(f"slack is {slack}; it must be finite and at least 0")

@@ -87,7 +87,9 @@ def bayes_optimal_learning(
         _unused("is of no use with a protocol", slack=slack, known=known)
         return of_profile(game, "all", tolerance, protocol, rules, views, steps or STEPS)
     _unused("needs a protocol", rules=rules, views=views, steps=steps)
-    loss = competition.worst_equilibrium(game, tolerance=tolerance).loss  # TODO slack
+    loss = competition.worst_equilibrium(
+        game, tolerance=tolerance, slack=0.0 if slack is None else slack
+    ).loss
     return concluded(game, loss, tolerance, gain=_granted(slack), known=known)
 
 
@@ -137,6 +139,7 @@ def quantal_response(
         game,
         rationality=rationality,
         tolerance=tolerance,
+        slack=0.0 if slack is None else slack,
         rounds=ROUNDS if rounds is None else rounds,
     )
     delta = 0.0 if delta is None else delta

@@ -64,7 +64,7 @@ class ConcaveClosure(NamedTuple):
     pivots: Int[Array, ""]
 
 
-class _Walk(NamedTuple):
+class Walk(NamedTuple):
     """Where the pivoting is: from basis to basis until no column gains (`done`), or too many pivots."""
 
     basis: Basis
@@ -85,10 +85,6 @@ def concave_closure(
     Points are laws, the target is at least 0 (its sum need not be 1: the closure is homogeneous). A value of
     -inf leaves its point out; corners must be finite. `start` is the final basis for other values at the same
     points and target, none of whose points is left out now.
-
-    A pivot of the revised simplex method, in order: prices of the coordinates by the basis; the column that
-    gains most enters; the one whose (perturbed) amount falls to 0 first leaves; inverse and amounts are
-    exchanged. A lane that is finished keeps what it has while others of a batch go on.
     """
     count, size = points.shape
     usable = _usable(points, values, target)
@@ -102,10 +98,30 @@ def concave_closure(
     scaled = jnp.where(within, (raw - jnp.where(within.any(), low, 0.0)) / unit, 0.0)
     rows = jnp.concatenate([jnp.eye(size, dtype=points.dtype), points])
 
+    walk = walked(rows, scaled, within, corner_basis(target) if start is None else start)
+    found = jnp.zeros(size + count, points.dtype).at[walk.basis.columns].set(walk.basis.amounts[:, 0])
+    multipliers = unit * (walk.worth @ walk.basis.inverse) + jnp.where(within.any(), low, 0.0)
+    proved = certified(points, values, corners, target, found[size:], multipliers)
+    return ConcaveClosure(*proved, basis=walk.basis, pivots=walk.pivots)
+
+
+def walked(
+    rows: Float[Array, "N S"], scaled: Float[Array, " N"], within: Bool[Array, " N"], start: Basis
+) -> Walk:
+    """From a basis to the best one, for columns that are the `rows`, the S unit vectors first.
+
+    `scaled` is what they are worth, with a range of about 1; only those `within` may enter.
+
+    A pivot of the revised simplex method, in order: prices of the coordinates by the basis; the column that
+    gains most enters; the one whose (perturbed) amount falls to 0 first leaves; inverse and amounts are
+    exchanged. A lane that is finished keeps what it has while others of a batch go on.
+    """
+    size = rows.shape[1]
+
     def reduced(multipliers: Array) -> Array:
         return jnp.where(within, scaled - rows @ multipliers, -jnp.inf)
 
-    def pivot(walk: _Walk) -> _Walk:
+    def pivot(walk: Walk) -> Walk:
         columns, inverse, amounts = walk.basis
         multipliers = walk.worth @ inverse
         gains = reduced(multipliers)
@@ -133,21 +149,14 @@ def concave_closure(
             kept(exchanged(amounts), amounts),
         )
         worth = kept(jnp.where(leaving, scaled[entering], walk.worth), walk.worth)
-        return _Walk(basis, worth, finished, walk.pivots + (~finished).astype(jnp.int32))
+        return Walk(basis, worth, finished, walk.pivots + (~finished).astype(jnp.int32))
 
-    if start is None:
-        start = corner_basis(target)
     most = MOST_PIVOTS * size
-    walk = jax.lax.while_loop(
+    return jax.lax.while_loop(
         lambda walk: ~walk.done & (walk.pivots < most),
         pivot,
-        _Walk(start, scaled[start.columns], jnp.asarray(False), jnp.int32(0)),
+        Walk(start, scaled[start.columns], jnp.asarray(False), jnp.int32(0)),
     )
-
-    found = jnp.zeros(size + count, points.dtype).at[walk.basis.columns].set(walk.basis.amounts[:, 0])
-    multipliers = unit * (walk.worth @ walk.basis.inverse) + jnp.where(within.any(), low, 0.0)
-    proved = certified(points, values, corners, target, found[size:], multipliers)
-    return ConcaveClosure(*proved, basis=walk.basis, pivots=walk.pivots)
 
 
 def certified(

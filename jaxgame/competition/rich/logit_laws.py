@@ -30,12 +30,12 @@ TOUCHING = 1e-5  # a touching point no farther from a cell is what keeps it open
 
 
 class Law(NamedTuple):
-    """A bound, and a law of certainty of state 0, two posteriors, and certainty of state 1."""
+    """A bound, and a law of certainty of state 0, two posteriors (some more with slack), and of state 1."""
 
     bound: Float[Array, ""]  # no equilibrium loses more; of a closure: no law is worth more
     attained: Float[Array, ""]
-    x: Float[Array, " 4"]
-    weights: Float[Array, " 4"]
+    x: Float[Array, " L"]
+    weights: Float[Array, " L"]
     gain: Float[Array, ""]  # no leader gains more at the law
     cells: Int[Array, ""]
     opened: Int[Array, ""]  # cells that are not excluded
@@ -66,19 +66,13 @@ def competing(problem: Problem, curves: Curves, gaps: Gaps) -> Judged:
     ends = jnp.stack([loss[0], loss[-1]])
     bound, cells = _cells_top(problem, curves, ~excluded, jnp.zeros_like(over[0]), ends)
 
-    # Rounding leaves cells open on the far side of touching points, which are more likely to be certified.
-    away = jnp.abs(gaps.ends.reshape(-1)[None] - x[cells][:, None])
-    nearest = gaps.ends.reshape(-1)[away.argmin(1)]
-    touching = (x[None] < nearest[:, None]).sum(1, dtype=jnp.int32)
-    prior = (x < problem.at).sum(dtype=jnp.int32)
-    candidates = jnp.concatenate([(cells[:, None] + BESIDE[None]).reshape(-1), touching, prior[None]])
-    candidates = jnp.clip(candidates, 0, len(x) - 1)
+    candidates, touching, near = beside(problem, curves, gaps, cells)
     gains = _gains(curves, candidates)
     sure = gains <= ROUNDINGS * problem.rounding
     law = top(x[candidates], jnp.where(sure, loss[candidates], -jnp.inf), ends, problem.at)
 
     first, second = gains[: 2 * len(BESIDE)].reshape(2, -1)[:, -BESIDE[0] : 2 - BESIDE[0]].T
-    asked = jnp.where(away.min(1) < TOUCHING, touching, jnp.where(first <= second, cells, cells + 1))
+    asked = jnp.where(near, touching, jnp.where(first <= second, cells, cells + 1))
     blocking = _blocking(curves, jnp.clip(asked, 0, len(x) - 1), cells, ROUNDINGS * problem.rounding)
     points = _with_ends(curves, candidates[law.carriers])
     gain = (ROUNDINGS + 2) * problem.rounding
@@ -86,10 +80,28 @@ def competing(problem: Problem, curves: Curves, gaps: Gaps) -> Judged:
     return Judged(found, jnp.concatenate([cells, blocking]))
 
 
+def beside(
+    problem: Problem, curves: Curves, gaps: Gaps, cells: Int[Array, " 2"]
+) -> tuple[Int[Array, " M"], Int[Array, " 2"], Bool[Array, " 2"]]:
+    """Grid points that may be an equilibrium's if these cells carry the bound.
+
+    Those around them, the touching points nearest to them, and the prior; then the touching points alone, and
+    whether they are what keeps the cells open.
+    """
+    x = curves.x
+    # Rounding leaves cells open on the far side of touching points, which are more likely to be certified.
+    away = jnp.abs(gaps.ends.reshape(-1)[None] - x[cells][:, None])
+    nearest = gaps.ends.reshape(-1)[away.argmin(1)]
+    touching = (x[None] < nearest[:, None]).sum(1, dtype=jnp.int32)
+    prior = (x < problem.at).sum(dtype=jnp.int32)
+    candidates = jnp.concatenate([(cells[:, None] + BESIDE[None]).reshape(-1), touching, prior[None]])
+    return jnp.clip(candidates, 0, len(x) - 1), touching, away.min(1) < TOUCHING
+
+
 def at_closure(problem: Problem, curves: Curves, gaps: Gaps) -> Judged:
     """The first leader's closure at the prior: no law is worth more than the bound, one attains the other."""
     del gaps
-    low, high, wanted = _at_prior(problem, curves)
+    low, high, wanted = at_prior(problem, curves)
     every = jnp.ones_like(curves.x[1:]) > 0
     points = _with_ends(curves, low.carriers)
     return Judged(
@@ -105,7 +117,7 @@ def single(problem: Problem, curves: Curves, gaps: Gaps) -> Judged:
     """
     del gaps
     x, value = curves.x, curves.values[0]
-    low, high, wanted = _at_prior(problem, curves)
+    low, high, wanted = at_prior(problem, curves)
     short = jnp.stack([1 - x, x], 1) @ high.multipliers - value
     least = jnp.maximum(jnp.minimum(short[:-1], short[1:]) - curves.over[0] - problem.rounding, 0.0)
     missed = high.upper - low.lower + 2 * problem.rounding
@@ -165,9 +177,11 @@ def _cells_top(
     return found.upper + problem.rounding, found.carriers % len(error)
 
 
-def _excess(curves: Curves, leader: Int[Array, ""], at: Int[Array, ""]) -> Float[Array, " C"]:
-    """How far each cell of a leader's curve, from above, is above its tangent at a grid point."""
-    x, value, slope = curves.x, curves.values[leader, at], curves.slopes[leader, at]
+def above_line(
+    curves: Curves, leader: Int[Array, ""], at: Int[Array, ""], slope: Float[Array, ""]
+) -> Float[Array, " C"]:
+    """How far each cell of a leader's curve, from above, is above a line from its value at a grid point."""
+    x, value = curves.x, curves.values[leader, at]
 
     def above(places: Array, heights: Array) -> Array:
         return heights - (value + slope * (places - x[at]))
@@ -179,6 +193,11 @@ def _excess(curves: Curves, leader: Int[Array, ""], at: Int[Array, ""]) -> Float
         above(curves.middle[leader], curves.peak[leader]), highest(above(x, curves.raised[leader]))
     )
     return jnp.minimum(met, highest(above(x, curves.values[leader])) + curves.over[leader])
+
+
+def _excess(curves: Curves, leader: Int[Array, ""], at: Int[Array, ""]) -> Float[Array, " C"]:
+    """The same for its tangent there."""
+    return above_line(curves, leader, at, curves.slopes[leader, at])
 
 
 def _gains(curves: Curves, points: Int[Array, " M"]) -> Float[Array, " M"]:
@@ -209,7 +228,7 @@ def _blocking(
     return jax.vmap(jax.vmap(blocking, (None, 0)), (0, None))(leaders, points).reshape(-1)
 
 
-def _at_prior(problem: Problem, curves: Curves) -> tuple[Top, Top, Int[Array, " 8"]]:
+def at_prior(problem: Problem, curves: Curves) -> tuple[Top, Top, Int[Array, " 8"]]:
     """The first leader's closure at the prior from below and from above, and the cells that decide it."""
     x, value, raised = curves.x, curves.values[0], curves.raised[0]
     low = top(x, value, jnp.stack([value[0], value[-1]]), problem.at)

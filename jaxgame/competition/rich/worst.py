@@ -21,17 +21,26 @@ maps of both kinds count in proving that it is.
 A logit follower is `worst_quantal`.
 """
 
-import functools
 import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxgame.competition.rich import posteriors
-from jaxgame.competition.rich.concave_closure import Basis, ConcaveClosure, concave_closure, corner_basis
+from jaxgame.competition.rich.concave_closure import concave_closure
 from jaxgame.competition.rich.equilibrium import LeaderClosure, WorstRichEquilibrium, told
-from jaxgame.competition.rich.worst_quantal import closure_quantal, worst_quantal
+from jaxgame.competition.rich.pair_closures import (
+    apart,
+    at_corners,
+    at_pairs,
+    closures_at,
+    closures_everywhere,
+    with_corners,
+)
+from jaxgame.competition.rich.worst_quantal import closure_quantal, worst_quantal, worst_quantal_slack
+from jaxgame.competition.rich.worst_slack import worst_slack
 from jaxgame.core import checks
 from jaxgame.core.bracket import Bracket
 from jaxgame.core.game import Game
@@ -51,6 +60,7 @@ def worst_equilibrium(
     *,
     rationality: float | Float[Array, ""] = math.inf,
     tolerance: float = 1e-6,
+    slack: float | Float[Array, "*K"] = 0.0,
     rounds: int = 16,
 ) -> WorstRichEquilibrium:
     """The follower's least equilibrium value in `game`, with a certified bracket [own].
@@ -61,14 +71,20 @@ def worst_equilibrium(
     grid is refined at most 3 `rounds` times: of random games 99% need no refinement for a tolerance of 1e-4,
     nine in ten none for 1e-6, and hardly any more than 10.
 
+    `slack` > 0, a number or one for each leader [K], asks for all slack-equilibria, where no leader gains
+    more than that by revealing more, in the leaders' utility units. It is kept to within 1e-9 of a leader's
+    range, the largest difference between two actions (to a few roundings for a logit follower), and so is a
+    traced one of 0: where a gain of 1e-9 matters both ends differ from those at 0.
+
     Which laws of posteriors are equilibria, and why a linear program finds the worst, is told in theory,
     section 4 (1). A single leader takes its best law of posteriors, and those that tie for it are its
     equilibria. Ties of the follower: whichever best action she takes (see the module). An action counts as
     best within 1e-9 of its gap to another one; both ends are exact to about 1e-9 of the utilities' ranges,
     in whatever units. Works under jit and vmap.
 
-    Raises ValueError for too many states or pairs (4,096), a tolerance that is not positive, fewer than one
-    round, a negative rationality, and precision below float64.
+    Raises ValueError for too many states or pairs (4,096), a tolerance that is not positive, a slack that is
+    negative, infinite or no number, fewer than one round, a negative rationality, and precision below
+    float64.
 
     >>> import jax
     >>> jax.config.update("jax_enable_x64", True)
@@ -86,8 +102,14 @@ def worst_equilibrium(
         raise ValueError(f"tolerance is {tolerance}; it must be positive")
     if rounds < 1:
         raise ValueError(f"rounds is {rounds}; it must be at least 1")
+    checks.check_slack(slack, len(game.leaders))
+    forgiving = not checks.is_concrete(slack) or bool(np.any(np.asarray(slack) > 0))
     if _is_finite(rationality):
+        if forgiving:
+            return worst_quantal_slack(game, rationality, tolerance, slack, rounds)
         return worst_quantal(game, rationality, tolerance, rounds)
+    if forgiving:
+        return worst_slack(game, tolerance, slack)
     return _best_response(game, tolerance)
 
 
@@ -127,24 +149,15 @@ def _closure_alone(alone: Game) -> LeaderClosure:
     units = standard(alone)
     pairs, values = posteriors.pairs(units.game), posteriors.values(units)
     marginal, _ = posteriors.conditional(alone.prior)
-    gain = _at_pairs(pairs, values.gain)[0]
-    _, high = _corners(units.game, values)
+    gain = at_pairs(pairs, values.gain)[0]
+    _, high = at_corners(units.game, values)
     best = concave_closure(pairs.posterior, jnp.where(pairs.valid, gain, -jnp.inf), high[0], marginal)
-    value = Bracket(*(values.unit[0] * end for end in _apart(units.game, best.lower, best.upper)))
+    value = Bracket(*(values.unit[0] * end for end in apart(units.game, best.lower, best.upper)))
     return LeaderClosure(
         value=unknown(units.sound, units.leader(0).bracket(value)),
-        posteriors=unheard(units.sound, _with_corners(pairs.posterior)),
+        posteriors=unheard(units.sound, with_corners(pairs.posterior)),
         weights=unheard(units.sound, jnp.concatenate([best.weights, best.corner_weights])),
     )
-
-
-def _apart(
-    game: Game, lower: Float[Array, ""], upper: Float[Array, ""]
-) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """Bounds on a mean of utilities, none of them negative, moved by what these are rounded."""
-    types, states, _ = game.follower.shape
-    eps = (2 * types + 2 * states + 8) * jnp.finfo(game.prior.dtype).eps
-    return lower - eps * jnp.abs(lower), upper + eps * jnp.abs(upper)
 
 
 def _check(game: Game, rationality: float | Array) -> None:
@@ -171,19 +184,13 @@ def _best_response(game: Game, tolerance: Float[Array, ""]) -> WorstRichEquilibr
     sound, game = units.sound & is_sound(tolerance), units.game
     pairs, values = posteriors.pairs(game), posteriors.values(units)
     marginal, _ = posteriors.conditional(game.prior)
-    gain = _at_pairs(pairs, values.gain)  # [K,N]
-    low, high = _corners(game, values)
+    gain = at_pairs(pairs, values.gain)  # [K,N]
+    low, high = at_corners(game, values)
     # What the follower loses: the map's own loss for the lower end of her value is the larger one.
-    followed = _at_pairs(pairs, values.loss[None])[0]
+    followed = at_pairs(pairs, values.loss[None])[0]
     every = (pairs.posterior @ values.loss.T).min(1)
     if game.leaders.shape[0] > 1:
-
-        def closures(gain: Array, low: Array, high: Array) -> tuple[Array, Array, Array]:
-            at = functools.partial(_closures, pairs, gain, low, high)
-            sure, most, pivots = jax.vmap(at)(pairs.posterior)
-            return sure.lower, most.upper, pivots
-
-        lower, upper, pivots = jax.vmap(closures)(gain, low, high)
+        lower, upper, pivots = closures_everywhere(pairs, gain, low, high)
         gains = (lower - gain > EXCLUDING_GAIN) & pairs.valid[None]
         # On the region of a map that is not strict the excess may be negative: all vertices go, or none.
         by_map = (len(values.gain), len(pairs.maps), -1)
@@ -205,7 +212,7 @@ def _best_response(game: Game, tolerance: Float[Array, ""]) -> WorstRichEquilibr
         )
     # Without a vertex that there should be, what she loses without information is the bound.
     bound = jnp.where(pairs.complete, bound, (marginal @ values.loss.T).min())
-    loss = Bracket(*(values.her_unit * end for end in _apart(game, attained, bound)))
+    loss = Bracket(*(values.her_unit * end for end in apart(game, attained, bound)))
     actions = game.follower.shape[2]
     responses = jax.nn.one_hot(jnp.asarray(pairs.maps), actions, dtype=game.prior.dtype)
     candidates = len(pairs.valid) // len(pairs.maps)
@@ -215,7 +222,7 @@ def _best_response(game: Game, tolerance: Float[Array, ""]) -> WorstRichEquilibr
         sound,
         loss,
         tolerance * units.stake,
-        posteriors=_with_corners(pairs.posterior),
+        posteriors=with_corners(pairs.posterior),
         weights=jnp.concatenate([weights, corners]),
         responses=jnp.concatenate([jnp.repeat(responses, candidates, 0), jnp.moveaxis(known, 1, 0)]),
         slack=jnp.asarray(EQUILIBRIUM_GAIN, game.prior.dtype),
@@ -240,7 +247,7 @@ def _single(
     Each of PRICES gives a bound by weak duality, and a law that is an equilibrium if the leader would take
     it.
     """
-    sure, best, pivots = _closures(pairs, gain, low, high, marginal)
+    sure, best, pivots = closures_at(pairs, gain, low, high, marginal)
     short = jnp.maximum(pairs.posterior @ best.multipliers - gain, 0.0)
     short_corners = jnp.maximum(best.multipliers - high, 0.0)
     missed = best.upper - sure.lower + ROUNDING
@@ -271,42 +278,3 @@ def _single(
         jnp.where(own, best.corner_weights, corners[place]),
         pivots,
     )
-
-
-def _closures(
-    pairs: posteriors.Pairs,
-    gain: Float[Array, " N"],
-    low: Float[Array, " S"],
-    high: Float[Array, " S"],
-    target: Float[Array, " S"],
-) -> tuple[ConcaveClosure, ConcaveClosure, Int[Array, ""]]:
-    """What a leader attains for certain at a posterior, what it attains at most, and pivots for both."""
-    values = jnp.where(jnp.stack([pairs.sure, pairs.valid]), gain[None], -jnp.inf)
-
-    def after(basis: Basis, these: tuple[Array, Array]) -> tuple[Basis, ConcaveClosure]:
-        found = concave_closure(pairs.posterior, *these, target, basis)
-        return found.basis, found
-
-    # Mostly all that is valid is sure, and the second has nothing left to do.
-    _, both = jax.lax.scan(after, corner_basis(target), (values, jnp.stack([low, high])))
-    sure, most = (jax.tree.map(lambda x, i=i: x[i], both) for i in (0, 1))
-    return sure, most, both.pivots.sum(dtype=jnp.int32)
-
-
-def _corners(game: Game, values: posteriors.Values) -> tuple[Float[Array, "K S"], Float[Array, "K S"]]:
-    """Leaders' least and largest gains [K, S] over maps that are best once the state is known."""
-    tied = posteriors.tied_at_corners(game)[None]
-    return (
-        jnp.where(tied, values.gain, jnp.inf).min(1),
-        jnp.where(tied, values.gain, -jnp.inf).max(1),
-    )
-
-
-def _at_pairs(pairs: posteriors.Pairs, per_map: Float[Array, "P M S"]) -> Float[Array, "P N"]:
-    maps, states = per_map.shape[1:]
-    by_map = pairs.posterior.reshape(maps, -1, states)
-    return jnp.einsum("pms,mcs->pmc", per_map, by_map).reshape(len(per_map), -1)
-
-
-def _with_corners(points: Float[Array, "N S"]) -> Float[Array, "N_plus_S S"]:
-    return jnp.concatenate([points, jnp.eye(points.shape[1], dtype=points.dtype)])

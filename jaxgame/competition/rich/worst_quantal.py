@@ -30,15 +30,23 @@ from jaxgame.competition.rich.logit_grid import (
     split,
 )
 from jaxgame.competition.rich.logit_laws import Judged, Law, at_closure, competing, single
+from jaxgame.competition.rich.slack_laws import atoms, forgiving, wanted
+from jaxgame.competition.rich.slack_program import forgiven
 from jaxgame.core.bracket import Bracket
 from jaxgame.core.game import Game
-from jaxgame.core.units import is_sound, standard, unheard, unknown
+from jaxgame.core.units import Standard, is_sound, standard, unheard, unknown
 
 REFINEMENTS = 3  # a round; they add few points each
 CLOSURE_ROUNDS = 3
 CLOSURE_WIDTH = 1e-12  # of a leader's range
 
-_Judge = Callable[[Problem, Curves, Gaps], Judged]
+
+class _Method(NamedTuple):
+    """How a grid is judged; how many cells of it that wants split, and how many posteriors its laws have."""
+
+    judge: Callable[[Problem, Curves, Gaps], Judged]
+    wanted: int
+    atoms: int
 
 
 class _Search(NamedTuple):
@@ -68,6 +76,48 @@ def worst_quantal(
     steep, usable = steepness(units, rationality)
     sound = units.sound & usable & is_sound(tolerance)
     problem = problem_of(units, jnp.asarray(steep))
+    if len(game.leaders) > 1:
+        method = _Method(competing, 4 * len(game.leaders) + 2, 4)
+    else:
+        method = _Method(single, 10, 4)
+    return _worst(units, sound, problem, tolerance, method, rounds)
+
+
+@functools.partial(jax.jit, static_argnames="rounds")
+def worst_quantal_slack(
+    game: Game,
+    rationality: Float[Array, ""],
+    tolerance: Float[Array, ""],
+    slack: Float[Array, "*K"],
+    rounds: int,
+) -> WorstRichEquilibrium:
+    """The same over slack-equilibria, for a slack [K] or one for all; see `worst_slack`.
+
+    `posteriors` [atoms(K), 2] of the result begin and end with certainty; its `slack` is what was forgiven
+    and a few roundings, though leaders may gain less. Where nothing was forgiven the law may have posteriors
+    off by the root of that, as in `worst_quantal`.
+
+    Raises ValueError for other than two states.
+    """
+    units = standard(game)
+    steep, usable = steepness(units, rationality)
+    sound = units.sound & usable & is_sound(tolerance, slack) & (jnp.asarray(slack) >= 0).all()
+    problem = problem_of(units, jnp.asarray(steep))
+    eta = jnp.where(sound, forgiven(units, problem.unit, slack), 0.0)
+    leaders = len(game.leaders)
+    method = _Method(functools.partial(forgiving, eta), wanted(leaders), atoms(leaders))
+    return _worst(units, sound, problem, tolerance, method, rounds)
+
+
+def _worst(
+    units: Standard,
+    sound: Bool[Array, ""],
+    problem: Problem,
+    tolerance: Float[Array, ""],
+    method: _Method,
+    rounds: int,
+) -> WorstRichEquilibrium:
+    """What is found by a way of judging grids."""
     width = jnp.where(sound, tolerance, 1.0) * units.stake
 
     def ends(law: Law) -> Bracket:
@@ -75,9 +125,7 @@ def worst_quantal(
         attained, bound = jnp.maximum(law.attained - problem.rounding, 0.0), jnp.minimum(law.bound, 1.0)
         return Bracket(problem.her_unit * attained, problem.her_unit * bound)
 
-    judge = competing if len(game.leaders) > 1 else single
-    wanted = 4 * len(game.leaders) + 2 if len(game.leaders) > 1 else 10
-    final = _searched(problem, judge, wanted, rounds, lambda law: ends(law).width <= width)
+    final = _searched(problem, method, rounds, lambda law: ends(law).width <= width)
     law = final.law
     return told(
         units,
@@ -105,7 +153,7 @@ def closure_quantal(game: Game, leader: Int[Array, ""], rationality: Float[Array
     def narrow(law: Law) -> Bool[Array, ""]:
         return law.bound - law.attained <= CLOSURE_WIDTH
 
-    law = _searched(problem, at_closure, 8, CLOSURE_ROUNDS, narrow).law
+    law = _searched(problem, _Method(at_closure, 8, 4), CLOSURE_ROUNDS, narrow).law
     # Neither less than 0 nor more than 1, whatever a huge rationality may round.
     lower = jnp.maximum(law.attained - problem.rounding, 0.0)
     upper = jnp.minimum(law.bound + problem.rounding, 1.0)
@@ -118,11 +166,12 @@ def closure_quantal(game: Game, leader: Int[Array, ""], rationality: Float[Array
 
 
 def _searched(
-    problem: Problem, judge: _Judge, wanted: int, rounds: int, narrow: Callable[[Law], Bool[Array, ""]]
+    problem: Problem, method: _Method, rounds: int, narrow: Callable[[Law], Bool[Array, ""]]
 ) -> _Search:
-    """Judge grids until the bracket is narrow, at most for `rounds` rounds; a judge wants `wanted` cells.
+    """Judge grids until the bracket is narrow, at most for `rounds` rounds.
 
-    The first two of these may hide gaps, and are split in the coarse grid on which gaps are found, too.
+    The first two of the wanted cells may hide gaps, and are split in the coarse grid on which gaps are found,
+    too.
     """
     base, between = first_grid(problem)
 
@@ -131,15 +180,15 @@ def _searched(
         coarse = jnp.sort(jnp.concatenate([base, coarse]))
         found = gaps(problem, coarse)
         curves = curves_on(problem, jnp.sort(jnp.concatenate([coarse, between, fine, ladders(found)])))
-        law, cells = judge(problem, curves, found)
+        law, cells = method.judge(problem, curves, found)
         law = _better(law, search.law)
         done = narrow(law) | (search.refinements == REFINEMENTS * rounds)
         recent = jnp.concatenate([search.recent[1:], split(curves.x, cells)[None]])
         return _Search(recent, law, search.refinements + (~done).astype(jnp.int32), done)
 
-    recent = jnp.asarray(even(KEPT * wanted * (PARTS - 1)).reshape(KEPT, -1), base.dtype)
+    recent = jnp.asarray(even(KEPT * method.wanted * (PARTS - 1)).reshape(KEPT, -1), base.dtype)
     none, number = jnp.full_like(problem.at, jnp.inf), jnp.int32(0)
-    nobody = jnp.zeros(4, base.dtype)
+    nobody = jnp.zeros(method.atoms, base.dtype)
     blank = Law(none, -none, nobody, nobody, none, number, number)
     start = _Search(recent, blank, number, jnp.asarray(False))
     return jax.lax.while_loop(lambda search: ~search.done, step, start)
