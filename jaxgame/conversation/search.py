@@ -168,7 +168,8 @@ def best_response_dynamics(
     ... )
     >>> twice = conversation.Protocol(rounds=2, leader_messages=2)
     >>> start = conversation.starting_rules(judge, twice, "none")
-    >>> trace = conversation.best_response_dynamics(judge, twice, start, kind="selection", outbid=0.1, steps=8)
+    >>> how = {"kind": "selection", "outbid": 0.1, "steps": 8}
+    >>> trace = conversation.best_response_dynamics(judge, twice, start, **how)
     >>> round(float(trace.follower[0]), 6), round(float(trace.follower[-1]), 6)
     (0.7, 1.0)
     """
