@@ -314,11 +314,16 @@ register(
                 about=(
                     "Models and user exchange few messages for several rounds. Not all equilibria can be "
                     "found: checked are the profiles where models that keep revising their rules end up, "
-                    "with what each could still gain."
+                    "with what each could still gain. In half of the games she is in the hull."
                 ),
-                setting=("experiment=conversation", "experiment.diversity=[0.0,1.0]"),
-                draws=16,
-                seconds=40,
+                setting=(
+                    "experiment=conversation",
+                    "experiment.diversity=[0.5,1.0]",
+                    "family=between",
+                    "family.apart=0.5",
+                ),
+                draws=512,
+                seconds=60,
                 pictures={"figure": "What rounds and larger alphabets buy"},
                 claims=(
                     Claim(

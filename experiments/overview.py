@@ -315,7 +315,7 @@ register(
                 ),
                 setting=("experiment=overview",),
                 draws=134,
-                seconds=60,
+                seconds=80,
                 pictures={
                     "figure": "From outside the hull into it: coverage and loss against the number of models",
                     "bounds": "Every game against both bounds",

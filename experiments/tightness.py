@@ -291,7 +291,7 @@ register(
                     "Random games stay far from the bound. Here gradient ascent looks for games that lose "
                     "as much of 2 eps as can be, and the bound is checked where it is hardest to keep."
                 ),
-                setting=("experiment=tightness",),
+                setting=("experiment=tightness", "experiment.actions=[3]", "run.optimise=false"),
                 draws=64,
                 seconds=40,
                 pictures={"figure": "Loss as a share of 2 eps, before and after the search"},
