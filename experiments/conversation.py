@@ -330,9 +330,8 @@ register(
                         name="conversation",
                         title="Conversations: OPT(protocol) - 2 eps - what delta and gains cost",
                         statement=(
-                            "She gets at least what an aligned model could teach her under the protocol, "
-                            "less 2 eps, less what the models could still gain, and less delta's cost: how "
-                            "far apart their deviations to teaching are."
+                            "She gets at least what an aligned model could teach her, less 2 eps, what the "
+                            "models could still gain, and how far apart their deviations to teaching are."
                         ),
                         whose=claims.OURS,
                         find=functools.partial(claims.guarantee, coordinates=COORDINATES),

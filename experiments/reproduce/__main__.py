@@ -49,7 +49,7 @@ class Checked:
         if self.found.violations:
             return "violated"
         # Few games whose brackets are wide say nothing against a claim; all are counted.
-        if self.found.undecided > MOST_UNDECIDED * self.found.checked:
+        if self.found.undecided > MOST_UNDECIDED * self.found.checked or not self.found.checked:
             return "undecided"
         return "holds" if self.found.theorem else "measured"
 
