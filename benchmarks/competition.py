@@ -20,6 +20,7 @@ from jaxgame import competition
 from jaxgame.runs.batch import spread
 from tests.reference import competition as reference
 from tests.reference import independent
+from tests.reference import slack as slack_reference
 
 RATIONALITY = 8.0
 BATCH = 64  # draws a core takes at once: what they touch stays in its cache
@@ -32,6 +33,7 @@ def cells(quick: bool) -> Iterator[Cell]:
     yield _replies(64 if quick else 4_096, 2 if quick else 64)
     for leaders, states, actions, count in ((4, 3, 3, 4_096), (4, 4, 4, 1_024)):
         yield _worst(leaders, states, actions, 64 if quick else count, 1 if quick else 16)
+    yield _worst_slack(2, 3, 64 if quick else 4_096, 1 if quick else 16)
     yield _worst_logit(64 if quick else 4_096, 1 if quick else 64)
 
 
@@ -181,6 +183,35 @@ def _worst(leaders: int, states: int, actions: int, count: int, their_count: int
     return Cell(
         name="worst equil.",
         size=f"K={leaders} S={states} A={actions}",
+        ours=functools.partial(_answer, program, games),
+        count=count,
+        peer="scipy (HiGHS)",
+        theirs=theirs,
+        their_count=their_count,
+    )
+
+
+SLACK = 0.01  # of a leader's utility, which is in [0, 1]
+
+
+def _worst_slack(leaders: int, actions: int, count: int, their_count: int) -> Cell:
+    """Two states, every leader may forgo SLACK: against HiGHS on all vertices."""
+    games = _games(7, count, leaders, 2, actions)
+
+    def worst(game: jg.Game) -> jax.Array:
+        return competition.worst_equilibrium(game, slack=SLACK).value.lower
+
+    program = spread(worst, jax.devices(), batch=BATCH)
+
+    def theirs() -> np.ndarray:
+        parts = (np.asarray(x)[:their_count] for x in (games.prior, games.follower, games.leaders))
+        return np.array(
+            [slack_reference.on_vertices(p, u, leader, SLACK) for p, u, leader in zip(*parts, strict=True)]
+        )
+
+    return Cell(
+        name="worst, slack",
+        size=f"K={leaders} S=2 A={actions}",
         ours=functools.partial(_answer, program, games),
         count=count,
         peer="scipy (HiGHS)",

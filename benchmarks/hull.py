@@ -13,6 +13,8 @@ import jaxgame as jg
 from benchmarks.peers import Programs, by_highs, by_numba
 from benchmarks.timing import Cell
 from jaxgame.runs.batch import spread
+from jaxgame.sampling import Noise, Shape
+from tests.reference import hull as reference
 
 LEADERS = (4, 16, 64)
 ENTRIES = (9, 16, 64, 256)
@@ -20,7 +22,10 @@ OURS, THEIRS = 2_048, 32  # problems per timing, of the smallest sizes and of Sc
 
 
 def cells(quick: bool) -> Iterator[Cell]:
-    """Sup norm and root mean square, simplex, constant offset; u uniform, U_i = u + normal noise."""
+    """Sup norm, root mean square and average, simplex; u uniform, U_i = u + normal noise."""
+    for leaders in LEADERS:
+        for states in (3, 4):
+            yield _mean(states, leaders, 32 if quick else OURS, 4 if quick else THEIRS)
     for leaders in LEADERS:
         for entries in ENTRIES:
             most = max(OURS // max(leaders * entries // 256, 1), 64)
@@ -40,6 +45,32 @@ def cells(quick: bool) -> Iterator[Cell]:
                     theirs=theirs,
                     their_count=their_count,
                 )
+
+
+def _mean(states: int, leaders: int, count: int, their_count: int) -> Cell:
+    """Average alignment of games with as many actions as states, against HiGHS."""
+    shape = Shape(leaders, 1, states, states)
+    keys = jax.random.split(jax.random.key(0), count)
+    games = jax.jit(jax.vmap(lambda key: Noise().sample(key, shape, 1.0)))(keys)
+    program = spread(
+        lambda game: jg.game_hull_distance(game, norm="mean").distance, jax.devices(), batch=None
+    )
+
+    def theirs() -> np.ndarray:
+        parts = (np.asarray(x)[:their_count] for x in (games.prior, games.follower, games.leaders))
+        return np.array(
+            [reference.mean_range(p, u, leader, "simplex") for p, u, leader in zip(*parts, strict=True)]
+        )
+
+    return Cell(
+        name="hull_mean",
+        size=f"K={leaders} S=A={states}",
+        ours=lambda: np.asarray(program(games).upper),
+        count=count,
+        peer="scipy (HiGHS)",
+        theirs=theirs,
+        their_count=their_count,
+    )
 
 
 def problems(count: int, leaders: int, entries: int) -> tuple[np.ndarray, np.ndarray]:
