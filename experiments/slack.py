@@ -119,6 +119,14 @@ def checked(
     return theorems.quantal_response(game, rationality_of(game, settings), rounds=4, **options)
 
 
+def _checked_again(game: Game, config: DictConfig, row: Mapping[str, Any]) -> Guarantee:
+    """The check of a row, with leaders repeated as they were: a logit follower's grid depends on it."""
+    settings = config.experiment
+    repeats = repeated([row["leaders"]], max(settings.leaders))[0]
+    same = Game(game.prior, game.follower, game.leaders[repeats])
+    return checked(row["competition"], same, row["slack_part"], settings, theorems.premise(same))
+
+
 def figure(summary: pl.DataFrame, config: DictConfig) -> Figure:
     """Mean loss against slack, and what our bound allows, per competition."""
     settings = config.experiment
@@ -167,9 +175,7 @@ register(
             x_label="slack (part of what is at stake for a leader)",
         ),
         coordinates=COORDINATES,
-        check=lambda game, config, row: checked(
-            row["competition"], game, row["slack_part"], config.experiment, theorems.premise(game)
-        ),
+        check=_checked_again,
         page=(
             Run(
                 place=40,
