@@ -427,9 +427,12 @@ def test_each_end_of_each_distance_counts(monkeypatch):
         ("constant", "simplex"): (0.30, 0.40, [1.0, 0.0]),
         ("state", "simplex"): (0.20, 0.25, [0.0, 1.0]),
         ("state", "cone"): (0.05, 0.35, [2.0, 0.0]),
+        ("mean", "simplex"): (0.25, 0.32, [0.0, 1.0]),
+        ("mean", "cone"): (0.15, 0.45, [2.0, 0.0]),
     }
 
-    def made_up(game, offset="constant", scale="simplex", norm="sup"):
+    def made_up(game, offset="mean", scale="simplex", norm="sup"):
+        assert (offset == "mean") == (norm == "mean")
         lower, upper, weights = distances[offset, scale]
         distance = jg.Bracket(jnp.asarray(lower), jnp.asarray(upper))
         none = jnp.zeros(0)
@@ -443,7 +446,12 @@ def test_each_end_of_each_distance_counts(monkeypatch):
     # The cone allows least at the lower end, an offset per state at the upper.
     assert float(none.slack.lower) == pytest.approx(2 * 0.05 - 0.45)
     assert float(none.slack.upper) == pytest.approx(2 * 0.25 - 0.3)
+    # Once what is on average: the cone again, and the simplex.
+    assert float(none.mean_slack.lower) == pytest.approx(0.15 - 0.45)
+    assert float(none.mean_slack.upper) == pytest.approx(0.32 - 0.3)
     some = theorems.guarantee.concluded(game, loss, tolerance, delta=0.1)
+    assert float(some.mean_slack.lower) == pytest.approx(0.15 + 0.2 - 0.45)
+    assert float(some.mean_slack.upper) == pytest.approx(min(0.32 + 0.4, 0.45 + 0.2) - 0.3)
     # Costs: 0.1, 0.4 and 0.2, added before the least is taken.
     assert float(some.slack.lower) == pytest.approx(2 * 0.05 + 0.2 - 0.45)
     assert float(some.slack.upper) == pytest.approx(min(0.8 + 0.1, 0.5 + 0.4, 0.7 + 0.2) - 0.3)

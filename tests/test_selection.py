@@ -98,10 +98,10 @@ def test_in_the_hull_every_equilibrium_is_worth_full_information(count):
     assert worst <= 1e-6
 
 
-@pytest.mark.parametrize("count", [6, pytest.param(102, marks=pytest.mark.slow)])
-def test_brackets_agree_with_a_scan_by_highs(count):
-    """The same number of games of each of the six families."""
-    families, each = list(FAMILIES), count // len(FAMILIES)
+@pytest.mark.parametrize("each", [1, pytest.param(17, marks=pytest.mark.slow)])
+def test_brackets_agree_with_a_scan_by_highs(each):
+    """So many games of each family."""
+    families, count = list(FAMILIES), each * len(FAMILIES)
     keys = jax.random.split(jax.random.key(5), 64)
     parts = [
         jax.vmap(lambda key, name=name: FAMILIES[name]().sample(key, Shape(2, 1, 3, 3), 0.7))(keys)
@@ -377,7 +377,7 @@ def test_bad_input_is_named():
     offers = selection.starting_offers(game, "none")
     with pytest.raises(ValueError, match=r"tolerance is 0\.0; it must be positive"):
         selection.worst_equilibrium(game, tolerance=0.0)
-    with pytest.raises(ValueError, match=r"slack is -1\.0; it must be at least 0"):
+    with pytest.raises(ValueError, match=r"slack is -1\.0; it must be finite and at least 0"):
         selection.worst_equilibrium(game, slack=-1.0)
     with pytest.raises(ValueError, match="start is 'best'; it must be one of 'selfish', 'none'"):
         selection.starting_offers(game, "best")
