@@ -62,6 +62,7 @@ REACHED = {
     "jaxgame.conversation.teaching": "teaching",
     "jaxgame.conversation.unlimited_bound": "unlimited_bound",
     "jaxgame.theorems.best_ai_selection": "guarantee",
+    "jaxgame.theorems.premise": "premise",
 }
 
 KEY = 7  # of jax.random, made inside: a typed key is no array

@@ -92,6 +92,7 @@ CALLED = {
         False,
     ),
     "guarantee": (theorems.best_ai_selection, (), True),
+    "premise": (lambda g: [theorems.premise(g).mean, theorems.premise(g).mean_cone], (), False),
     "best_reply": (lambda g, rules: conversation.best_reply(g, ONCE, rules), ("rules",), False),
     "logit reply": (
         lambda g, rules, views, sharp: conversation.best_reply(
@@ -200,8 +201,14 @@ def nothing_known(found: Any, where: str) -> None:
     Values that are not part of a record may be infinite, too.
     """
     if isinstance(found, theorems.Guarantee):  # distances do not depend on the prior, and nobody gains
-        assert theorems.VERDICTS[int(found.holds)] == "undecided", where
-        return nothing_known([found.teachable, found.bound, found.worst, found.loss, found.slack], where)
+        assert {theorems.VERDICTS[int(x)] for x in (found.holds, found.mean_holds)} == {"undecided"}, where
+        return nothing_known(
+            [
+                *(found.teachable, found.bound, found.worst, found.loss, found.slack),
+                *(found.mean_bound, found.mean_slack),
+            ],
+            where,
+        )
     if isinstance(found, jg.Bracket):
         assert not np.isfinite(found.upper).any(), where
         assert (np.isnan(found.lower) | (found.lower == -np.inf) | (found.lower == 0)).all(), where
