@@ -210,11 +210,11 @@ MUTATIONS = (
         ("test_hull", "test_census::test_hulls", "test_certificates", "test_units::test_hull_distances"),
         upper_end_of_unusable_weights=("    upper = jnp.where(usable, upper, jnp.inf)\n", ""),
         upper_end_without_rounding=(
-            "    upper = upper + summed * size + (summed + miss * (1 + miss)) * (weights @ sizes)\n",
+            "    upper = upper + mass * (summed * size + (summed + miss * (1 + miss)) * (weights @ sizes))\n",
             "    upper = upper + miss * (1 + miss) * (weights @ sizes)\n",
         ),
         weights_that_miss_their_sum=("(summed + miss * (1 + miss))", "summed"),
-        lower_end_without_rounding=("simplex=simplex, rounding=summed)", "simplex=simplex, rounding=0.0)"),
+        lower_end_without_rounding=("simplex=simplex, rounding=off)", "simplex=simplex, rounding=0.0)"),
         weights_in_the_wrong_unit=("    weights = weights * (size / sizes)\n", ""),
         offset_forgotten=("offset=size * shifts + (hers[:, 0] - theirs @ weights)", "offset=size * shifts"),
         distances_in_the_wrong_unit=(
@@ -461,8 +461,11 @@ MUTATIONS = (
             "apart = delta * (fit.weights * spans).sum()",
             "apart = delta * spans.sum()",
         ),
-        gain_left_out=("jnp.where(total > 0, gain * total, 0.0)", "jnp.where(total > 0, 0.0 * total, 0.0)"),
-        gain_without_weights=("jnp.where(total > 0, gain * total, 0.0)", "jnp.where(total > 0, gain, 0.0)"),
+        gain_left_out=("return far + apart + gained.sum()", "return far + apart + 0.0 * gained.sum()"),
+        gain_without_weights=(
+            "gained = jnp.where(fit.weights > 0, fit.weights * gain, 0.0)",
+            "gained = jnp.where(fit.weights > 0, fit.weights * 0.0 + gain, 0.0)",
+        ),
         regret_left_out=(
             "Bracket(untaught.lower + lower + regret, untaught.upper + upper + regret)",
             "Bracket(untaught.lower + lower, untaught.upper + upper)",
@@ -471,18 +474,18 @@ MUTATIONS = (
             "Bracket(untaught.lower + lower + regret, untaught.upper + upper + regret)",
             "Bracket(lower + regret, upper + regret)",
         ),
-        one_eps_instead_of_two=("return 2 * eps + apart", "return eps + apart"),
+        one_eps_instead_of_two=("by_eps = allowed(2.0,", "by_eps = allowed(1.0,"),
         slack_with_swapped_ends=(
-            "slack = Bracket(allowed.lower - loss.upper, allowed.upper - loss.lower)",
-            "slack = Bracket(allowed.lower - loss.lower, allowed.upper - loss.upper)",
+            "return Bracket(allowed.lower - loss.upper, allowed.upper - loss.lower)",
+            "return Bracket(allowed.lower - loss.lower, allowed.upper - loss.upper)",
         ),
         the_largest_of_three_bounds=(
             "gain.upper) for fit in fits]).min()",
             "gain.upper) for fit in fits]).max()",
         ),
         tolerance_in_utility_units=(
-            "holds=verdict(slack, tolerance * stake)",
-            "holds=verdict(slack, tolerance)",
+            " holds=verdict(slack(by_eps), tolerance * stake)",
+            " holds=verdict(slack(by_eps), tolerance)",
         ),
     ),
     *_in(
