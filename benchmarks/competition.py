@@ -20,6 +20,7 @@ from jaxgame import competition
 from jaxgame.runs.batch import spread
 from tests.reference import competition as reference
 from tests.reference import independent
+from tests.reference import slack as slack_reference
 
 RATIONALITY = 8.0
 BATCH = 64  # draws a core takes at once: what they touch stays in its cache
@@ -33,6 +34,8 @@ def cells(quick: bool) -> Iterator[Cell]:
     for leaders, states, actions, count in ((4, 3, 3, 4_096), (4, 4, 4, 1_024)):
         yield _worst(leaders, states, actions, 64 if quick else count, 1 if quick else 16)
     yield _worst_logit(64 if quick else 4_096, 1 if quick else 64)
+    yield _slack(64 if quick else 4_096, 1 if quick else 16)
+    yield _slack_logit(64 if quick else 4_096, 1 if quick else 16)
 
 
 def _games(seed: int, count: int, leaders: int, states: int, actions: int) -> jg.Game:
@@ -226,3 +229,83 @@ def _worst_logit(count: int, their_count: int) -> Cell:
             f"brackets of {LOGIT_WIDTH:g} of what is at stake; the peer's value is off by its grid"
         ),
     )
+
+
+# With slack
+
+SLACK = 0.01  # of leaders' ranges
+
+
+def _one_part(game: jg.Game) -> jax.Array:
+    """SLACK in each leader's units."""
+    return SLACK * (game.leaders.max(3) - game.leaders.min(3)).max((1, 2))
+
+
+def _slack(count: int, their_count: int) -> Cell:
+    """Best responses: the worst equilibrium that forgives SLACK."""
+    games = _games(5, count, 4, 3, 3)
+
+    def worst(game: jg.Game) -> jax.Array:
+        return competition.worst_equilibrium(game, slack=_one_part(game)).value.lower
+
+    program = spread(worst, jax.devices(), batch=BATCH)
+    slack = np.asarray(jax.vmap(_one_part)(games))
+
+    def theirs() -> np.ndarray:
+        prior, follower, leaders = (np.asarray(x) for x in (games.prior, games.follower, games.leaders))
+        given = zip(prior[:their_count], follower, leaders, slack, strict=False)
+        return np.array([slack_reference.on_vertices(*one) for one in given])
+
+    return Cell(
+        name="worst slack",
+        size="K=4 S=3 A=3",
+        ours=functools.partial(_answer, program, games),
+        count=count,
+        peer="scipy (HiGHS)",
+        theirs=theirs,
+        their_count=their_count,
+        remark=functools.partial(_without, games, {}, BATCH),
+    )
+
+
+def _slack_logit(count: int, their_count: int) -> Cell:
+    """The same for a logit follower, within LOGIT_WIDTH, against HiGHS on a grid without proofs."""
+    games = _games(6, count, 2, 2, 3)
+    how: dict[str, Any] = {"rationality": RATIONALITY, "tolerance": LOGIT_WIDTH, "rounds": 6}
+
+    def attained(game: jg.Game) -> jax.Array:
+        return competition.worst_equilibrium(game, slack=_one_part(game), **how).value.upper
+
+    program = spread(attained, jax.devices())
+    slack = np.asarray(jax.vmap(_one_part)(games))
+
+    def theirs() -> np.ndarray:
+        prior, follower, leaders = (np.asarray(x) for x in (games.prior, games.follower, games.leaders))
+        given = zip(prior[:their_count], follower, leaders, slack, strict=False)
+        found = [
+            slack_reference.logit_on_lattice(p, u, U, RATIONALITY, eta, steps=2_000) for p, u, U, eta in given
+        ]
+        return np.array(found)
+
+    return Cell(
+        name="worst slack logit",
+        size="K=2 S=2 A=3",
+        ours=functools.partial(_answer, program, games),
+        count=count,
+        peer="scipy (HiGHS), a grid",
+        theirs=theirs,
+        their_count=their_count,
+        remark=functools.partial(_without, games, how, None),
+    )
+
+
+def _without(games: jg.Game, how: dict[str, Any], batch: int | None) -> str:
+    """The rate without slack."""
+
+    def worst(game: jg.Game) -> jax.Array:
+        return competition.worst_equilibrium(game, **how).value.lower
+
+    program = spread(worst, jax.devices(), batch=batch)
+    jax.block_until_ready(program(games))
+    seconds = median_seconds(lambda: jax.block_until_ready(program(games)))
+    return f"slack of {SLACK:g} of leaders' ranges; without {len(games.prior) / seconds:,.0f} games/s"

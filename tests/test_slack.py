@@ -243,10 +243,10 @@ def test_units_change_nothing():
 @pytest.mark.parametrize(
     ("slack", "said"),
     [
-        (-1e-9, "slack is -1e-09; it must be finite and at least 0"),
+        (-1e-9, "slack is -1e-09; it must be at least 0, and finite"),
         (math.nan, "slack is nan; it must be"),
         (math.inf, "slack is inf; it must be"),
-        (jnp.array([0.1, -0.1]), "it must be finite and at least 0"),
+        (jnp.array([0.1, -0.1]), "it must be at least 0, and finite"),
         (jnp.array([0.1, 0.1, 0.1]), r"slack has shape \(3,\); it must be a number or \[K\] = \(2,\)"),
     ],
 )

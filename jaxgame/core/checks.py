@@ -106,4 +106,4 @@ def check_slack(slack: Any, leaders: int) -> None:
     if shape not in ((), (leaders,)):
         raise ValueError(f"slack has shape {shape}; it must be a number or [K] = ({leaders},)")
     if is_concrete(slack) and not all(0 <= x < math.inf for x in np.asarray(slack).ravel()):
-        raise ValueError(f"slack is {slack}; it must be finite and at least 0")
+        raise ValueError(f"slack is {slack}; it must be at least 0, and finite")
