@@ -18,6 +18,7 @@ import jaxgame as jg
 from benchmarks.timing import Cell, median_seconds
 from jaxgame import competition
 from jaxgame.runs.batch import spread
+from jaxgame.runs.spread import CPU_BATCH
 from tests.reference import competition as reference
 from tests.reference import independent
 from tests.reference import slack as slack_reference
@@ -264,7 +265,7 @@ def _slack(count: int, their_count: int) -> Cell:
         peer="scipy (HiGHS)",
         theirs=theirs,
         their_count=their_count,
-        remark=functools.partial(_without, games, {}, BATCH),
+        remark=functools.partial(_without, games, {}, batch=BATCH),
     )
 
 
@@ -295,11 +296,11 @@ def _slack_logit(count: int, their_count: int) -> Cell:
         peer="scipy (HiGHS), a grid",
         theirs=theirs,
         their_count=their_count,
-        remark=functools.partial(_without, games, how, None),
+        remark=functools.partial(_without, games, how),
     )
 
 
-def _without(games: jg.Game, how: dict[str, Any], batch: int | None) -> str:
+def _without(games: jg.Game, how: dict[str, Any], batch: int = CPU_BATCH) -> str:
     """The rate without slack."""
 
     def worst(game: jg.Game) -> jax.Array:

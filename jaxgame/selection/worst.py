@@ -52,8 +52,8 @@ def worst_equilibrium(
 
     `slack` > 0, a number or one for each leader [K], asks for all slack-equilibria, where no leader gains
     more than that, in the leaders' utility units. `tolerance` is the width aimed at, in parts of what is at
-    stake for the follower, `sum_ts P(t,s) (max_a u - min_a u)`; one above 1e-3 counts as 1e-3. A single leader
-    takes its best outcome, and those that tie for it are its equilibria. Works under jit and vmap.
+    stake for the follower, `sum_ts P(t,s) (max_a u - min_a u)`; one above 1e-3 counts as 1e-3. A single
+    leader takes its best outcome, and those that tie for it are its equilibria. Works under jit and vmap.
 
     Raises ValueError for a tolerance that is not positive, a slack that is negative, infinite or no number,
     and precision below float64.

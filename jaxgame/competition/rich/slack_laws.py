@@ -225,11 +225,9 @@ def _proved(
         slopes = jnp.stack([chord, curves.slopes[leader, at]])
         above = jax.vmap(above_line, (None, None, None, 0))(curves, leader, at, slopes)
         most = above.max(1)
-        known = (x[at] <= 0) | (x[at] >= 1)
         sides = jnp.stack([number < at, number >= at])
         farthest = jnp.where(sides, above[most.argmin()][None], -jnp.inf).argmax(1)
-        least = jnp.where(known, 0.0, jnp.maximum(most.min(), 0.0)) + problem.rounding
-        return least, farthest.astype(jnp.int32)
+        return jnp.maximum(most.min(), 0.0) + problem.rounding, farthest.astype(jnp.int32)
 
     leaders = jnp.arange(len(grid.short), dtype=jnp.int32)
     excess, cells = jax.vmap(jax.vmap(gain, (None, 0)), (0, None))(leaders, points)
