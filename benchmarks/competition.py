@@ -18,6 +18,7 @@ import jaxgame as jg
 from benchmarks.timing import Cell, median_seconds
 from jaxgame import competition
 from jaxgame.runs.batch import spread
+from jaxgame.runs.spread import CPU_BATCH
 from tests.reference import competition as reference
 from tests.reference import independent
 from tests.reference import slack as slack_reference
@@ -33,8 +34,9 @@ def cells(quick: bool) -> Iterator[Cell]:
     yield _replies(64 if quick else 4_096, 2 if quick else 64)
     for leaders, states, actions, count in ((4, 3, 3, 4_096), (4, 4, 4, 1_024)):
         yield _worst(leaders, states, actions, 64 if quick else count, 1 if quick else 16)
-    yield _worst_slack(2, 3, 64 if quick else 4_096, 1 if quick else 16)
     yield _worst_logit(64 if quick else 4_096, 1 if quick else 64)
+    yield _slack(64 if quick else 4_096, 1 if quick else 16)
+    yield _slack_logit(64 if quick else 4_096, 1 if quick else 16)
 
 
 def _games(seed: int, count: int, leaders: int, states: int, actions: int) -> jg.Game:
@@ -191,35 +193,6 @@ def _worst(leaders: int, states: int, actions: int, count: int, their_count: int
     )
 
 
-SLACK = 0.01  # of a leader's utility, which is in [0, 1]
-
-
-def _worst_slack(leaders: int, actions: int, count: int, their_count: int) -> Cell:
-    """Two states, every leader may forgo SLACK: against HiGHS on all vertices."""
-    games = _games(7, count, leaders, 2, actions)
-
-    def worst(game: jg.Game) -> jax.Array:
-        return competition.worst_equilibrium(game, slack=SLACK).value.lower
-
-    program = spread(worst, jax.devices(), batch=BATCH)
-
-    def theirs() -> np.ndarray:
-        parts = (np.asarray(x)[:their_count] for x in (games.prior, games.follower, games.leaders))
-        return np.array(
-            [slack_reference.on_vertices(p, u, leader, SLACK) for p, u, leader in zip(*parts, strict=True)]
-        )
-
-    return Cell(
-        name="worst, slack",
-        size=f"K={leaders} S=2 A={actions}",
-        ours=functools.partial(_answer, program, games),
-        count=count,
-        peer="scipy (HiGHS)",
-        theirs=theirs,
-        their_count=their_count,
-    )
-
-
 LOGIT_WIDTH = 1e-4
 LOGIT_GRID = 10_000  # steps
 
@@ -257,3 +230,83 @@ def _worst_logit(count: int, their_count: int) -> Cell:
             f"brackets of {LOGIT_WIDTH:g} of what is at stake; the peer's value is off by its grid"
         ),
     )
+
+
+# With slack
+
+SLACK = 0.01  # of leaders' ranges
+
+
+def _one_part(game: jg.Game) -> jax.Array:
+    """SLACK in each leader's units."""
+    return SLACK * (game.leaders.max(3) - game.leaders.min(3)).max((1, 2))
+
+
+def _slack(count: int, their_count: int) -> Cell:
+    """Best responses: the worst equilibrium that forgives SLACK."""
+    games = _games(5, count, 4, 3, 3)
+
+    def worst(game: jg.Game) -> jax.Array:
+        return competition.worst_equilibrium(game, slack=_one_part(game)).value.lower
+
+    program = spread(worst, jax.devices(), batch=BATCH)
+    slack = np.asarray(jax.vmap(_one_part)(games))
+
+    def theirs() -> np.ndarray:
+        prior, follower, leaders = (np.asarray(x) for x in (games.prior, games.follower, games.leaders))
+        given = zip(prior[:their_count], follower, leaders, slack, strict=False)
+        return np.array([slack_reference.on_vertices(*one) for one in given])
+
+    return Cell(
+        name="worst slack",
+        size="K=4 S=3 A=3",
+        ours=functools.partial(_answer, program, games),
+        count=count,
+        peer="scipy (HiGHS)",
+        theirs=theirs,
+        their_count=their_count,
+        remark=functools.partial(_without, games, {}, batch=BATCH),
+    )
+
+
+def _slack_logit(count: int, their_count: int) -> Cell:
+    """The same for a logit follower, within LOGIT_WIDTH, against HiGHS on a grid without proofs."""
+    games = _games(6, count, 2, 2, 3)
+    how: dict[str, Any] = {"rationality": RATIONALITY, "tolerance": LOGIT_WIDTH, "rounds": 6}
+
+    def attained(game: jg.Game) -> jax.Array:
+        return competition.worst_equilibrium(game, slack=_one_part(game), **how).value.upper
+
+    program = spread(attained, jax.devices())
+    slack = np.asarray(jax.vmap(_one_part)(games))
+
+    def theirs() -> np.ndarray:
+        prior, follower, leaders = (np.asarray(x) for x in (games.prior, games.follower, games.leaders))
+        given = zip(prior[:their_count], follower, leaders, slack, strict=False)
+        found = [
+            slack_reference.logit_on_lattice(p, u, U, RATIONALITY, eta, steps=2_000) for p, u, U, eta in given
+        ]
+        return np.array(found)
+
+    return Cell(
+        name="worst slack logit",
+        size="K=2 S=2 A=3",
+        ours=functools.partial(_answer, program, games),
+        count=count,
+        peer="scipy (HiGHS), a grid",
+        theirs=theirs,
+        their_count=their_count,
+        remark=functools.partial(_without, games, how),
+    )
+
+
+def _without(games: jg.Game, how: dict[str, Any], batch: int = CPU_BATCH) -> str:
+    """The rate without slack."""
+
+    def worst(game: jg.Game) -> jax.Array:
+        return competition.worst_equilibrium(game, **how).value.lower
+
+    program = spread(worst, jax.devices(), batch=batch)
+    jax.block_until_ready(program(games))
+    seconds = median_seconds(lambda: jax.block_until_ready(program(games)))
+    return f"slack of {SLACK:g} of leaders' ranges; without {len(games.prior) / seconds:,.0f} games/s"

@@ -671,6 +671,68 @@ MUTATIONS = (
         ),
     ),
     *_in(
+        "jaxgame/competition/rich/slack_program.py",
+        ("test_slack",),
+        bound_without_the_price_of_slack=(
+            "    spent = prices @ allowed\n",
+            "    spent = 0.0 * prices @ allowed\n",
+        ),
+        excess_paid_twice=(
+            "        paid = worth - prices @ excess\n",
+            "        paid = worth - 2.0 * prices @ excess\n",
+        ),
+        negative_prices_count=(
+            "jnp.where((prices > 0) & (prices <= LARGEST), prices, 0.0)",
+            "jnp.where(jnp.abs(prices) <= LARGEST, prices, 0.0)",
+        ),
+        laws_beyond_the_slack_are_kept=(
+            "    share = jnp.clip((1 - 4 * eps) * most, 0.0, 1.0)\n",
+            "    share = jnp.ones_like(most)\n",
+        ),
+        slack_in_the_wrong_unit=("scale = units.leaders.unit * unit", "scale = unit"),
+        all_leaders_gain_what_one_may=("spent > free), 1.0).min()", "spent > free), 1.0).max()"),
+    ),
+    *_in(
+        "jaxgame/competition/rich/worst_slack.py",
+        ("test_slack",),
+        gains_for_certain_doubled=(
+            "    return jnp.maximum(short, 0.0), jnp.maximum(upper",
+            "    return jnp.maximum(2.0 * short, 0.0), jnp.maximum(upper",
+        ),
+        what_is_missed_at_most_is_halved=(
+            "jnp.maximum(upper - gain, 0.0), nothing",
+            "jnp.maximum(upper - gain, 0.0) / 2, nothing",
+        ),
+        slack_below_zero_is_sound=(
+            "& (jnp.asarray(slack) >= 0).all()",
+            "& (jnp.asarray(slack) >= -1.0).all()",
+        ),
+        a_leader_alone_misses_half=(
+            "(pairs.posterior @ best.multipliers)[None] - gain, 0.0)",
+            "(pairs.posterior @ best.multipliers)[None] - gain, 0.0) / 2",
+        ),
+    ),
+    *_in(
+        "jaxgame/competition/rich/slack_laws.py",
+        ("test_slack",),
+        cells_without_their_error=(
+            "    return jnp.where(linear.all(0) & (together < apart), together, apart)",
+            "    return 0.0 * jnp.where(linear.all(0) & (together < apart), together, apart)",
+        ),
+        excess_counts_where_it_may_not=(
+            "jnp.where(linear, side, 0.0) for side",
+            "jnp.where(linear | True, 1.5 * side, 0.0) for side",
+        ),
+        excess_at_points_halved=(
+            "        return jnp.maximum(most.min(), 0.0) + problem.rounding",
+            "        return jnp.maximum(most.min(), 0.0) / 2 + problem.rounding",
+        ),
+        laws_of_points_that_were_not_proved=(
+            "points[likely], excess[:, likely])",
+            "points[likely], 0.0 * excess[:, likely])",
+        ),
+    ),
+    *_in(
         "jaxgame/competition/rich/logit_curves.py",
         ("test_logit_curves",),
         curves_bend_less_than_they_do=(

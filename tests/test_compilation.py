@@ -16,6 +16,7 @@ SOLVERS = {
     "competition_logit": lambda game: competition.worst_equilibrium(
         game, rationality=5.0, tolerance=1e-3, rounds=2
     ),
+    "competition_slack": lambda game: competition.worst_equilibrium(game, slack=0.01),
     "leader_closure": lambda game: competition.leader_closure(game, 0),
     "leader_closure_logit": lambda game: competition.leader_closure(game, 0, rationality=5.0),
     "theorem": jg.theorems.best_ai_selection,

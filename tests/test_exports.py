@@ -123,7 +123,9 @@ FURTHER = {
             competition.starting_schemes(g, start, 2, jax.random.key(KEY)) for start in competition.STARTS
         ]
     ),
-    "jaxgame.competition.worst_equilibrium": of_game(both(competition.worst_equilibrium)),
+    "jaxgame.competition.worst_equilibrium": of_game(
+        lambda g, eta: [both(competition.worst_equilibrium)(g, slack=slack) for slack in (0.0, eta)], "slack"
+    ),
     "jaxgame.conversation.beliefs": of_arrays(conversation.beliefs, "law of types", "law of transcripts"),
     "jaxgame.conversation.observed": of_arrays(conversation.observed, "law of types", "law of transcripts"),
     "jaxgame.conversation.spell": of_arrays(lambda scheme: conversation.spell(ONCE, scheme), "scheme"),

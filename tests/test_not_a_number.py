@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import jaxgame as jg
-from jaxgame import conversation, selection, theorems
+from jaxgame import competition, conversation, selection, theorems
 
 LANES = 3
 BAD = 1  # the lane that is spoilt
@@ -79,6 +79,7 @@ CALLED = {
     ),
     "exploitability": (selection.exploitability, ("outcome",), False),
     "worst_equilibrium": (lambda g, eta: selection.worst_equilibrium(g, slack=eta), ("slack",), False),
+    "competition slack": (lambda g, eta: competition.worst_equilibrium(g, slack=eta), ("slack",), True),
     "starting_offers": (lambda g: selection.starting_offers(g, "full"), (), False),
     "selfish offers": (lambda g: selection.starting_offers(g, "selfish"), (), True),
     "dynamics": (

@@ -377,7 +377,7 @@ def test_bad_input_is_named():
     offers = selection.starting_offers(game, "none")
     with pytest.raises(ValueError, match=r"tolerance is 0\.0; it must be positive"):
         selection.worst_equilibrium(game, tolerance=0.0)
-    with pytest.raises(ValueError, match=r"slack is -1\.0; it must be finite and at least 0"):
+    with pytest.raises(ValueError, match=r"slack is -1\.0; it must be at least 0, and finite"):
         selection.worst_equilibrium(game, slack=-1.0)
     with pytest.raises(ValueError, match="start is 'best'; it must be one of 'selfish', 'none'"):
         selection.starting_offers(game, "best")

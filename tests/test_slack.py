@@ -243,10 +243,10 @@ def test_units_change_nothing():
 @pytest.mark.parametrize(
     ("slack", "said"),
     [
-        (-1e-9, "slack is -1e-09; it must be finite and at least 0"),
+        (-1e-9, "slack is -1e-09; it must be at least 0, and finite"),
         (math.nan, "slack is nan; it must be"),
         (math.inf, "slack is inf; it must be"),
-        (jnp.array([0.1, -0.1]), "it must be finite and at least 0"),
+        (jnp.array([0.1, -0.1]), "it must be at least 0, and finite"),
         (jnp.array([0.1, 0.1, 0.1]), r"slack has shape \(3,\); it must be a number or \[K\] = \(2,\)"),
     ],
 )
@@ -358,7 +358,7 @@ def test_no_proposal_makes_a_bound_false():
             np.testing.assert_allclose(below.worth, exact, atol=1e-8)
 
 
-@pytest.mark.parametrize("what", ["best", pytest.param("logit", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("what", ["best", "logit"])
 def test_brackets_are_true_whatever_is_proposed(what, monkeypatch):
     """Noise in place of prices, multipliers and laws: wide brackets, which hold what was certified."""
     batch, slacks = drawn(1, 2, 2, 3), each(SLACKS, 2)
@@ -370,7 +370,7 @@ def test_brackets_are_true_whatever_is_proposed(what, monkeypatch):
         found = proposed(program, start)
         scale = jnp.asarray(10.0 ** rng.uniform(-2, 2, 2))
         return found._replace(
-            weights=found.weights * jnp.asarray(rng.random(found.weights.shape)),
+            weights=found.weights * jnp.asarray(rng.uniform(0, 3, found.weights.shape)),
             multipliers=found.multipliers + jnp.asarray(rng.normal(size=found.multipliers.shape)) * 0.1,
             prices=found.prices * scale + jnp.asarray(rng.normal(size=found.prices.shape)),
         )

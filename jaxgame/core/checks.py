@@ -104,6 +104,5 @@ def check_slack(slack: Any, leaders: int) -> None:
     shape = np.shape(slack)
     if shape not in ((), (leaders,)):
         raise ValueError(f"slack has shape {shape}; it must be a number or [K] = ({leaders},)")
-    values = np.asarray(slack) if is_concrete(slack) else np.zeros(1)
-    if not (np.isfinite(values) & (values >= 0)).all():
-        raise ValueError(f"slack is {slack}; it must be finite and at least 0")
+    if is_concrete(slack) and not (np.isfinite(slack) & (np.asarray(slack) >= 0)).all():
+        raise ValueError(f"slack is {slack}; it must be at least 0, and finite")

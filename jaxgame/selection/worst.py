@@ -50,12 +50,13 @@ def worst_equilibrium(
 ) -> WorstEquilibrium:
     """Bracket on the follower's least value over all pure equilibria of best-AI selection in a `game`.
 
-    `slack` > 0 asks for all slack-equilibria, where no leader gains more than that, in the leaders' utility
-    units; one number for all, or [K]. `tolerance` is the width aimed at, in parts of what is at stake for the
-    follower, `sum_ts P(t,s) (max_a u - min_a u)`; one above 1e-3 counts as 1e-3. A single leader takes its
-    best outcome, and those that tie for it are its equilibria. Works under jit and vmap.
+    `slack` > 0, a number or one for each leader [K], asks for all slack-equilibria, where no leader gains
+    more than that, in the leaders' utility units. `tolerance` is the width aimed at, in parts of what is at
+    stake for the follower, `sum_ts P(t,s) (max_a u - min_a u)`; one above 1e-3 counts as 1e-3. A single
+    leader takes its best outcome, and those that tie for it are its equilibria. Works under jit and vmap.
 
-    Raises ValueError for a tolerance that is not positive, a negative slack, and precision below float64.
+    Raises ValueError for a tolerance that is not positive, a slack that is negative, infinite or no number,
+    and precision below float64.
 
     >>> import jax
     >>> jax.config.update("jax_enable_x64", True)
@@ -69,13 +70,13 @@ def worst_equilibrium(
     """
     if not tolerance > 0:
         raise ValueError(f"tolerance is {tolerance}; it must be positive")
-    checks.check_slack(slack, game.leaders.shape[0])
+    checks.check_slack(slack, len(game.leaders))
     check_leader(game, 0)
     return _worst(game, tolerance, slack)
 
 
 @jax.jit
-def _worst(game: Game, tolerance: Float[Array, ""], slack: Float[Array, ""]) -> WorstEquilibrium:
+def _worst(game: Game, tolerance: Float[Array, ""], slack: Float[Array, "*K"]) -> WorstEquilibrium:
     units = standard(game)
     sound = units.sound & is_sound(tolerance, slack)
     part = jnp.minimum(tolerance, LOOSEST) * units.stake

@@ -46,12 +46,12 @@ def logit_on_lattice(prior, follower, leaders, rationality, slack, steps) -> flo
 
 def best_on_lattice(prior, follower, leaders, slack, steps) -> float:
     """The same for a best-responding follower of one type, on even steps and just beside all switches."""
-    x = set(np.linspace(0, 1, steps + 1))
+    places = set(np.linspace(0, 1, steps + 1))
     for a, b in itertools.combinations(range(follower.shape[2]), 2):
         at0, at1 = follower[0][:, a] - follower[0][:, b]
         if (at0 < 0) != (at1 < 0):
-            x |= {at0 / (at0 - at1) + d for d in (-1e-9, 1e-9)}
-    x = np.array(sorted(y for y in x if 0 <= y <= 1))
+            places |= {at0 / (at0 - at1) + d for d in (-1e-9, 1e-9)}
+    x = np.array(sorted(y for y in places if 0 <= y <= 1))
     law = np.stack([1 - x, x], 1)
     action = (law @ follower[0]).argmax(1)
     place = np.arange(len(x))

@@ -20,9 +20,10 @@ class WorstRichEquilibrium:
     - `posteriors` [N, S] with `weights` [N]: an equilibrium, as a law of N public posteriors, and the
       follower's `responses` [N, T, A] after them, probabilities of actions.
     - `slack`: no leader gains more there by revealing more, in parts of its range, the largest difference
-      between two actions.
+      between two actions. It includes what was forgiven.
     - `converged`: `loss` is no wider than the tolerance.
-    - `candidates`: posteriors (or intervals of them) examined; `open`: those not excluded.
+    - `candidates`: posteriors (or intervals of them) examined; `open`: those not excluded; with slack, those
+      that a law may have alone.
     - `pivots`: the largest number of pivots of a program; for a logit follower, refinements of its grid.
 
     Of an input that is not finite nothing is known: both brackets are [-inf, inf], the rest NaN.

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgame.competition.rich import slack_program
-from jaxgame.competition.rich.concave_closure import Basis
+from jaxgame.competition.rich.concave_closure import LARGEST, Basis
 from jaxgame.competition.rich.curve_hull import top
 from jaxgame.competition.rich.logit_curves import Curves, Problem, curves_on
 from jaxgame.competition.rich.logit_grid import Gaps, closure_from_below
@@ -66,34 +66,28 @@ def forgiving(eta: Float[Array, " K"], problem: Problem, curves: Curves, gaps: G
     above = _above(problem, curves, grid, eta)
     points, excess, blocking = _proved(problem, curves, gaps, grid, above.points)
 
-    allowed = eta + ROUNDINGS * problem.rounding
+    allowed, own = eta + ROUNDINGS * problem.rounding, len(grid.own)
     program = _on_points(problem, curves, grid, allowed, points, excess)
-    proposal = proposed(program, _start(program, grid))
-    first, _, _, last = grid.own_weights
-    own = grid.own_weights[1 : 1 + len(grid.own)]
-    safe = jnp.concatenate([jnp.zeros_like(program.worth[: len(points)]), own])
-    found = kept(program, proposal.weights, slack_program.Law(safe, jnp.stack([first, last])))
+    weights = proposed(program, _start(program, grid)).weights
+    likely = _likeliest(weights[: len(points)], len(eta) + 2)
+    few = _on_points(problem, curves, grid, allowed, points[likely], excess[:, likely])
+    first, *_, last = grid.own_weights
+    safe = jnp.concatenate([jnp.zeros_like(weights[likely]), grid.own_weights[1 : 1 + own]])
+    weights = jnp.concatenate([weights[likely], weights[len(points) :]])
+    found = kept(few, weights, slack_program.Law(safe, jnp.stack([first, last])))
 
-    # The points that have weight, with the leader's own.
-    likely = jnp.concatenate(
-        [
-            _likeliest(found.law.weights[: len(points)], len(eta) + 2),
-            len(points) + jnp.arange(len(grid.own), dtype=jnp.int32),
-        ]
-    )
     zero, one = found.law.corner_weights
     none = jnp.zeros_like(problem.at)[None]
     law = Law(
         bound=above.bound,
         attained=found.worth,
-        x=jnp.concatenate([none, program.points[likely, 1], none + 1]),
-        weights=jnp.concatenate([zero[None], found.law.weights[likely], one[None]]),
+        x=jnp.concatenate([none, few.points[:, 1], none + 1]),
+        weights=jnp.concatenate([zero[None], found.law.weights, one[None]]),
         gain=jnp.maximum(found.excess, allowed).max(),
         cells=(jnp.diff(curves.x) > 0).sum(dtype=jnp.int32),
         opened=above.opened,
     )
-    around = jnp.concatenate([above.points - 1, above.points])
-    around = jnp.clip(around, 0, len(curves.x) - 2)
+    around = jnp.clip(jnp.concatenate([above.points - 1, above.points]), 0, len(curves.x) - 2)
     return Judged(law, jnp.concatenate([above.cells, around, blocking, grid.wanted]))
 
 
@@ -140,21 +134,21 @@ def _above(problem: Problem, curves: Curves, grid: _Grid, eta: Float[Array, " K"
     doubt = curves.over[:-1] + rounding
     # Else a leader's excess counts as 0 on the whole cell: it is not less.
     linear = (grid.short[:, :-1] >= doubt) & (grid.short[:, 1:] >= doubt)
-    least = jnp.maximum(grid.short - rounding, 0.0)
+    least = jnp.maximum(grid.short - 2 * rounding, 0.0)  # of two values
     left, right = (jnp.where(linear, side, 0.0) for side in (least[:, :-1], least[:, 1:]))
     allowed = eta + grid.missed + (ROUNDINGS + 1) * rounding
     none = jnp.full_like(left[:, :1], jnp.inf)
     either = jnp.minimum(jnp.concatenate([left, none], 1), jnp.concatenate([none, right], 1))
     every = _on_points(problem, curves, grid, allowed, jnp.arange(len(x), dtype=jnp.int32), either)
     proposal = proposed(every, _start(every, grid))
-    prices = jnp.where(proposal.prices > 0, proposal.prices, 0.0)
+    prices = jnp.where((proposal.prices > 0) & (proposal.prices <= LARGEST), proposal.prices, 0.0)
 
-    worth = loss[:-1] + (error := _error(problem, curves, linear, prices)), loss[1:] + error
+    error = _error(problem, curves, linear, prices)
     program = every._replace(
         points=_laws(jnp.concatenate([x[:-1], x[1:]])),
-        worth=jnp.concatenate(worth),
+        worth=jnp.concatenate([loss[:-1] + error, loss[1:] + error]),
         excess=jnp.concatenate([left, right], 1),
-        corner_excess=jnp.maximum(grid.corners - rounding, 0.0),
+        corner_excess=jnp.maximum(grid.corners - 2 * rounding, 0.0),
     )
     highest = top(
         program.points[:, 1],
@@ -231,11 +225,9 @@ def _proved(
         slopes = jnp.stack([chord, curves.slopes[leader, at]])
         above = jax.vmap(above_line, (None, None, None, 0))(curves, leader, at, slopes)
         most = above.max(1)
-        known = (x[at] <= 0) | (x[at] >= 1)
         sides = jnp.stack([number < at, number >= at])
         farthest = jnp.where(sides, above[most.argmin()][None], -jnp.inf).argmax(1)
-        least = jnp.where(known, 0.0, jnp.maximum(most.min(), 0.0)) + problem.rounding
-        return least, farthest.astype(jnp.int32)
+        return jnp.maximum(most.min(), 0.0) + problem.rounding, farthest.astype(jnp.int32)
 
     leaders = jnp.arange(len(grid.short), dtype=jnp.int32)
     excess, cells = jax.vmap(jax.vmap(gain, (None, 0)), (0, None))(leaders, points)
