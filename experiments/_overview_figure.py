@@ -5,18 +5,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
+from experiments.common.competitions import TITLES
 from experiments.common.families import called
 from jaxgame import plot
 from jaxgame.sampling import Shape
 from jaxgame.theorems import alignment_dimension, wendel_probability
 
-TITLES = {
-    "selection": "She keeps the single best model",
-    "learning": "She hears all, takes a best action",
-    "quantal": "She hears all, responds by logit",
-}
-
-MOST_POINTS = 4000  # of a scatter plot, evenly chosen: more would hide one another
+MOST_POINTS = 4000  # of a scatter plot: more would hide one another
 
 
 def headline(summary: pl.DataFrame, config: DictConfig) -> Figure:
@@ -63,8 +58,8 @@ def bounds(table: pl.DataFrame, config: DictConfig) -> Figure:
         f"One point a game, of {sum(games):,} checks on families {', '.join(names)}; losses and bounds in % "
         "of what is at stake for the user. Above against the paper's bound, the sup distance: 2 eps (for a "
         "logit user and her regret); below against ours, the average distance D in its place. A point "
-        "above the line would refute the bound. Bounds beyond 100% say nothing and are left out, and at "
-        f"most {MOST_POINTS:,} points are drawn in each part."
+        "above the line would refute the bound. Bounds beyond 100% say nothing and are left out; of "
+        f"the others the {MOST_POINTS:,} games that lose most are drawn."
     )
     fig, axes = plot.new_figure(
         "How near do losses come to the bounds?", caption, len(shown), height=2.7, rows=2
@@ -110,8 +105,7 @@ def _points(axes: Axes, rows: pl.DataFrame, allowed: str, names: list[str]) -> N
         x=100 * pl.col(allowed) / pl.col("stake"), y=100 * pl.col("loss") / pl.col("stake")
     )
     rows = rows.filter(pl.col("x") <= 100)
-    step = max(1, -(-rows.height // MOST_POINTS))
-    rows = rows.gather_every(step)
+    rows = rows.sort("y", descending=True, maintain_order=True).head(MOST_POINTS)
     for name, colour, marker in zip(names, plot.shades(len(names)), plot.MARKERS, strict=False):
         points = rows.filter(pl.col("family") == name)
         axes.plot(

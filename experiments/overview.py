@@ -8,7 +8,7 @@ logit follower take far longer: they have fewer leaders and fewer draws, and the
 import copy
 import functools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,29 +21,25 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from experiments import _overview_figure
 from experiments.common import claims
-from experiments.common.claims import Claim, Run
+from experiments.common.claims import LOSSLESS, Claim, Run
+from experiments.common.competitions import COMPETITIONS, QUANTAL, checked, padded, rationality_of
 from experiments.common.families import families, family_of
 from experiments.common.games import repeated
-from experiments.common.guarantee import INSIDE, LABELS, LOSSLESS, counts, report, tightest, with_losses
+from experiments.common.guarantee import INSIDE, LABELS, counts, report, tightest, with_losses
 from experiments.common.lists import check_diversity, check_increasing, check_list
 from experiments.common.registry import Experiment, Headline, register
 from experiments.common.runs import Grid, table_of
 from jaxgame import plot, theorems
 from jaxgame.core.game import Game, full_information_value
 from jaxgame.core.response import quantal_response
-from jaxgame.core.units import at_stake
 from jaxgame.runs.batch import DrawFunction
 from jaxgame.runs.files import write_whole
 from jaxgame.sampling import Family, Shape
-from jaxgame.theorems import Guarantee, Premise
+from jaxgame.theorems import Guarantee
 
 log = logging.getLogger("experiments")
 
-COMPETITIONS = ("selection", "learning", "quantal")
 COORDINATES = ("family", "diversity", "leaders", "competition")
-QUANTAL = "quantal"
-
-Check = Callable[[Game, Premise], Guarantee]
 
 
 @dataclass
@@ -69,13 +65,12 @@ def run(config: DictConfig, directory: Path) -> None:
     _check(config)
     names = [config.family.name, *settings.beside]
     drawn = {name: family_of(config, name) for name in names}
-    others = {name: check_of(name, settings) for name in COMPETITIONS if name != QUANTAL}
+    others = [name for name in COMPETITIONS if name != QUANTAL]
     tables = [_table(config, directory, drawn, list(settings.leaders), others)]
     if settings.quantal_leaders:
         fewer = copy.deepcopy(config)
         fewer.experiment.draws = -(-settings.draws // settings.quantal_every)
-        responding = {QUANTAL: check_of(QUANTAL, settings)}
-        tables.append(_table(fewer, directory / QUANTAL, drawn, list(settings.quantal_leaders), responding))
+        tables.append(_table(fewer, directory / QUANTAL, drawn, list(settings.quantal_leaders), [QUANTAL]))
         OmegaConf.save(fewer, directory / QUANTAL / "config.yaml", resolve=True)
     table = pl.concat(tables)
     summary = summarise(table, settings.tolerance)
@@ -85,26 +80,8 @@ def run(config: DictConfig, directory: Path) -> None:
     plot.save(_overview_figure.bounds(table, config), directory, "bounds")
 
 
-def check_of(competition: str, settings: DictConfig) -> Check:
-    """The theorem of a competition, as a check of one game whose premise is known."""
-    tolerance = settings.tolerance
-    if competition == "selection":
-        return lambda game, known: theorems.best_ai_selection(game, tolerance=tolerance, known=known)
-    if competition == "learning":
-        return lambda game, known: theorems.bayes_optimal_learning(game, tolerance=tolerance, known=known)
-    return lambda game, known: theorems.quantal_response(
-        game, rationality_of(game, settings), tolerance=tolerance, rounds=8, known=known
-    )
-
-
-def rationality_of(game: Game, settings: DictConfig) -> Array:
-    """Her rationality in her units of utility, so that she is as rational in games of any size."""
-    stake = at_stake(game.prior, game.follower)
-    return settings.rationality / jnp.where(stake > 0, stake, 1.0)
-
-
 def draw_function(
-    drawn: Mapping[str, Family], settings: DictConfig, leaders: list[int], checks: Mapping[str, Check]
+    drawn: Mapping[str, Family], settings: DictConfig, leaders: list[int], competitions: Sequence[str]
 ) -> DrawFunction:
     """One draw: a game of each family at every diversity, checked for the first K leaders, for every K.
 
@@ -114,16 +91,16 @@ def draw_function(
     first = repeated(leaders, shape.leaders)
     levels = jnp.asarray([float(d) for d in settings.diversity])
 
-    def checked(game: Game) -> Mapping[str, Any]:
+    def all_checked(game: Game) -> Mapping[str, Any]:
         known = theorems.premise(game)
         found = [
-            vars(check(game, known)) | {"noise": _noise(game, name, settings)}
-            for name, check in checks.items()
+            vars(checked(name, game, settings, known)) | {"noise": _noise(game, name, settings)}
+            for name in competitions
         ]
         return jax.tree.map(lambda *values: jnp.stack(values), *found)
 
     def nested(game: Game) -> Mapping[str, Any]:
-        return jax.vmap(lambda some: checked(Game(game.prior, game.follower, some)))(game.leaders[first])
+        return jax.vmap(lambda some: all_checked(Game(game.prior, game.follower, some)))(game.leaders[first])
 
     def draw(key: Array) -> Mapping[str, Any]:
         games = [
@@ -151,16 +128,16 @@ def _table(
     directory: Path,
     drawn: Mapping[str, Family],
     leaders: list[int],
-    checks: Mapping[str, Check],
+    competitions: Sequence[str],
 ) -> pl.DataFrame:
     settings = config.experiment
     grid: Grid = {
         "family": list(drawn),
         "diversity": [float(d) for d in settings.diversity],
         "leaders": leaders,
-        "competition": list(checks),
+        "competition": list(competitions),
     }
-    function = draw_function(drawn, settings, leaders, checks)
+    function = draw_function(drawn, settings, leaders, competitions)
     return with_losses(table_of(config, function, directory, grid, LABELS))
 
 
@@ -188,11 +165,11 @@ def summarise(table: pl.DataFrame, tolerance: float) -> pl.DataFrame:
 
 
 def _checked_again(game: Game, config: DictConfig, row: Mapping[str, Any]) -> Guarantee:
-    """The check of a row, with leaders repeated as they were: a logit follower's grid depends on it."""
+    """The check of a row, of the same program as in the run."""
     settings, competition = config.experiment, row["competition"]
     most = max(settings.quantal_leaders if competition == QUANTAL else settings.leaders)
-    same = Game(game.prior, game.follower, game.leaders[repeated([row["leaders"]], most)[0]])
-    return check_of(competition, settings)(same, theorems.premise(same))
+    same = padded(game, most)
+    return checked(competition, same, settings, theorems.premise(same))
 
 
 def _check(config: DictConfig) -> None:

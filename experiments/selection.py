@@ -13,12 +13,12 @@ from jaxtyping import Array
 from omegaconf import MISSING, DictConfig
 
 from experiments import _selection_figure
+from experiments.common.claims import LOSSLESS
 from experiments.common.config import GamesConfig
 from experiments.common.families import make_family
 from experiments.common.games import first_leaders
 from experiments.common.guarantee import (
     LABELS,
-    LOSSLESS,
     check_function,
     loss_headline,
     report,

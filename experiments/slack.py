@@ -15,28 +15,22 @@ from omegaconf import MISSING, DictConfig
 
 from experiments.common import claims
 from experiments.common.claims import Claim, Run
+from experiments.common.competitions import COMPETITIONS, TITLES, checked, padded
 from experiments.common.families import called, make_family
 from experiments.common.games import repeated
 from experiments.common.guarantee import LABELS, counts, report, tightest, verdict_sentence, with_losses
 from experiments.common.lists import check_increasing, check_list
 from experiments.common.registry import Experiment, Headline, register
 from experiments.common.runs import Grid, table_of
-from experiments.overview import COMPETITIONS, rationality_of
 from jaxgame import plot, theorems
 from jaxgame.core.game import Game
 from jaxgame.core.units import at_stake
 from jaxgame.runs.batch import DrawFunction
 from jaxgame.runs.files import write_whole
 from jaxgame.sampling import Family, Shape
-from jaxgame.theorems import Guarantee, Premise
+from jaxgame.theorems import Guarantee
 
 COORDINATES = ("leaders", "slack_part", "competition")
-
-TITLES = {
-    "selection": "She keeps the single best model",
-    "learning": "She hears all, takes a best action",
-    "quantal": "She hears all, responds by logit",
-}
 
 
 @dataclass
@@ -96,7 +90,8 @@ def draw_function(family: Family, settings: DictConfig) -> DrawFunction:
             known = theorems.premise(chosen)
 
             def every(part: Array) -> Mapping[str, Any]:
-                found = [vars(checked(name, chosen, part, settings, known)) for name in COMPETITIONS]
+                slack = slack_of(chosen, part)
+                found = [vars(checked(name, chosen, settings, known, slack)) for name in COMPETITIONS]
                 return jax.tree.map(lambda *values: jnp.stack(values), *found)
 
             return jax.vmap(every)(parts)
@@ -106,25 +101,16 @@ def draw_function(family: Family, settings: DictConfig) -> DrawFunction:
     return draw
 
 
-def checked(
-    competition: str, game: Game, part: float | Array, settings: DictConfig, known: Premise
-) -> Guarantee:
-    """The theorem of a competition on one game, with a slack for each leader that is a part of its stake."""
-    slack = part * jax.vmap(at_stake, (None, 0))(game.prior, game.leaders)
-    options: dict[str, Any] = {"tolerance": settings.tolerance, "slack": slack, "known": known}
-    if competition == "selection":
-        return theorems.best_ai_selection(game, **options)
-    if competition == "learning":
-        return theorems.bayes_optimal_learning(game, **options)
-    return theorems.quantal_response(game, rationality_of(game, settings), rounds=4, **options)
+def slack_of(game: Game, part: float | Array) -> Array:
+    """The slack [K] of leaders who may forgo a `part` of what is at stake for them."""
+    return part * jax.vmap(at_stake, (None, 0))(game.prior, game.leaders)
 
 
 def _checked_again(game: Game, config: DictConfig, row: Mapping[str, Any]) -> Guarantee:
-    """The check of a row, with leaders repeated as they were: a logit follower's grid depends on it."""
-    settings = config.experiment
-    repeats = repeated([row["leaders"]], max(settings.leaders))[0]
-    same = Game(game.prior, game.follower, game.leaders[repeats])
-    return checked(row["competition"], same, row["slack_part"], settings, theorems.premise(same))
+    """The check of a row, of the same program as in the run."""
+    same, settings = padded(game, max(config.experiment.leaders)), config.experiment
+    slack = slack_of(same, row["slack_part"])
+    return checked(row["competition"], same, settings, theorems.premise(same), slack)
 
 
 def figure(summary: pl.DataFrame, config: DictConfig) -> Figure:

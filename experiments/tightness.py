@@ -250,7 +250,7 @@ def _numbers(axes: Axes, game: Game) -> None:
     shown.auto_set_font_size(False)
     shown.set_fontsize(8)
     shown.auto_set_column_width(list(range(len(headings))))
-    axes.set(title="The tightest game found (in units of eps)")
+    axes.set(title="A tight game, found again alone (units of eps)")
 
 
 def _check(settings: DictConfig) -> None:
@@ -299,7 +299,7 @@ register(
                     Claim(
                         name="tightness",
                         title="OPT - 2 eps, in games sought to break it",
-                        statement="The bound of best-AI selection holds in every game the search ends with.",
+                        statement="The bound of best-AI selection holds where the search starts and ends.",
                         whose=claims.PAPERS,
                         find=finding,
                     ),

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 from omegaconf import OmegaConf
 
-from experiments.common.guarantee import INSIDE, LOSSLESS, checked
+from experiments.common.claims import LOSSLESS
+from experiments.common.guarantee import INSIDE, checked
 from jaxgame.core.bracket import Bracket
 
 GRID = {"diversity": [0.0, 1.0], "leaders": [2, 3, 5]}

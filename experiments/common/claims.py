@@ -16,10 +16,10 @@ from jaxgame.summary import ZERO
 # A bracket may miss the bound by this much of what is at stake before that counts: the width aimed at.
 TOLERANCE = 1e-6
 
-# In the hull nothing is lost: what that may be missed by, in parts of what is at stake.
-EXACT = 2e-6
+# Parts of what is at stake for the user. A loss up to this is none: brackets are that wide.
+LOSSLESS = 2e-6
 
-# Where a bound allows less than this part of what is at stake, how near losses come to it is rounding.
+# Where a bound allows less than this, what share of it is lost is a matter of rounding.
 LEAST_ALLOWED = 1e-4
 
 FULL = 100  # times the draws of scale quick
@@ -144,7 +144,7 @@ def lossless(
     *,
     where: Mapping[str, Any] | None = None,
     inside: bool = True,
-    tolerance: float = EXACT,
+    tolerance: float = LOSSLESS,
 ) -> Finding:
     """Check that the worst equilibrium is worth full information in every game with the user in the hull.
 

@@ -11,6 +11,7 @@ import polars as pl
 from jaxtyping import Array
 from omegaconf import DictConfig
 
+from experiments.common.claims import LEAST_ALLOWED, LOSSLESS
 from experiments.common.games import repeated
 from experiments.common.registry import Headline
 from experiments.common.runs import QUARTILES, middle, statistics_of, table_of
@@ -29,14 +30,8 @@ LABELS = {"holds": VERDICTS, "mean_holds": VERDICTS}
 # What their columns, and those of the bounds themselves, begin with.
 PREFIXES = ("", "mean_")
 
-# All are parts of what is at stake for the user. A loss up to this is none; brackets are that wide.
-LOSSLESS = 2e-6
-
-# A user no farther from the hull than this is in it.
+# A user no farther from the hull than this part of what is at stake is in it.
 INSIDE = ZERO
-
-# Where the bound allows less than this, what share of it is lost is a matter of rounding.
-LEAST_ALLOWED = 1e-4
 
 
 def check_function(
