@@ -1,7 +1,7 @@
 """Check every claim, write one page: `python -m experiments.reproduce [scale=quick|full] [directory=PATH]`.
 
 Makes each run of the page, by the command that the page prints beside its figures, and looks in its tables
-for games that violate a claim. `index.html` needs no network. Quick is a minute or two on two cores; full is
+for games that violate a claim. `index.html` needs no network. Quick is a few minutes on two cores; full is
 100 times the draws, meant for a GPU. Finished runs are found again: to start anew, remove the directory.
 """
 
