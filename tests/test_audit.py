@@ -13,9 +13,8 @@ from typer.testing import CliRunner
 import jaxgame as jg
 from jaxgame import panel
 from jaxgame.audit import certify, moments, resample, value
-from jaxgame.audit import text as delimited
 from jaxgame.audit.prepare import prepare
-from jaxgame.audit.read import read_scores
+from jaxgame.audit.reading import delimited, read_scores
 from jaxgame.cli import app
 from tests import browser
 from tests.reference import audit as reference
@@ -236,7 +235,7 @@ def test_blocks_are_split_whole(tmp_path):
     scene = np.repeat([f"scene {i}" for i in range(12)], 10)
     pl.DataFrame(table | {"scene": scene}).write_csv(tmp_path / "t.csv")
     for source in (tmp_path / "t.csv", table | {"scene": scene}):
-        scores = read_scores(source, block="scene")
+        scores = read_scores(source, group="scene")
         assert scores.columns == tuple(table)
         problem = prepare(
             scores, "people", scores.columns[1:], (),
@@ -249,9 +248,9 @@ def test_blocks_are_split_whole(tmp_path):
             problem.columns, moments.moments(problem.columns), problem.blocks, 8, 3, np.random.default_rng(0)
         )
         assert [(train[-1, -1], test[-1, -1]) for train, test in split] == [(80, 40)] * 3
-    audit = panel.audit(tmp_path / "t.csv", target="people", block="scene", **QUICK)["people"]
+    audit = panel.audit(tmp_path / "t.csv", target="people", group="scene", **QUICK)["people"]
     assert (audit.train_rows, audit.heldout_rows) == (80, 40)
-    result = run("audit", tmp_path / "t.csv", "-t", "people", "--block", "scene", "-q", "--out", tmp_path)
+    result = run("audit", tmp_path / "t.csv", "-t", "people", "--group", "scene", "-q", "--out", tmp_path)
     assert result.exit_code == 0
 
 
@@ -260,18 +259,18 @@ def test_bad_blocks_say_what_is_wrong(tmp_path):
 
     def refused(scene, message, **options):
         with pytest.raises(panel.InputError, match=message):
-            panel.audit(table | {"scene": scene}, target="people", block="scene", **QUICK, **options)
+            panel.audit(table | {"scene": scene}, target="people", group="scene", **QUICK, **options)
 
     scene = np.array([f"s{i // 4}" for i in range(40)])
-    with pytest.raises(panel.InputError, match="no column 'scenes' for --block; near are 'scene'"):
-        panel.audit(table | {"scene": scene}, target="people", block="scenes", **QUICK)
-    refused(np.where(np.arange(40) == 6, "", scene), "row 7, column 'scene': empty; every row needs a block")
+    with pytest.raises(panel.InputError, match="no column 'scenes' for --group; near are 'scene'"):
+        panel.audit(table | {"scene": scene}, target="people", group="scenes", **QUICK)
+    refused(np.where(np.arange(40) == 6, "", scene), "row 7, column 'scene': empty; every row needs a group")
     refused(np.repeat(["a", "b", "c", "d"], 10), "3 train and 1 held-out blocks of rows; each side needs at")
     table["part"] = np.where(np.arange(40) < 22, "train", "test")
     refused(scene, "the split parts a block of rows", split="part")
     long = {"i": [1, 1], "m": ["a", "b"], "s": [1.0, 2.0]}
-    with pytest.raises(panel.InputError, match="--block is for wide tables; this one is long"):
-        panel.audit(long, target="a", item="i", model="m", score="s", block="i")
+    with pytest.raises(panel.InputError, match="--group is for wide tables; this one is long"):
+        panel.audit(long, target="a", item="i", model="m", score="s", group="i")
 
 
 def problem_of(table, target="people", **changes):

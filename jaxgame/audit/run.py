@@ -10,7 +10,7 @@ from jaxgame import __version__
 from jaxgame.audit import words
 from jaxgame.audit.prepare import Scores, prepare
 from jaxgame.audit.progress import bar as progress_bar
-from jaxgame.audit.read import read_scores
+from jaxgame.audit.reading import read_scores
 from jaxgame.audit.result import Audit
 from jaxgame.audit.roles import choose
 from jaxgame.audit.settings import DEFAULT_EPSILON, Settings
@@ -30,7 +30,7 @@ def audit(
     model: str | None = None,
     score: str | None = None,
     split: str | None = None,
-    block: str | None = None,
+    group: str | None = None,
     separator: str | None = None,
     epsilon: float = DEFAULT_EPSILON,
     hull: str = "cone",
@@ -50,7 +50,7 @@ def audit(
     `table` is a path (CSV, Parquet, MovieLens ratings), a polars or pandas DataFrame, a mapping of columns
     or a `Panel`; wide (a row per item, a column per model), or long with the columns `item`, `model` and
     `score`. `target` names the column (long: the model) that holds what users want, or several, one per
-    group of users. `block` names a column whose equal cells mark rows that belong together (one scene, one
+    group of users. `group` names a column whose equal cells mark rows that belong together (one scene, one
     text): they are split and resampled together (None: each row is by itself). `separator` is what separates
     a file's columns (None: found out).
 
@@ -94,7 +94,7 @@ def audit(
         model=model,
         score=score,
         split=split,
-        block=block,
+        group=group,
         separator=separator,
         targets=wanted,
     )

@@ -2,8 +2,8 @@
 
 A panel holds the scores of K raters (AI models, people, legislators) on N rows, split into train and
 test, and what a reader must know about them. `coverage` measures hulls of its raters. Tables with missing
-cells, in other layouts or of other formats are read by the audit (`jaxgame.audit.read`), which repairs what
-this reader refuses.
+cells, in other layouts or of other formats are read by the audit (`jaxgame.audit.reading`), which repairs
+what this reader refuses.
 """
 
 import difflib

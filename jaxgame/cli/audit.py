@@ -1,4 +1,4 @@
-"""The `jaxgame` command: it parses options, has `jaxgame.audit` do the work, and chooses the exit code."""
+"""`jaxgame audit` and `jaxgame demo`: options in, `jaxgame.audit` does the work, the exit code out."""
 
 import functools
 import re
@@ -9,20 +9,11 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-import jaxgame
 from jaxgame.audit import DEFAULT_EPSILON, InputError, audit, files, terminal
 from jaxgame.panel.table import BUNDLED
 
-app = typer.Typer(
-    name="jaxgame",
-    help="What competition between AI models is worth to the person they advise.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-)
+AUDIT_HELP = """Does a panel of models cover its users?
 
-EXAMPLES = """
 [bold]Example.[/bold] scores.csv has a row per item, a column of scores per model, and a column human_mean \
 with what your users want:
 
@@ -45,20 +36,6 @@ _ask = functools.partial(typer.Option, rich_help_panel="The question")
 _read = functools.partial(typer.Option, rich_help_panel="Reading the table")
 _trust = functools.partial(typer.Option, rich_help_panel="How far to trust the answer")
 _write = functools.partial(typer.Option, rich_help_panel="Output")
-
-
-def main() -> None:
-    """The console script."""
-    app()
-
-
-@app.callback(invoke_without_command=True)
-def _options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
-) -> None:
-    if version:
-        print(f"jaxgame {jaxgame.__version__}")
-        raise typer.Exit()
 
 
 # What `audit` can be told, in the order of its help.
@@ -131,7 +108,7 @@ Split = Annotated[
         help="Column with 'train' and 'test'. Default: two thirds of the rows at random are train.",
     ),
 ]
-Block = Annotated[
+Group = Annotated[
     str | None,
     _read(
         metavar="COLUMN",
@@ -184,8 +161,7 @@ Out = Annotated[
 Quiet = Annotated[bool, _write("--quiet", "-q", help="Print the verdicts only.")]
 
 
-@app.command("audit", help="Does a panel of models cover its users?\n" + EXAMPLES)
-def _audit(
+def audit_command(
     table: Table,
     target: Target = None,
     eps: Eps = DEFAULT_EPSILON,
@@ -196,7 +172,7 @@ def _audit(
     model: Model = None,
     score: Score = None,
     split: Split = None,
-    block: Block = None,
+    group: Group = None,
     separator: Separator = None,
     scale: Scale = "auto",
     missing: Missing = "auto",
@@ -210,6 +186,7 @@ def _audit(
     out: Out = None,
     quiet: Quiet = False,
 ) -> None:
+    """Audit a table: the help is `AUDIT_HELP`, for it holds an example."""
     chosen = None if models is None else [name.strip() for name in models.split(",")]
     _run(
         table,
@@ -224,7 +201,7 @@ def _audit(
         model=model,
         score=score,
         split=split,
-        block=block,
+        group=group,
         separator=separator,
         scale=scale,
         missing=missing,
@@ -238,8 +215,7 @@ def _audit(
     )
 
 
-@app.command("demo")
-def _demo(
+def demo_command(
     out: Annotated[Path, typer.Option(help="Directory for report.html and audit.json.")] = Path("audit-demo"),
     bootstrap: Annotated[int, typer.Option(help="Refits to resampled rows, for the intervals.")] = 200,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdicts only.")] = False,
@@ -273,7 +249,3 @@ def _refuse(message: str) -> NoReturn:
     line = " ".join(message.split())
     print(f"jaxgame: error: {line}", file=sys.stderr)
     raise typer.Exit(2)
-
-
-if __name__ == "__main__":
-    main()

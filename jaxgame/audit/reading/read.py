@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jaxgame.audit import layout
 from jaxgame.audit.errors import InputError
 from jaxgame.audit.prepare import Scores
-from jaxgame.audit.text import read_text
+from jaxgame.audit.reading import layout
+from jaxgame.audit.reading.delimited import read_text
 from jaxgame.panel.table import BUNDLED, Panel, load
 
 # The columns of MovieLens ratings in small letters; the last need not be there.
@@ -29,14 +29,14 @@ def read_scores(
     model: str | None = None,
     score: str | None = None,
     split: str | None = None,
-    block: str | None = None,
+    group: str | None = None,
     separator: str | None = None,
     targets: Sequence[str] = (),
 ) -> Scores:
     """The numbers of `table`: a path, a bundled panel's name, a DataFrame, a mapping of columns or a `Panel`.
 
     `item`, `model` and `score` name the columns of a long table; a wide one has at most an `item` column.
-    `split` names a wide table's column of "train" and "test", `block` one whose equal cells mark rows that
+    `split` names a wide table's column of "train" and "test", `group` one whose equal cells mark rows that
     belong together, `separator` is what separates a file's columns
     (None: found out). Of a long table only the items that some of `targets` scored are kept, unless none of
     them is there.
@@ -50,7 +50,7 @@ def read_scores(
     notes: list[str] = []
     if isinstance(table, str | Path):
         source = str(table)
-        frame, movielens = _of_file(Path(table), separator, notes, (item, model, split, block))
+        frame, movielens = _of_file(Path(table), separator, notes, (item, model, split, group))
     else:
         source, movielens = "table", False
         frame = _of_columns(table)
@@ -64,10 +64,10 @@ def read_scores(
     if frame.height == 0:
         raise InputError(f"{source}: the table has a header but no rows")
     if model is None and score is None:
-        return layout.wide(frame, item, split, block, source, notes)
+        return layout.wide(frame, item, split, group, source, notes)
     if item is None or model is None or score is None:
         raise InputError(f"{source}: a long table needs --item, --model and --score together")
-    for option, name in (("--split", split), ("--block", block)):
+    for option, name in (("--split", split), ("--group", group)):
         if name is not None:
             raise InputError(f"{source}: {option} is for wide tables; this one is long")
     return layout.long(frame, item, model, score, targets, source, notes)

@@ -11,7 +11,7 @@ import polars as pl
 
 from jaxgame.audit.errors import InputError
 from jaxgame.audit.prepare import Scores
-from jaxgame.audit.text import LARGEST
+from jaxgame.audit.reading.delimited import LARGEST
 from jaxgame.panel.table import block_numbers, near
 
 # Cells that mean "missing", in any case.
@@ -41,14 +41,14 @@ def wide(
     frame: pl.DataFrame,
     item: str | None,
     split: str | None,
-    block: str | None,
+    group: str | None,
     source: str,
     notes: list[str],
 ) -> Scores:
-    """The scores of a table with a row per item: the columns of numbers but `item`, `split` and `block`.
+    """The scores of a table with a row per item: the columns of numbers but `item`, `split` and `group`.
 
     `item` names the column of the items' names (None: the first if it is called like one), `split` that of
-    "train" and "test", `block` one whose equal cells mark rows that belong together. Columns of text and rows
+    "train" and "test", `group` one whose equal cells mark rows that belong together. Columns of text and rows
     without any score are left out, and `notes` say so.
     """
     train = None
@@ -56,9 +56,9 @@ def wide(
         train = _split_rows(_column(frame, split, "--split", source), split, source)
         frame = frame.drop(split)
     blocks = None
-    if block is not None:
-        blocks = _block_rows(_column(frame, block, "--block", source), block, source)
-        frame = frame.drop(block)
+    if group is not None:
+        blocks = _block_rows(_column(frame, group, "--group", source), group, source)
+        frame = frame.drop(group)
     if item is None:
         item = _item_column(frame)
         if item is not None:
@@ -206,7 +206,7 @@ def _block_rows(column: pl.Series, name: str, source: str) -> np.ndarray:
     labels = column.cast(pl.String, strict=False).str.strip_chars()
     lacking = labels.is_null() | (labels == "")
     if lacking.any():
-        raise InputError(f"{source}: row {_first(lacking)}, column {name!r}: empty; every row needs a block")
+        raise InputError(f"{source}: row {_first(lacking)}, column {name!r}: empty; every row needs a group")
     return block_numbers(labels)
 
 
