@@ -7,22 +7,18 @@ their matrices ready made: numba with `prange` on all cores, HiGHS as one proces
 spread over the same devices.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import linrax
-import mpax
 import numba
 import numpy as np
-import qpax
-from mpax.utils import TerminationStatus
 from quantecon.optimize import linprog_simplex
 
 import jaxgame as jg
-from benchmarks.peers import highs_values, processes
+from benchmarks import peers as general
+from benchmarks.batch_peers import by_linrax, by_mpax, by_qpax
 from benchmarks.timing import Cell
 from jaxgame.runs.batch import spread
 
@@ -34,7 +30,6 @@ CURVES = {2: (4096, 1024, 2), 4: (1024, 256, 2), 8: (128, 8, 1), 16: (16, 1, 1)}
 LEADERS, POINTS = 4, 64
 # Its simplex has no cap on pivots: at 8 x 8 it did not return from two programs within 100 s.
 LARGEST_OF_LINRAX = 4
-TOLERANCE = 1e-8  # asked of the peers that take one
 
 
 class Programs(NamedTuple):
@@ -51,33 +46,38 @@ class Programs(NamedTuple):
         """The first `count` programs."""
         return self._replace(gain=self.gain[:count], right=self.right[:count], game=self.game[:count])
 
+    def general(self) -> general.Programs:
+        """The same with a matrix for each: to minimise -gain x."""
+        equal = np.broadcast_to(self.equal, (len(self.gain), *self.equal.shape))
+        return general.Programs(-self.gain, self.rows[self.game], self.right, equal, self.prior[self.game])
+
 
 def cells(quick: bool) -> Iterator[Cell]:
     """All sizes of both workloads, each against its peers."""
     shrink = 16 if quick else 1
     for size in (2, 4) if quick else INDEPENDENT:
-        ours, by_numba, by_highs, by_jax = (max(count // shrink, 4) for count in INDEPENDENT[size])
+        ours, numbas, highs, jaxs = (max(count // shrink, 4) for count in INDEPENDENT[size])
         games, thresholds = independent_games(ours, size)
         programs = _programs(games, thresholds[:, None], ours)
         solve = _ours(lambda game, threshold: jg.leader_value(game, 0, threshold), games, thresholds)
         peers: list[tuple[str, Callable[[Programs], np.ndarray], int]] = [
-            ("quantecon numba", _numba, by_numba),
-            ("highspy processes", _highs, by_highs),
-            ("qpax vmap", _qpax, by_jax),
-            ("mpax vmap", _mpax, by_jax),
+            ("quantecon numba", _numba, numbas),
+            ("highspy processes", _as_general(general.by_highs), highs),
+            ("qpax vmap", _as_general(by_qpax), jaxs),
+            ("mpax vmap", _as_general(by_mpax), jaxs),
         ]
         if size <= LARGEST_OF_LINRAX:
-            peers.append(("linrax vmap", _linrax, by_jax))
+            peers.append(("linrax vmap", _as_general(by_linrax), jaxs))
         yield from _against("leader_value", size, solve, ours, programs, peers)
     for size in (2, 4) if quick else CURVES:
-        ours, by_numba, by_highs = (max(count // shrink, 1) for count in CURVES[size])
+        ours, numbas, highs = (max(count // shrink, 1) for count in CURVES[size])
         games, levels = _curves(ours, size)
-        programs = _programs(games, levels, max(by_numba, by_highs))
+        programs = _programs(games, levels, max(numbas, highs))
         solve = _ours(_all_curves, games, levels)
         each = LEADERS * POINTS
         peers = [
-            ("quantecon numba", _numba, by_numba * each),
-            ("highspy processes", _highs, by_highs * each),
+            ("quantecon numba", _numba, numbas * each),
+            ("highspy processes", _as_general(general.by_highs), highs * each),
         ]
         yield from _against("value_curve 4x64", size, solve, ours * each, programs, peers)
 
@@ -198,74 +198,6 @@ def _numba(programs: Programs) -> np.ndarray:
     return _numba_loop(*programs)
 
 
-def _highs_loop(programs: Programs) -> np.ndarray:
-    return -highs_values(
-        (-gain, programs.rows[game], right, programs.equal, programs.prior[game])
-        for gain, right, game in zip(programs.gain, programs.right, programs.game, strict=True)
-    )
-
-
-def _highs(programs: Programs) -> np.ndarray:
-    cores = len(os.sched_getaffinity(0))
-    parts = np.array_split(np.arange(len(programs.gain)), cores)
-    jobs = [
-        programs._replace(
-            gain=programs.gain[part],
-            rows=programs.rows[programs.game[part]],
-            right=programs.right[part],
-            prior=programs.prior[programs.game[part]],
-            game=np.arange(len(part)),
-        )
-        for part in parts
-    ]
-    return np.concatenate(list(processes().map(_highs_loop, jobs)))
-
-
-def _linrax(programs: Programs) -> np.ndarray:
-    def solve(gain: Any, rows: Any, right: Any, prior: Any) -> Any:
-        step, kind = linrax.linprog(-gain, rows, right, programs.equal, prior)
-        return jnp.where(kind.success, -step.fun, jnp.nan).reshape(())
-
-    return _spread_peer("linrax", solve, programs)
-
-
-def _qpax(programs: Programs) -> np.ndarray:
-    columns = programs.equal.shape[1]
-
-    def solve(gain: Any, rows: Any, right: Any, prior: Any) -> Any:
-        bound = jnp.concatenate([rows, -jnp.eye(columns)])
-        limits = jnp.concatenate([right, jnp.zeros(columns)])
-        flat = jnp.zeros((columns, columns))
-        found = qpax.solve_qp(flat, -gain, programs.equal, prior, bound, limits, solver_tol=TOLERANCE)
-        return gain @ found[0]  # it often denies convergence of a right answer
-
-    return _spread_peer("qpax", solve, programs)
-
-
-def _mpax(programs: Programs) -> np.ndarray:
-    columns = programs.equal.shape[1]
-    solver = mpax.r2HPDHG(eps_abs=TOLERANCE, eps_rel=TOLERANCE, iteration_limit=20_000)
-
-    def solve(gain: Any, rows: Any, right: Any, prior: Any) -> Any:
-        low, high = jnp.zeros(columns), jnp.full(columns, jnp.inf)
-        equal = jnp.asarray(programs.equal)
-        program = mpax.create_lp(-gain, equal, prior, -rows, -right, low, high, use_sparse_matrix=False)
-        result = solver.optimize(program)
-        return jnp.where(
-            result.termination_status == TerminationStatus.OPTIMAL, gain @ result.primal_solution, jnp.nan
-        )
-
-    return _spread_peer("mpax", solve, programs)
-
-
-_compiled: dict[tuple[str, tuple[int, ...], int], Any] = {}
-
-
-def _spread_peer(name: str, solve: Callable[..., Any], programs: Programs) -> np.ndarray:
-    key = (name, programs.rows.shape[1:], len(programs.gain))
-    if key not in _compiled:
-        _compiled[key] = spread(solve, jax.devices(), batch=None)
-    game = programs.game
-    return np.asarray(
-        _compiled[key](programs.gain, programs.rows[game], programs.right, programs.prior[game])
-    )
+def _as_general(solve: Callable[[general.Programs], np.ndarray]) -> Callable[[Programs], np.ndarray]:
+    """Largest gains by a solver of general programs."""
+    return lambda programs: -solve(programs.general())

@@ -1,7 +1,7 @@
 """Small general linear programs: `linprog` against compiled loops, on the same programs.
 
 Dense random ones with an optimum, of rows x columns; degenerate ones, whose right-hand sides leave no gap;
-and a mix of which a tenth is infeasible. Ours and numba use all cores; HiGHS has a process per core.
+and a mix of which a tenth is infeasible. Ours and the peers use all cores; HiGHS has a process per core.
 The remark gives the pivots of ours, what they touch (a pivot reads and writes the tableau: 16 bytes and
 2 operations an entry) and how near that comes to what a copy of an array of the lanes' size moves.
 """
@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from benchmarks.batch_peers import by_linrax, by_moreau, by_qpax
 from benchmarks.peers import Programs, by_highs, by_numba
 from benchmarks.timing import Cell, median_seconds
 from jaxgame.lp import STATUS, linprog
@@ -20,21 +21,27 @@ from jaxgame.runs.batch import spread
 
 SIZES = {(5, 10): 16_384, (10, 20): 4_096, (20, 40): 1_024, (40, 80): 256}
 KINDS = ("random", "degenerate", "infeasible")
+# The first sees all kinds, the others the random one; each gets a share of the programs, as its speed allows.
+PEERS = (
+    ("quantecon numba", by_numba, 1.0),
+    ("highspy processes", by_highs, 1 / 4),
+    ("moreau", by_moreau, 1 / 4),
+    ("qpax vmap", by_qpax, 1 / 16),
+    ("linrax vmap", by_linrax, 1 / 16),
+)
 
 Solver = Callable[..., Any]
 
 
 def cells(quick: bool) -> Iterator[Cell]:
-    """Every size and kind against numba, the random ones against HiGHS too."""
+    """Every size and kind against numba, the random ones against all peers."""
     for (rows, columns), count in SIZES.items():
         count = 32 if quick else count
         for kind in KINDS:
             programs = draw(kind, count, rows, columns)
             program = spread(_solved, jax.devices(), batch=None)
-            for peer, solve in (("quantecon numba", by_numba), ("highspy processes", by_highs)):
-                if solve is by_highs and kind != "random":
-                    continue
-                theirs = count if solve is by_numba else max(count // 4, 8)
+            for peer, solve, share in PEERS[: None if kind == "random" else 1]:
+                theirs = max(int(count * share), 8)
                 yield Cell(
                     name=f"linprog {kind}",
                     size=f"{rows}x{columns}",
