@@ -3,6 +3,7 @@
 import functools
 import re
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -10,6 +11,7 @@ import typer
 from rich.console import Console
 
 from jaxgame.audit import DEFAULT_EPSILON, InputError, audit, files, terminal
+from jaxgame.audit.reading import sources
 from jaxgame.panel.table import BUNDLED
 
 AUDIT_HELP = """Does a panel of models cover its users?
@@ -24,12 +26,20 @@ on the other third: 0 is a perfect match, 1 is no better than a constant guess. 
 distance with --eps. Two files are written: report.html, to read and pass on, and audit.json, for programs.
 
 [bold]Exit code.[/bold] 0: every target is covered within --eps. 1: some is not, or it is too close to call. \
-2: bad input.
+2: bad input. 3: a fault of jaxgame.
 
-[bold]Other tables.[/bold] Long ones, with a row per score: --item, --model and --score name the columns, \
---target a model. MovieLens ratings (u.data, ratings.csv): users are the models, --target is the user to be \
-covered. Messages count rows from 1, below the header.
+[bold]Other tables.[/bold] JSON (an object a line, a list of objects, an object of columns), Parquet and \
+Feather, any of them packed (.gz, .zst, .bz2, .xz), and - for standard input. Long tables, with a row per \
+score: --item, --model and --score name the columns, --target a model or a column with one value an item. \
+MovieLens ratings (u.data, ratings.csv): users are the models, --target is the user to be covered. Messages \
+count rows from 1, below the header.
+
+[bold]Names of columns.[/bold] Options that take several can be repeated, or take them with commas between. \
+A column whose name holds a comma is named by itself: --models "a, large" --models b,c.
 """
+
+# Exit codes beside those of verdicts (0, 1) and of bad input (2).
+FAULT, INTERRUPTED = 3, 130
 
 # Options by the heading that the help shows them under.
 _ask = functools.partial(typer.Option, rich_help_panel="The question")
@@ -44,7 +54,9 @@ Table = Annotated[
     typer.Argument(
         metavar="TABLE",
         show_default=False,
-        help="CSV or Parquet file, or a bundled panel: " + ", ".join(BUNDLED) + ".",
+        help="CSV, JSON or Parquet file, packed or not, - for standard input, or a bundled panel: "
+        + ", ".join(BUNDLED)
+        + ".",
     ),
 ]
 Target = Annotated[
@@ -52,9 +64,9 @@ Target = Annotated[
     _ask(
         "--target",
         "-t",
-        metavar="COLUMN",
+        metavar="COLUMN,...",
         show_default=False,
-        help="Column with what users want; repeat for several groups of users.",
+        help="Column with what users want; several for several groups of users.",
     ),
 ]
 Eps = Annotated[
@@ -75,24 +87,37 @@ Hull = Annotated[
     ),
 ]
 Models = Annotated[
-    str | None,
+    list[str] | None,
     _ask(
         metavar="COLUMN,...",
         show_default=False,
-        help="The panel's columns, separated by commas. Default: all other columns of numbers.",
+        help="The panel's columns. Default: all other columns of numbers but those that hold no scores "
+        "(indices, ids, times, counters), which the report names.",
     ),
 ]
 Candidate = Annotated[
     list[str] | None,
     _ask(
-        metavar="COLUMN",
+        metavar="COLUMN,...",
         show_default=False,
-        help="A model not yet in the panel: what would adding it give? Repeat for several.",
+        help="A model not yet in the panel: what would adding it give?",
+    ),
+]
+Reverse = Annotated[
+    list[str] | None,
+    _ask(
+        metavar="COLUMN,...",
+        show_default=False,
+        help="Columns where less is better (errors, perplexity): they are negated.",
     ),
 ]
 Item = Annotated[
-    str | None,
-    _read(metavar="COLUMN", show_default=False, help="Column that names the items (needed for long tables)."),
+    list[str] | None,
+    _read(
+        metavar="COLUMN,...",
+        show_default=False,
+        help="Column that names the items, or several that do so together (needed for long tables).",
+    ),
 ]
 Model = Annotated[
     str | None, _read(metavar="COLUMN", show_default=False, help="Long tables: column that names the models.")
@@ -168,6 +193,7 @@ def audit_command(
     hull: Hull = "cone",
     models: Models = None,
     candidate: Candidate = None,
+    reverse: Reverse = None,
     item: Item = None,
     model: Model = None,
     score: Score = None,
@@ -187,17 +213,18 @@ def audit_command(
     quiet: Quiet = False,
 ) -> None:
     """Audit a table: the help is `AUDIT_HELP`, for it holds an example."""
-    chosen = None if models is None else [name.strip() for name in models.split(",")]
+    name = "stdin" if table == sources.STANDARD_INPUT else sources.bare(Path(table)).stem
     _run(
         table,
-        out or Path("audit-" + (re.sub(r"[^\w.-]+", "_", Path(table).stem) or "table")),
+        out or Path("audit-" + (re.sub(r"[^\w.-]+", "_", name) or "table")),
         quiet,
         target=target,
         epsilon=eps,
         hull=hull,
-        models=chosen,
+        models=models or None,
         candidates=candidate or (),
-        item=item,
+        reverse=reverse or (),
+        item=item or None,
         model=model,
         score=score,
         split=split,
@@ -237,6 +264,16 @@ def _run(table: str, out: Path, quiet: bool, **options: object) -> NoReturn:
         _refuse(str(error))
     except OSError as error:
         _refuse(f"{error.filename or out}: cannot be written ({error.strerror or error})")
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except Exception:
+        # Whatever it is, it is no verdict: Python would exit with the code of "not covered".
+        traceback.print_exc()
+        print(
+            "jaxgame: error: a fault of jaxgame, not of the table; please report what stands above",
+            file=sys.stderr,
+        )
+        raise typer.Exit(FAULT) from None
     console = Console(highlight=False)
     terminal.show(found, console, quiet=quiet)
     for path in paths:
