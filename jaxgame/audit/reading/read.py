@@ -37,7 +37,7 @@ def read_scores(
     candidates: str | Sequence[str] = (),
 ) -> Scores:
     """The numbers of `table`: a path, "-" (standard input), a bundled panel's name, a frame of polars, pandas
-    or Arrow, a mapping of columns or a `Panel`.
+    or Arrow, a mapping of columns, a list of records or a `Panel`.
 
     `item`, `model` and `score` name the columns of a long table, where several may name the items together; a
     wide one has at most an `item` column. `split` names a column of "train" and "test", `group` one whose
@@ -65,6 +65,8 @@ def read_scores(
     )
     if isinstance(table, str | Path):
         found = _of_source(sources.read(table), separator, asked)
+    elif isinstance(table, list) and table and all(isinstance(record, dict) for record in table):
+        found = records.of_list(table)
     else:
         found = frames.read(table)
     if found.frame.height == 0:
