@@ -1,5 +1,6 @@
-"""The audit of a large panel: the whole command on a CSV file, and 1,000 bootstrap refits.
+"""The audit of a large panel: reading a CSV file, the whole command on it, and 1,000 bootstrap refits.
 
+Reading checks every row and cell; its peer is read_csv of polars alone, which guesses types and pads rows.
 The command reads 100,000 items of 100 models, and does all that it does by default; the peer reads the same
 file and makes one fit, SciPy's nnls on the rows: the price of an answer without held-out rows, null or
 intervals. Bootstrap refits, drawn and fitted, against nnls on the resampled rows. Errors compare train
@@ -25,6 +26,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.timing import Cell
 from jaxgame.audit import moments, resample
+from jaxgame.audit.reading import read_scores
 
 SIZES = ((100, 100_000),)
 QUICK = ((20, 5_000),)
@@ -42,6 +44,15 @@ def cells(quick: bool) -> Iterator[Cell]:
             path = Path(directory) / "scores.csv"
             table = {"human": target} | {f"m{i}": scores[:, i] for i in range(models)}
             pl.DataFrame(table).with_columns(pl.all().round(4)).write_csv(path)
+            yield Cell(
+                name="audit_reading",
+                size=size,
+                ours=functools.partial(read, path),
+                count=1,
+                peer="polars read_csv",
+                theirs=functools.partial(read_by_polars, path),
+                their_count=1,
+            )
             yield Cell(
                 name="audit_command",
                 size=size,
@@ -71,6 +82,16 @@ def panel(models: int, items: int) -> tuple[np.ndarray, np.ndarray]:
     scores = factors + random.normal(size=(items, models))
     weights = random.dirichlet(np.full(models, 0.1))
     return scores, scores @ weights + 0.3 * random.normal(size=items)
+
+
+def read(path: Path) -> np.ndarray:
+    """The sums of the columns that the audit reads."""
+    return read_scores(path).values.sum(axis=0)[None]
+
+
+def read_by_polars(path: Path) -> np.ndarray:
+    """The same sums by polars."""
+    return pl.read_csv(path).to_numpy().sum(axis=0)[None]
 
 
 def command(path: Path) -> np.ndarray:

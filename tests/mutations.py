@@ -833,6 +833,62 @@ MUTATIONS = (
         ),
     ),
     *_in(
+        "jaxgame/audit/reading/quoting.py",
+        ("test_audit_text",),
+        marks_anywhere_close_a_cell=("(closing & ~border[after]).any()", "False"),
+        blocks_begin_outside=("inside = int(quoted[-1])", "inside = 0"),
+    ),
+    *_in(
+        "jaxgame/audit/reading/delimited.py",
+        ("test_audit_text",),
+        rows_count_without_empty_ones=(
+            "rows = np.flatnonzero(~empty.to_numpy()) + 1",
+            "rows = np.arange(int((~empty).sum())) + 1",
+        ),
+        marks_between_tabs_join_lines=('by_lines = separator == "\\t"', 'by_lines = separator == "?"'),
+        what_a_comma_means_is_told_column_by_column=(
+            "or have_commas(frame.select(pl.col(pl.String)).get_columns())",
+            "",
+        ),
+    ),
+    *_in(
+        "jaxgame/audit/reading/marks.py",
+        ("test_audit_cells",),
+        a_slip_makes_decimal_commas=('max(votes["point"], 1)', 'max(votes["point"], 0)'),
+        groups_may_begin_with_zeros=("[1-9]\\d{{0,2}}(?:{mark}", "\\d{{1,3}}(?:{mark}"),
+        doubt_is_decimal=("fits &= ~cells", "fits |= ~cells"),
+    ),
+    *_in(
+        "jaxgame/audit/reading/sources.py",
+        ("test_audit_formats",),
+        half_a_file_is_read=("if not frame.eof:", "if False:"),
+    ),
+    *_in(
+        "jaxgame/audit/reading/columns.py",
+        ("test_audit_columns",),
+        senators_of_idaho_are_ids=(
+            "return len(np.unique(numbers)) > 2\n    return PLACES",
+            "return True\n    return PLACES",
+        ),
+        three_numbers_are_a_counter=("len(numbers) < max(FEWEST, len(values) / 2)", "len(numbers) < 3"),
+    ),
+    *_in(
+        "jaxgame/audit/reading/long.py",
+        ("test_audit_layouts",),
+        the_last_value_of_an_item_counts=("if len(other):", "if False:"),
+        parts_of_names_run_together=('_WITHIN = "\\x1f"', '_WITHIN = ", "'),
+        items_without_a_target_are_kept=("read &= aimed[rows.item]", "pass"),
+    ),
+    *_in(
+        "jaxgame/audit/likeness.py",
+        ("test_audit_columns",),
+        siblings_are_made_from_the_target=(
+            "for base in (aim, stem):",
+            "for base in (aim, stem, aim[:-1]):",
+        ),
+        chance_runs_against=("CHANCE = 0.01", "CHANCE = 10.0"),
+    ),
+    *_in(
         "jaxgame/audit/resample.py",
         ("test_audit",),
         rows_drawn_one_by_one=(

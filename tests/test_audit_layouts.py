@@ -185,3 +185,20 @@ def test_entries_of_every_option_add_up():
     assert found["r"].models == ("z, w", "x", "y")
     with pytest.raises(InputError, match=r"--models 'z' is not a column of scores; near are .*'z, w'"):
         panel.audit(table, target="r", models=["x", "z, v"], **options)
+
+
+def test_single_columns_are_found_by_their_words(tmp_path):
+    frame = long().rename(
+        {"scene": "the\nscene", "score": "the\nscore", "model": "the\nmodel", "part": "a\npart"}
+    )
+    frame.write_csv(tmp_path / "t.csv")
+    options = {
+        "item": "item",
+        "model": "the model",
+        "score": "the score",
+        "group": "the scene",
+        "split": "a part",
+    }
+    for source in (frame, tmp_path / "t.csv"):
+        scores = read_scores(source, **options, targets="people")
+        assert set(scores.columns) == {*MODELS, "people"} and len(np.unique(scores.blocks)) == ITEMS // 2

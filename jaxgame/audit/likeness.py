@@ -34,11 +34,10 @@ def without_derived(
     """
     derived: dict[str, str] = {}
     for target in targets:
-        near = _correlations(scores, target, models)[0]
-        for name, correlation in zip(models, near, strict=True):
-            copy = abs(correlation) >= EXACT and _words(name) & _words(target)
-            if name not in targets and (_computed_from(name, target) or copy):
-                derived[name] = target
+        named_alike = [name for name in models if name not in targets and _words(name) & _words(target)]
+        copies = np.abs(_correlations(scores, target, named_alike)[0]) >= EXACT
+        derived |= {name: target for name, copy in zip(named_alike, copies, strict=True) if copy}
+        derived |= {n: target for n in models if n not in targets and _computed_from(n, target)}
     if not derived or not set(models) - {*derived, *targets}:
         return tuple(models), ()
     notes = []
@@ -86,8 +85,10 @@ def _correlations(scores: Scores, target: str, names: Sequence[str]) -> tuple[np
         column = scores.values[:, place[name]]
         both = np.isfinite(aim) & np.isfinite(column)
         one, two = (part[both] - part[both].mean() if both.any() else part[both] for part in (aim, column))
-        size = np.sqrt(one @ one) * np.sqrt(two @ two)
-        near[index] = one @ two / size if size > 0 else 0.0
+        # Not by BLAS: its threads cost more than such sums.
+        ones, twos, mixed = (np.einsum("i,i->", *pair) for pair in ((one, one), (two, two), (one, two)))
+        size = np.sqrt(ones) * np.sqrt(twos)
+        near[index] = mixed / size if size > 0 else 0.0
         rows[index] = both.sum()
     return near, rows
 

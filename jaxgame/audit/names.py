@@ -8,24 +8,29 @@ def entries(given: str | Sequence[str] | None) -> tuple[str, ...]:
     return () if given is None else (given,) if isinstance(given, str) else tuple(given)
 
 
+def known_as(name: str, known: Collection[str]) -> str | None:
+    """What the `name` is called among the `known` ones; None if it is not there.
+
+    Names are alike if their words are: line breaks and runs of blanks, which a header may hold and a shell
+    makes awkward, count as one blank.
+    """
+    if name in known:
+        return name
+    words = name.split()
+    return next((other for other in known if other.split() == words), None)
+
+
 def expand(given: Sequence[str], known: Collection[str]) -> list[str]:
     """The names that the entries `given` stand for, in their order.
 
     An entry that is as a whole one of the `known` names is that name, whatever commas it holds; any other is
-    split at its commas. A name is also known by its words alone: line breaks and runs of blanks, which a
-    header may hold and a shell makes awkward, count as one blank. Unknown names stay as they are.
+    split at its commas. Unknown names stay as they are.
     """
-    words = {" ".join(name.split()): name for name in known}
-    exact = set(known)
-
-    def one(name: str) -> str | None:
-        return name if name in exact else words.get(" ".join(name.split()))
-
     found: list[str] = []
     for entry in given:
-        whole = one(entry)
-        parts = [entry] if whole is not None or "," not in entry else entry.split(",")
-        found += [one(part) or part.strip() for part in parts]
+        whole = known_as(entry, known)
+        parts = entry.split(",") if whole is None else [whole]
+        found += [known_as(part, known) or part.strip() for part in parts]
     return found
 
 

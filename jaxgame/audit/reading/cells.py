@@ -100,8 +100,8 @@ def _of_strings(
         wrong = values.is_null() & ~text.absent
         if wrong.any():
             signs = text.cells.str.strip_suffix("%").str.strip_chars_end()
-            numbers = int((marks.like_numbers(signs) | values.is_not_null()).sum())
-            if 2 * numbers < int((~text.absent).sum()):
+            like_numbers = int((marks.like_numbers(signs) | values.is_not_null()).sum())
+            if 2 * like_numbers < int((~text.absent).sum()):
                 found.pop(name, None)
                 continue
             row = _first(wrong)

@@ -16,72 +16,45 @@ from jaxgame.audit.reading.table import Table
 INDEX = re.compile(r"|unnamed: \d+(\.\d+)*|__index_level_\d+__|level_\d+|row[._ ]?names?|\.\.\.\d+")
 # Last words of names. Whole numbers under the first are ids unless only two differ (a senator of Idaho votes
 # 0 or 1), under the second if no two are alike or they count again and again.
-IDS = ("id", "ids", "uid", "uuid", "guid", "rowid")
-PLACES = ("idx", "index", "no", "nr", "row", "line", "order", "position", "key")
-TIMES = ("timestamp", "datetime", "date", "year", "unixtime", "epoch", "ts")
-GROUPS = (
-    *(
-        "scene",
-        "group",
-        "block",
-        "cluster",
-        "fold",
-        "batch",
-        "session",
-        "document",
-        "doc",
-        "passage",
-        "dialogue",
-    ),
-    *(
-        "dialog",
-        "conversation",
-        "chapter",
-        "page",
-        "paragraph",
-        "story",
-        "subject",
-        "participant",
-        "annotator",
-    ),
+IDS = re.compile("id|ids|uid|uuid|guid|rowid")
+PLACES = re.compile("idx|index|no|nr|row|line|order|position|key")
+TIMES = re.compile("timestamp|datetime|date|year|unixtime|epoch|ts")
+GROUPS = re.compile(
+    "scene|group|block|cluster|fold|batch|session|document|doc|passage|dialogue|dialog|conversation|chapter|page|"
+    "paragraph|story|subject|participant|annotator"
 )
 # What may be a group or what is scored: groups only if equal numbers stand side by side.
-KINDS = ("prompt", "question", "topic", "category", "text", "user", "item", "example", "section", "task")
-# Whole numbers in runs are numbers of groups by themselves if there are more than so many values.
+KINDS = re.compile("prompt|question|topic|category|text|user|item|example|section|task")
+# Under any other name whole numbers side by side are numbers of groups if there are more of them than this,
+# without a gap.
 LEVELS = 20
 # Numbers say nothing of a column if they are fewer than this, or than half of its cells.
 FEWEST = 8
 # Fewer groups than this cannot be split into train and held-out rows.
 FEWEST_GROUPS = 8
-# Seconds, milliseconds, microseconds and nanoseconds since 1970 that lie between 2001 and 2039.
+# Seconds since 1970 from 2001 to 2039; thousandths, millionths and billionths likewise.
 EPOCH = (1e9, 2.2e9)
 
 
 def why_no_scores(table: Table, name: str, values: Float[np.ndarray, " N"]) -> str | None:
     """What the column `name` with these `values` holds that are no scores, in words; None if they may be."""
+    last = last_word(name)
     if name in table.index or INDEX.fullmatch(name.strip().lower()):
         return "an index"
-    numbers = values[np.isfinite(values)]
-    last = last_word(name)
-    if last in TIMES or name.endswith("_at"):
+    if TIMES.fullmatch(last) or name.endswith("_at"):
         return "times"
+    numbers = values[np.isfinite(values)]
     if len(numbers) < max(FEWEST, len(values) / 2):
         return None
     if _are_times(numbers):
         return "times"
     if (numbers != np.round(numbers)).any():
         return None
-    if _count_up(numbers, again=last in PLACES):
+    if _count_up(numbers, again=PLACES.fullmatch(last) is not None):
         return "row numbers"
-    distinct = len(np.unique(numbers))
-    if (last in IDS and distinct > 2) or (last in PLACES and distinct == len(numbers)):
+    if _are_ids(numbers, last):
         return "ids"
-    side_by_side = distinct < len(numbers) and _in_runs(numbers)
-    if (last in GROUPS and distinct > 2) or (
-        side_by_side and (last in KINDS or _are_levels(numbers, distinct))
-    ):
-        return "group numbers"
-    return None
+    return "group numbers" if _are_groups(numbers, last) else None
 
 
 def likely_groups(table: Table, names: list[str]) -> list[tuple[str, int]]:
@@ -125,15 +98,22 @@ def _are_times(numbers: np.ndarray) -> bool:
 def _count_up(numbers: np.ndarray, again: bool) -> bool:
     """Whether whole numbers rise in every row, fall by 1, or count from 0 or 1, `again` and again."""
     steps = np.diff(numbers)
-    counts = numbers[0] in (0, 1) and bool(((steps == 1) | (numbers[1:] == numbers[0])).all())
-    return bool((steps > 0).all() or (steps == -1).all()) or (again and counts)
+    if (steps > 0).all() or (steps == -1).all():
+        return True
+    return again and numbers[0] in (0, 1) and bool(((steps == 1) | (numbers[1:] == numbers[0])).all())
 
 
-def _in_runs(numbers: np.ndarray) -> bool:
-    """Whether equal numbers stand side by side, each value in one run."""
-    return 1 + int(np.count_nonzero(np.diff(numbers))) == len(np.unique(numbers))
+def _are_ids(numbers: np.ndarray, last: str) -> bool:
+    """Whether whole numbers under a name with this last word are ids."""
+    if IDS.fullmatch(last):
+        return len(np.unique(numbers)) > 2
+    return PLACES.fullmatch(last) is not None and len(np.unique(numbers)) == len(numbers)
 
 
-def _are_levels(numbers: np.ndarray, distinct: int) -> bool:
-    """Whether there are many values without a gap between them."""
-    return distinct > LEVELS and bool(numbers.max() - numbers.min() == distinct - 1)
+def _are_groups(numbers: np.ndarray, last: str) -> bool:
+    """Whether whole numbers under a name with this last word are numbers of groups."""
+    if GROUPS.fullmatch(last):
+        return len(np.unique(numbers)) > 2
+    runs = 1 + int(np.count_nonzero(np.diff(numbers)))
+    levels = runs > LEVELS and numbers.max() - numbers.min() == runs - 1
+    return bool(runs < len(numbers) and (levels or KINDS.fullmatch(last)) and runs == len(np.unique(numbers)))

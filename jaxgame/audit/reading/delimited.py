@@ -41,7 +41,7 @@ def read(source: Source, separator: str | None, names: Collection[str]) -> Table
         data = data[told.end() :].lstrip(b"\n")
         if not data:
             raise InputError(f"{source.name}: the file is empty but for its first line, 'sep={separator}'")
-    if separator is None and data.partition(b"\n")[0].count(b"::") == 3:
+    if separator is None and data[: _end_of_line(data, 1)].count(b"::") == 3:
         data = data.replace(b"::", b"\t")
     separator = separator or _separator(data, source.name)
     first, line = quoting.first_records(data, separator, LOOK)
@@ -176,7 +176,7 @@ def _separator(data: bytes, source: str) -> str:
         if counts and counts[0] > 1:
             found[separator] = len(set(counts)) == 1, counts[0]
     if not found:
-        line = data.partition(b"\n")[0].decode("utf-8", "ignore")
+        line = data[: _end_of_line(data, 1)].decode("utf-8", "ignore").strip()
         raise InputError(
             f"{source}: row 0 (the header): one column {line[:40]!r}; columns must be separated by comma, "
             "tab, semicolon or bar (or --separator)"

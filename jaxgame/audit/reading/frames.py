@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from numbers import Real
@@ -38,12 +38,10 @@ def read(table: Any) -> Table:
             metadata = getattr(getattr(table, "schema", None), "metadata", None) or {}
             return with_index(Table(SOURCE, flat(pl.DataFrame(table))), metadata.get(b"pandas"))
         if isinstance(table, Mapping):
-            return Table(SOURCE, of_columns({str(name): table[name] for name in table}))
+            return Table(SOURCE, of_columns(_named(table.keys(), table.values())))
         if hasattr(table, "columns") and hasattr(table, "__getitem__"):
-            return Table(SOURCE, of_columns({str(name): table[name] for name in table.columns}))
+            return Table(SOURCE, of_columns(_named(table.columns, (table[name] for name in table.columns))))
     except (pl.exceptions.PolarsError, ValueError, TypeError, OSError) as error:
-        if isinstance(error, InputError):
-            raise
         lines = str(error).strip().splitlines()
         said = lines[0][:200] if lines else type(error).__name__
         raise InputError(f"{SOURCE}: its columns do not make a table ({said})") from error
@@ -92,17 +90,24 @@ def of_columns(columns: Mapping[str, Any]) -> pl.DataFrame:
 
 def _of_pandas(table: Any) -> Table:
     """A pandas DataFrame; levels of its index that have a name are its first columns."""
-    levels = {
-        str(name): table.index.get_level_values(place)
-        for place, name in enumerate(table.index.names)
-        if name is not None
-    }
-    names = [".".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in table.columns]
-    twice = next((name for name in names if [*levels, *names].count(name) > 1), None)
-    if twice is not None:
-        raise InputError(f"{SOURCE}: two columns are named {twice!r}")
-    columns = {name: table.iloc[:, place] for place, name in enumerate(names)}
-    return Table(SOURCE, of_columns(levels | columns), index=tuple(levels))
+    index = [place for place, name in enumerate(table.index.names) if name is not None]
+    labels = [*(table.index.names[place] for place in index), *table.columns]
+    levels = [table.index.get_level_values(place) for place in index]
+    columns = [table.iloc[:, place] for place in range(len(table.columns))]
+    named = _named(labels, [*levels, *columns])
+    return Table(SOURCE, of_columns(named), index=tuple(named)[: len(index)])
+
+
+def _named(labels: Iterable[Any], columns: Iterable[Any]) -> dict[str, Any]:
+    """The columns by their labels as strings, levels of a label with dots between; ValueError for two of one
+    name."""
+    found: dict[str, Any] = {}
+    for label, column in zip(labels, columns, strict=True):
+        name = ".".join(map(str, label)) if isinstance(label, tuple) else str(label)
+        if name in found:
+            raise ValueError(f"two are named {name!r}")
+        found[name] = column
+    return found
 
 
 def _series(name: str, values: Any) -> pl.Series:

@@ -71,6 +71,7 @@ def read_scores(
         found = frames.read(table)
     if found.frame.height == 0:
         raise InputError(f"{found.source}: the table has a header but no rows")
+    asked = asked.spelled(found.frame.columns)
     if are_ratings(found.frame.columns) and not (asked.item or model or score):
         user, film, rating = found.frame.columns[:3]
         asked = replace(asked, item=(film,), model=user, score=rating)

@@ -1,12 +1,14 @@
 """What every reader gives: a table of cells that knows where its rows came from."""
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
 from jaxtyping import Int
 
 from jaxgame.audit.errors import InputError
+from jaxgame.audit.names import known_as
 from jaxgame.panel.table import near
 
 
@@ -77,3 +79,13 @@ class Asked:
     def scored(self) -> tuple[str, ...]:
         """Every column that was asked for as a score."""
         return (*self.targets, *(self.models or ()), *self.candidates)
+
+    def spelled(self, columns: Collection[str]) -> "Asked":
+        """The same with the names of single columns as the `columns` have them."""
+
+        def own(name: str | None) -> str | None:
+            return None if name is None else known_as(name, columns) or name
+
+        return replace(
+            self, model=own(self.model), score=own(self.score), split=own(self.split), group=own(self.group)
+        )

@@ -13,9 +13,11 @@ from jaxgame.audit.reading.columns import INDEX, is_group, last_word, likely_gro
 from jaxgame.audit.reading.table import Asked, Table
 from jaxgame.panel.table import block_numbers
 
-# A first column of one of these names, in any case, or with "id" for its last word, names the items.
-ITEM_NAMES = ("", "id", "item", "itemid", "index", "row", "example", "uid", "uuid")
-
+# A first column with one of these names, in any case, with "id" for its last word, or without a name, names
+# the items.
+ITEM_NAMES = ("id", "item", "itemid", "index", "row", "example", "uid", "uuid")
+# So many columns that are left out are named.
+NAMED = 30
 # A table with rows for each model has one or two columns of scores besides the target.
 FEW_MODELS = 2
 
@@ -113,11 +115,12 @@ def _item_column(table: Table, asked: Asked, named: list[str]) -> str | None:
     frame = table.frame
     scores = {name for name in named if name in frame.columns and _holds_numbers(frame[name])}
     columns = [name for name in frame.columns if name not in {asked.split, asked.group, *scores}]
-    first = next((name for name in columns if not INDEX.fullmatch(name.lower())), None)
-    for name in (first, *columns[:1]):
-        if name is not None and (name.lower() in ITEM_NAMES or last_word(name) == "id"):
+    for name in columns:
+        if name and (name.lower() in ITEM_NAMES or last_word(name) == "id"):
             return name
-    return None
+        if name not in table.index and not INDEX.fullmatch(name.lower()):
+            break
+    return "" if columns[:1] == [""] else None
 
 
 def _holds_numbers(column: pl.Series) -> bool:
@@ -173,7 +176,7 @@ def _tell(table: Table, text: list[str], left: dict[str, str]) -> None:
         table.notes.append(f"columns without numbers ignored: {listed(text)}")
     if left:
         told = [f"{name or repr(name)} ({reason})" for name, reason in left.items()]
-        table.notes.append(f"no scores, left out: {listed(told)}; --models can name them all the same")
+        table.notes.append(f"no scores, left out: {listed(told, NAMED)}; --models can name them all the same")
 
 
 def _suggest_groups(table: Table, names: list[str]) -> None:
