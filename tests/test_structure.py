@@ -27,6 +27,7 @@ ROOMS = (
     "plot",
     "panel",
     "audit",
+    "elicit",
     "cli",
 )
 MODULES = sorted((ROOT / "jaxgame").rglob("*.py"))

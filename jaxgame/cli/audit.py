@@ -188,9 +188,9 @@ def audit_command(
 ) -> None:
     """Audit a table: the help is `AUDIT_HELP`, for it holds an example."""
     chosen = None if models is None else [name.strip() for name in models.split(",")]
-    _run(
+    run_audit(
         table,
-        out or Path("audit-" + (re.sub(r"[^\w.-]+", "_", Path(table).stem) or "table")),
+        out or directory_for(table),
         quiet,
         target=target,
         epsilon=eps,
@@ -224,19 +224,24 @@ def demo_command(
 
     Rows of one scene are split and resampled together. The models do not cover the reference: exit code 1.
     """
-    _run("eqbench", out, quiet, target=["human_reference"], bootstrap=bootstrap)
+    run_audit("eqbench", out, quiet, target=["human_reference"], bootstrap=bootstrap)
 
 
-def _run(table: str, out: Path, quiet: bool, **options: object) -> NoReturn:
+def directory_for(table: str) -> Path:
+    """Where the report of `table` goes if nobody says: named after it, in the working directory."""
+    return Path("audit-" + (re.sub(r"[^\w.-]+", "_", Path(table).stem) or "table"))
+
+
+def run_audit(table: str, out: Path, quiet: bool, **options: object) -> NoReturn:
     """Audit `table`, write the files into `out`, print what was found, and exit with the verdict's code."""
     try:
         files.check_writable(out)
         found = audit(table, progress=sys.stderr.isatty() and not quiet, **options)  # type: ignore[arg-type]
         paths = files.write(found, out)
     except InputError as error:
-        _refuse(str(error))
+        refuse(str(error))
     except OSError as error:
-        _refuse(f"{error.filename or out}: cannot be written ({error.strerror or error})")
+        refuse(f"{error.filename or out}: cannot be written ({error.strerror or error})")
     console = Console(highlight=False)
     terminal.show(found, console, quiet=quiet)
     for path in paths:
@@ -244,7 +249,7 @@ def _run(table: str, out: Path, quiet: bool, **options: object) -> NoReturn:
     raise typer.Exit(found.exit_code)
 
 
-def _refuse(message: str) -> NoReturn:
+def refuse(message: str) -> NoReturn:
     """Say in one line of standard error what is wrong, and exit with code 2."""
     line = " ".join(message.split())
     print(f"jaxgame: error: {line}", file=sys.stderr)
