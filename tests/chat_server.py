@@ -46,6 +46,7 @@ class ChatServer:
         self.lock = threading.Lock()
         self.port = 0
         self.alive = False
+        self.life = 0
 
     @property
     def url(self) -> str:
@@ -60,8 +61,9 @@ class ChatServer:
 
     def start(self) -> None:
         """Listen, at the port of the life before if there was one."""
+        self.life += 1
         self.alive = True
-        self._http = _Http(("127.0.0.1", self.port), _handler(self))
+        self._http = _Http(("127.0.0.1", self.port), _handler(self, self.life))
         self.port = self._http.server_address[1]
         self._thread = threading.Thread(
             target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
@@ -69,12 +71,17 @@ class ChatServer:
         self._thread.start()
 
     def die(self) -> None:
-        """Stop listening, and hang up on everybody."""
-        if self.alive:
-            self.alive = False
+        """Stop listening, and answer nobody any more."""
+        with self.lock:
+            lived, self.alive = self.alive, False
+        if lived:
             self._http.shutdown()
             self._http.server_close()
             self._thread.join()
+
+    def lives(self, life: int) -> bool:
+        """Whether it is still the life that began as number `life`."""
+        return self.alive and self.life == life
 
 
 class _Http(ThreadingHTTPServer):
@@ -84,7 +91,7 @@ class _Http(ThreadingHTTPServer):
     block_on_close = False
 
 
-def _handler(server: ChatServer) -> type[BaseHTTPRequestHandler]:
+def _handler(server: ChatServer, life: int) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
@@ -103,6 +110,9 @@ def _handler(server: ChatServer) -> type[BaseHTTPRequestHandler]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             what = content(body)
             with server.lock:
+                if not server.lives(life):
+                    self.close_connection = True
+                    return
                 before = server.asked[what]
                 server.asked[what] += 1
                 server.times.setdefault(what, []).append(time.monotonic())
@@ -111,7 +121,7 @@ def _handler(server: ChatServer) -> type[BaseHTTPRequestHandler]:
             reply = server.rule(body, before)
             time.sleep(reply.delay)
             with server.lock:
-                if not server.alive:
+                if not server.lives(life):
                     self.close_connection = True
                     return
                 self._send(reply)

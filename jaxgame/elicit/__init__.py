@@ -12,7 +12,7 @@ Asking needs the extra: pip install 'jaxgame[elicit]'.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from jaxgame.audit.errors import InputError
+from jaxgame.elicit.extra import extra
 
 if TYPE_CHECKING:
     from jaxgame.elicit.config import example
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from jaxgame.elicit.run import Elicited, elicit, estimate
 
 _MODULES = {"Cost": "cost", "Elicited": "run", "elicit": "run", "estimate": "run", "example": "config"}
-_EXTRA = ("inspect_ai", "openai", "anyio", "pydantic", "yaml")
 
 __all__ = ["Cost", "Elicited", "elicit", "estimate", "example"]
 
@@ -28,9 +27,5 @@ __all__ = ["Cost", "Elicited", "elicit", "estimate", "example"]
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
+    with extra():
         return getattr(importlib.import_module(f"jaxgame.elicit.{_MODULES[name]}"), name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRA:
-            raise
-        raise InputError(f"asking models needs {error.name}: pip install 'jaxgame[elicit]'") from error

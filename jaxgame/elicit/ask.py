@@ -9,6 +9,7 @@ home, and with the bodies of errors, in which some servers repeat the key.
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -100,7 +101,11 @@ def ask(
     run = _Run(settings, answers, patience, max_cost, spent, step)
     # A thread of its own: in a notebook this one already runs a loop.
     with start_blocking_portal() as portal:
-        portal.call(_ask_all, run, wanted)
+        asking = portal.start_task_soon(_ask_all, run, wanted)
+        # In pieces: polars has the system resume a wait without a limit that Ctrl-C would have ended.
+        while wait([asking], timeout=0.2).not_done:
+            pass
+        asking.result()
     if run.failure is not None:
         raise InputError(f"{run.failure}; answers so far are kept, the same command goes on")
 

@@ -60,7 +60,9 @@ def _checked(data: Mapping[str, Any], source: str, root: yaml.Node | None) -> Se
     try:
         settings = Settings.model_validate(data)
     except ValidationError as error:
-        first, more = error.errors()[0], error.error_count() - 1
+        # A key that is misspelt is missing, too: the misspelling tells more.
+        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+        more = error.error_count() - 1
         others = f" (and {more} more)" if more else ""
         raise InputError(_at(source, root, first["loc"]) + _said(first) + others) from error
     for number, model in enumerate(settings.models):
@@ -83,7 +85,7 @@ def _said(error: Any) -> str:
 
 def _at(source: str, root: yaml.Node | None, place: tuple[int | str, ...]) -> str:
     """Where `place` is: the file, the line of the deepest part that is there, and the place's name."""
-    line, node = None if root is None else root.start_mark.line, root
+    line, node = None, root
     for part in place:
         if isinstance(node, yaml.MappingNode):
             found = next(((key, value) for key, value in node.value if key.value == str(part)), None)

@@ -13,6 +13,7 @@ from jaxgame.audit.progress import bar
 from jaxgame.elicit import answers, config, cost, items, questions, reply, table
 from jaxgame.elicit.answers import Answers
 from jaxgame.elicit.cost import Cost
+from jaxgame.elicit.extra import extra
 from jaxgame.elicit.items import Items
 from jaxgame.elicit.questions import Question
 from jaxgame.elicit.settings import Settings
@@ -70,13 +71,13 @@ def elicit(
     Raises InputError (a ValueError), one line: what is wrong with the files, or what a server refuses.
     """
     plan = _planned(source, models, out)
+    with extra():  # imported now: Inspect takes seconds, for which mistakes in files need not wait
+        from jaxgame.elicit.ask import ask
     with answers.opened(plan.beside(".answers.jsonl")) as known:
         wanted = plan.wanted(known)
         spent = plan.counted(known)
         _check_cost(plan, wanted, known, max_cost)
         if number := sum(map(len, wanted.values())):
-            from jaxgame.elicit.ask import ask  # Inspect takes seconds to import
-
             with bar(progress) as shown:
                 ask(
                     plan.settings,

@@ -230,6 +230,6 @@ def _check_different(models: list[Model]) -> None:
         for other, name in seen:
             if asked == other:
                 raise ValueError(
-                    f"models: {name!r} and {model.name!r} are one, asked the same; use repeats or another seed"
+                    f"models: {name!r} and {model.name!r} are one and the same; use repeats or another seed"
                 )
         seen.append((asked, model.name))
