@@ -26,6 +26,7 @@ SUITES = (
     "conversation",
     "scaling",
     "audit",
+    "elicit",
     "cold",
 )  # modules of this package with `cells(quick)`
 FORMATS = (

@@ -1,6 +1,7 @@
 """A server of chat completions on this machine, which answers by a rule, and fails by it."""
 
 import json
+import sys
 import threading
 import time
 from collections import Counter
@@ -153,3 +154,20 @@ def _completion(reply: Reply) -> dict[str, Any]:
         "choices": [{"index": 0, "finish_reason": reply.finish, "message": message}],
         "usage": {"prompt_tokens": sent, "completion_tokens": answered, "total_tokens": sent + answered},
     }
+
+
+def main() -> None:
+    """Serve in a process of its own, until killed: late by the seconds given, with the number of a thing."""
+
+    def rule(body: dict[str, Any], before: int) -> Reply:
+        return Reply(
+            body["messages"][-1]["content"].split("thing ")[1].split(".")[0], delay=float(sys.argv[1])
+        )
+
+    with ChatServer(rule) as server:
+        print(server.url, flush=True)
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

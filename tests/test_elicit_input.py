@@ -2,16 +2,21 @@
 
 import copy
 import re
+import shlex
+from pathlib import Path
 
 import polars as pl
 import pytest
+import typer
 import yaml
 
 from jaxgame.audit import InputError
+from jaxgame.cli import app
 from jaxgame.elicit import config, example, items, reply
 from jaxgame.elicit.answers import Answer
 from jaxgame.elicit.settings import Items, MovieLens, Scale
 
+PAGE = Path(__file__).parent.parent / "docs" / "howto" / "elicit.md"
 TEN = Scale(low=0, high=10, low_means="a", high_means="b")
 HUNDRED = Scale(low=0, high=100, low_means="a", high_means="b")
 BOTH = Scale(low=-5, high=5, low_means="a", high_means="b")
@@ -324,3 +329,19 @@ def test_folders_that_hold_no_films(tmp_path):
     (tmp_path / "movies.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="not MovieLens files as expected"):
         films(tmp_path)
+
+
+# The page
+
+
+def test_what_the_page_shows_can_be_read(monkeypatch):
+    monkeypatch.setenv("API_KEY", "x")
+    page = PAGE.read_text()
+    (settings,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert len(config.read(yaml.safe_load(settings)).everyone) == 6
+    command = typer.main.get_command(app).commands["elicit"]
+    lines = re.findall(r"jaxgame elicit [^`\n#>]*", page)
+    assert len(lines) >= 5
+    for line in lines:
+        # Unknown options raise.
+        command.make_context("elicit", shlex.split(line)[2:])

@@ -8,6 +8,7 @@ lies in the user's cache folder, where it does not travel with the table.
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from jaxgame.audit.errors import InputError
+
+# How long an answer may wait for the disk. A kill loses none that was written; a power cut may lose these.
+SYNC_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -43,18 +47,22 @@ class Answers:
         self.path = path
         self.known = known
         self._file = file
+        self._synced = time.monotonic()
 
     def of(self, key: str) -> list[Answer]:
         """The replies to a question, in the order of attempts."""
         return self.known.get(key, [])
 
     def add(self, answer: Answer) -> None:
-        """Keep an answer: it is on the disk when this returns."""
+        """Keep an answer: it outlives this process when this returns, and a power cut a second later."""
         if self._file is None:
             raise ValueError("these answers were opened for reading")
         self._file.write(json.dumps(asdict(answer)).encode() + b"\n")
         self._file.flush()
-        os.fsync(self._file.fileno())
+        if time.monotonic() - self._synced >= SYNC_SECONDS:
+            # Not for each answer: disks take 1 to 10 ms, in which no other question is asked.
+            os.fsync(self._file.fileno())
+            self._synced = time.monotonic()
         self.known.setdefault(answer.key, []).append(answer)
 
 
@@ -78,7 +86,10 @@ def opened(path: Path) -> Iterator[Answers]:
         data = file.read()
         # A process that was killed while it wrote leaves the beginning of a line.
         file.truncate(data.rfind(b"\n") + 1)
-        yield Answers(path, _parsed(path, data), file)
+        try:
+            yield Answers(path, _parsed(path, data), file)
+        finally:
+            os.fsync(file.fileno())
 
 
 def _parsed(path: Path, data: bytes) -> dict[str, list[Answer]]:
