@@ -268,6 +268,16 @@ def test_a_server_that_fails_is_asked_again(tmp_path):
     assert len(pl.read_parquet(tmp_path / "scores.parquet")) == 8
 
 
+def test_a_server_that_is_busy_at_first_is_waited_for(tmp_path):
+    def rule(body, before):
+        busy = Reply("loading", status=503, headers={"Retry-After": "0.1"})
+        return busy if sum(server.asked.values()) <= 4 else by_number(body, before)
+
+    with ChatServer(rule) as server:
+        found = elicit(items(2), settings(server, personas=1), tmp_path / "scores.parquet")
+    assert scores(found)[:, 0].tolist() == [score(0), score(1)] and sum(server.asked.values()) == 6
+
+
 def test_a_server_that_dies_and_comes_back_is_waited_for(tmp_path):
     def rule(body, before):
         if sum(server.answered.values()) >= 20 and server.life == 1:
@@ -527,6 +537,8 @@ def test_what_a_server_refuses_is_told_at_once(tmp_path, monkeypatch, reply, com
             elicit(items(30), settings(server, model={"key": "TEST_KEY"}), tmp_path / "scores.parquet")
         assert "\n" not in str(error.value) and "PLANTED" not in str(error.value)
         assert sum(server.asked.values()) == 1
+    # Nothing came, and nothing is left behind.
+    assert "kept" not in str(error.value) and not files(tmp_path)
 
 
 def test_no_server_is_told_at_once(tmp_path):
@@ -539,7 +551,9 @@ def test_no_server_is_told_at_once(tmp_path):
 def test_a_server_that_is_too_slow_or_speaks_otherwise(tmp_path):
     with ChatServer(lambda body, before: Reply("4", delay=1.0)) as server:
         with pytest.raises(InputError, match=r"no answer within 0.1 seconds \(timeout:\)"):
-            elicit(items(1), settings(server, model={"timeout": 0.1}), tmp_path / "scores.parquet")
+            elicit(
+                items(1), settings(server, model={"timeout": 0.1}), tmp_path / "scores.parquet", patience=0.0
+            )
         elsewhere = settings(server, model={"url": server.url.removesuffix("/v1") + "/elsewhere"})
         server.rule = lambda body, before: Reply(None, status=405)
         with pytest.raises(InputError, match="the server says"):
@@ -569,6 +583,18 @@ def test_a_key_is_in_no_file_and_no_line(tmp_path, monkeypatch):
         assert b"PLANTED" not in path.read_bytes(), path
     logs = list((tmp_path / "scores.logs").glob("*.eval"))
     assert logs and not any("PLANTED" in read_eval_log(str(path)).model_dump_json() for path in logs)
+
+
+@pytest.mark.parametrize("key", ["PLANTED PLANTED", "PLANTED\x07", "PLANTED\u201d"])
+def test_what_cannot_be_a_key_is_told_without_it(tmp_path, monkeypatch, key):
+    monkeypatch.setenv("TEST_KEY", key)
+    with ChatServer(by_number) as server:
+        with pytest.raises(InputError, match=r"models\[0\].key: .* TEST_KEY holds what cannot be a key$"):
+            elicit(items(1), settings(server, model={"key": "TEST_KEY"}), tmp_path / "scores.parquet")
+        # Such as `export TEST_KEY="$(cat key.txt) "`.
+        monkeypatch.setenv("TEST_KEY", " PLANTED\n")
+        elicit(items(1), settings(server, model={"key": "TEST_KEY"}), tmp_path / "scores.parquet")
+    assert server.keys == {"Bearer PLANTED"}
 
 
 def test_without_the_extra_one_line_says_what_to_install(tmp_path):

@@ -90,6 +90,8 @@ def opened(path: Path) -> Iterator[Answers]:
             yield Answers(path, _parsed(path, data), file)
         finally:
             os.fsync(file.fileno())
+            if not os.fstat(file.fileno()).st_size:
+                path.unlink()
 
 
 def _parsed(path: Path, data: bytes) -> dict[str, list[Answer]]:

@@ -44,7 +44,10 @@ HOPELESS = 10
 
 @dataclass
 class _Run:
-    """What the tasks of one run share. The first `failure` ends it: what is under way is still kept."""
+    """What the tasks of one run share, with `left` questions to settle.
+
+    The first `failure` ends it: what is under way is still kept.
+    """
 
     settings: Settings
     answers: Answers
@@ -52,6 +55,7 @@ class _Run:
     max_cost: float | None
     spent: float
     step: Callable[[], None]
+    left: int
     failure: str | None = None
     tried: dict[str, int] = field(default_factory=dict)
     scored: dict[str, int] = field(default_factory=dict)
@@ -68,6 +72,7 @@ class _Run:
     def settle(self, question: Question) -> None:
         """Count a question that is not asked again, and stop where a model never gives a number."""
         name = question.model.name
+        self.left -= 1
         replies = self.answers.of(question.key)
         found = outcome(replies, self.settings.scale)
         self.tried[name] = self.tried.get(name, 0) + 1
@@ -92,13 +97,13 @@ def ask(
 ) -> None:
     """Ask each model the questions in `wanted` under its name, and add what it says to `answers`.
 
-    `patience` is for how many seconds a question is repeated while its server is down or busy; a server that
-    does not answer the first one is not waited for. Asking ends when all answers cost `max_cost`, of which
-    `spent` is spent before; `step` is called after each question.
+    `patience` is for how many seconds a question is repeated while its server is down or busy; where none is
+    found at first, none is waited for. Asking ends when all answers cost `max_cost`, of which `spent` was
+    spent before; `step` is called after each question.
 
     Raises InputError, one line, for what is not mended by waiting. Answers that came are kept.
     """
-    run = _Run(settings, answers, patience, max_cost, spent, step)
+    run = _Run(settings, answers, patience, max_cost, spent, step, sum(map(len, wanted.values())))
     # A thread of its own: in a notebook this one already runs a loop.
     with start_blocking_portal() as portal:
         asking = portal.start_task_soon(_ask_all, run, wanted)
@@ -106,8 +111,9 @@ def ask(
         while wait([asking], timeout=0.2).not_done:
             pass
         asking.result()
-    if run.failure is not None:
-        raise InputError(f"{run.failure}; answers so far are kept, the same command goes on")
+    if run.failure is not None and run.left:
+        kept = "; answers so far are kept, the same command goes on" if answers.known else ""
+        raise InputError(run.failure + kept)
 
 
 async def _ask_all(run: _Run, wanted: Mapping[str, Sequence[Question]]) -> None:
@@ -123,12 +129,12 @@ async def _ask_model(run: _Run, model: Model, questions: Sequence[Question]) -> 
 
     async def one(question: Question) -> None:
         try:
-            await _settle(run, client, question, GenerateConfig())
+            await _settle(run, client, question)
         finally:
             window.release()
 
     async with _client(model, run.patience) as client:
-        await _settle(run, client, questions[0], GenerateConfig(max_retries=0))
+        await _settle(run, client, questions[0], first=True)
         async with anyio.create_task_group() as group:
             for question in questions[1:]:
                 await window.acquire()
@@ -158,23 +164,33 @@ def _client(model: Model, patience: float) -> Client:
     )
 
 
-async def _settle(run: _Run, client: Client, question: Question, config: GenerateConfig) -> None:
-    """Ask a question until it is settled, at most twice; what fails for good ends the run."""
+async def _settle(run: _Run, client: Client, question: Question, first: bool = False) -> None:
+    """Ask a question until it is settled, at most twice; what fails for good ends the run.
+
+    Of the `first` question it is asked whether there is a server at all; one that is busy is waited for.
+    """
     try:
         while run.failure is None:
             replies = run.answers.of(question.key)
             if not outcome(replies, run.settings.scale).open:
                 return run.settle(question)
-            run.keep(question, await _answer(run, client, question, replies, config))
+            try:
+                answer = await _answer(run, client, question, replies, retries=0 if first else None)
+            except RetryError as error:
+                if not first or _nobody(_cause(error)):
+                    raise
+                answer = await _answer(run, client, question, replies)
+            run.keep(question, answer)
     except Exception as error:
-        run.failure = run.failure or _told(error, question.model)
+        run.failure = run.failure or _told(_cause(error), question.model)
 
 
 async def _answer(
-    run: _Run, client: Client, question: Question, replies: Sequence[Answer], config: GenerateConfig
+    run: _Run, client: Client, question: Question, replies: Sequence[Answer], retries: int | None = None
 ) -> Answer:
     messages = conversation(question, replies, reminder(run.settings))
-    output = await client.generate(messages, config=config.merge(GenerateConfig(seed=question.seed)))
+    config = GenerateConfig(seed=question.seed, max_retries=retries)
+    output = await client.generate(messages, config=config)
     usage = output.usage
     return Answer(
         key=question.key,
@@ -200,14 +216,23 @@ def conversation(question: Question, replies: Sequence[Answer], reminder: str) -
     return first
 
 
-def _told(error: Exception, model: Model) -> str:
+def _cause(error: Exception) -> BaseException:
+    """What went wrong the last time, where Inspect tried more than once."""
+    last = error.last_attempt.exception() if isinstance(error, RetryError) else None
+    return last or error
+
+
+def _nobody(error: BaseException) -> bool:
+    """Whether no server was found, or it hung up; one that is too slow is there."""
+    return isinstance(error, openai.APIConnectionError) and not isinstance(error, openai.APITimeoutError)
+
+
+def _told(error: BaseException, model: Model) -> str:
     """What went wrong with a model, in one line, and without its key."""
-    if isinstance(error, RetryError):
-        error = error.last_attempt.exception() or error  # type: ignore[assignment]
     whose = f"model {model.name!r} at {model.url}"
     if isinstance(error, openai.APITimeoutError):
         return f"{whose}: no answer within {model.timeout:g} seconds (timeout:)"
-    if isinstance(error, openai.APIConnectionError):
+    if _nobody(error):
         return f"{whose}: no server answers there ({_short(str(error.__cause__ or error))})"
     status = getattr(error, "status_code", None)
     said = _short(_without_key(getattr(error, "provider_message", None) or str(error), model))

@@ -66,9 +66,15 @@ def _checked(data: Mapping[str, Any], source: str, root: yaml.Node | None) -> Se
         others = f" (and {more} more)" if more else ""
         raise InputError(_at(source, root, first["loc"]) + _said(first) + others) from error
     for number, model in enumerate(settings.models):
-        if model.key is not None and not os.environ.get(model.key):
-            place = _at(source, root, ("models", number, "key"))
+        if model.key is None:
+            continue
+        place = _at(source, root, ("models", number, "key"))
+        secret = os.environ.get(model.key, "").strip()
+        if not secret:
             raise InputError(f"{place}the environment variable {model.key} is not set; it must hold the key")
+        if not (secret.isascii() and secret.isprintable()) or " " in secret:
+            # The client would refuse it, and say it.
+            raise InputError(f"{place}the environment variable {model.key} holds what cannot be a key")
     return settings
 
 

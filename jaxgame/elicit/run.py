@@ -166,7 +166,7 @@ def _check_cost(
     plan: _Plan, wanted: Mapping[str, Sequence[Question]], known: Answers, max_cost: float | None
 ) -> None:
     """Raise InputError if the table would cost more than `max_cost`, or that cannot be told."""
-    if max_cost is None:
+    if max_cost is None or not any(wanted.values()):
         return
     if unpriced := [model.name for model in plan.settings.models if model.prices is None]:
         raise InputError(f"--max-cost needs prices of each model; {unpriced[0]!r} has none")

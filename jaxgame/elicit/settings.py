@@ -136,7 +136,7 @@ class Model(_Part):
 
     def secret(self) -> str | None:
         """The key, if the model has one."""
-        return None if self.key is None else os.environ[self.key]
+        return None if self.key is None else os.environ[self.key].strip()
 
 
 class Persona(_Part):
