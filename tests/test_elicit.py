@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import multiprocessing.forkserver
 import os
 import random
 import re
@@ -317,6 +318,10 @@ def forks():
     """Processes that have imported what asking needs: to start one takes no seconds."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["jaxgame.cli", "jaxgame.elicit.run", "jaxgame.elicit.logs"])
+    with pytest.MonkeyPatch.context() as patch:
+        # The modules of this checkout, wherever the installed ones lie.
+        patch.setenv("PYTHONPATH", str(ROOT))
+        multiprocessing.forkserver.ensure_running()
     return context
 
 
@@ -377,6 +382,7 @@ def test_half_a_line_is_forgotten_and_a_damaged_one_told(tmp_path):
         file.write_bytes(b"".join(lines[:2]) + lines[2][:40])
         assert estimate(items(3), settings(server, personas=1), out)[0].requests == 1
         assert elicit(items(3), settings(server, personas=1), out).requests == 1
+        assert elicit(items(3), settings(server, personas=1), out).requests == 0
         assert file.read_bytes().splitlines()[:2] == [line.strip() for line in lines[:2]]
         for damage in (b"{}\n", b"[1]\n", lines[0][:30] + b"\n"):
             file.write_bytes(lines[0] + damage + lines[2])
