@@ -107,6 +107,8 @@ def estimate(
 
 @dataclass(frozen=True)
 class _Plan:
+    """All that is asked for the table `out`, whether it is known already or not."""
+
     settings: Settings
     items: Items
     out: Path
