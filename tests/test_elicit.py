@@ -150,11 +150,13 @@ def test_what_is_known_is_not_asked_again(tmp_path):
 
 
 def test_items_of_one_text_are_asked_once(tmp_path):
-    twice = pl.concat([items(3), items(3).with_columns(item=pl.col("item") + " again")])
-    with ChatServer(by_number) as server:
-        found = elicit(twice, settings(server), tmp_path / "scores.parquet")
-    assert set(server.asked.values()) == {1} and len(server.asked) == 6
-    np.testing.assert_array_equal(scores(found)[:3], scores(found)[3:])
+    """Also side by side, when none is answered yet."""
+    again = items(4).with_columns(item=pl.col("item") + " again")
+    twice = pl.concat([items(4), again]).sort("scenario", maintain_order=True)
+    with ChatServer(lambda body, before: Reply(by_number(body, before).text, delay=0.05)) as server:
+        found = elicit(twice, settings(server, personas=1), tmp_path / "scores.parquet")
+    assert set(server.asked.values()) == {1} and len(server.asked) == found.costs[0].requests == 4
+    np.testing.assert_array_equal(scores(found)[::2], scores(found)[1::2])
 
 
 def test_repeats_have_seeds_of_their_own_and_their_mean_is_the_score(tmp_path):
