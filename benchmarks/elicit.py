@@ -27,7 +27,7 @@ from benchmarks.timing import Cell
 from jaxgame.elicit import elicit
 
 CONNECTIONS = (4, 16, 64)
-QUESTIONS = 300
+QUESTIONS = 500
 DELAY = 0.05
 USED: dict[str, float] = {}
 
