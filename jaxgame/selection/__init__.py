@@ -9,20 +9,24 @@ from jaxgame.selection.dynamics import (
     starting_offers,
 )
 from jaxgame.selection.evaluation import Evaluation, evaluate
+from jaxgame.selection.learners import RULES, LearningTrace, learning
 from jaxgame.selection.outbidding import best_outbids, exploitability
 from jaxgame.selection.worst import WorstEquilibrium, worst_equilibrium
 
 __all__ = [
     "ENDS",
     "ORDERS",
+    "RULES",
     "STARTS",
     "Evaluation",
+    "LearningTrace",
     "OfferTrace",
     "WorstEquilibrium",
     "best_outbids",
     "best_response_dynamics",
     "evaluate",
     "exploitability",
+    "learning",
     "starting_offers",
     "worst_equilibrium",
 ]
