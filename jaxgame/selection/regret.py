@@ -25,14 +25,14 @@ from jaxgame.persuasion.frontier import Curve
 # What the best rival offer loses where there is none, so that any offer wins; and where none is of use. No
 # offer loses more than 1, none less than 0.
 UNRIVALLED, UNHEARD = 2.0, -1.0
-# An offer that loses less of full information, in her unit, counts as full information: else rounding would
-# decide between two leaders who both tell her everything.
-UNFELT = 1e-12
+# She tells offers apart by what they lose her to this many parts of her unit: else rounding would decide
+# between offers that are equal, such as full information from two leaders.
+STEP = 2.0**-40
 
 
 def felt(lost: Float[Array, "*N"]) -> Float[Array, "*N"]:
     """What offers lose her, as she tells them apart."""
-    return jnp.where(lost < UNFELT, 0.0, lost)
+    return jnp.round(lost / STEP) * STEP
 
 
 class Faced(NamedTuple):
@@ -111,7 +111,7 @@ def _best_of_one(
     first = jnp.searchsorted(-rival, -rival, side="left")  # of those that lose as much
     past = jnp.searchsorted(-rival, -rival, side="right")
     budget = jnp.clip(rival, 0.0, units.uninformed())
-    most = jax.vmap(lambda lost: curve.value((1 + rounding) * lost + UNFELT).upper)(budget)
+    most = jax.vmap(lambda lost: curve.value((1 + rounding) * lost + STEP).upper)(budget)
 
     def up_to(terms: Array, place: Array) -> Array:
         return jnp.concatenate([jnp.zeros(1), jnp.cumsum(terms)])[place]
@@ -134,7 +134,7 @@ def _best_of_one(
     upper = jnp.maximum(jnp.maximum(below.max(), at.max()), every)
 
     # One offer found so, and the two extremes, as they would have fared.
-    found = curve.best(jnp.maximum((1 - 4 * rounding) * budget[below.argmax()], 0.0))
+    found = curve.best(jnp.maximum((1 - 4 * rounding) * budget[below.argmax()] - 2 * STEP, 0.0))
     tried = jnp.stack([found, curve.outcome[0], nothing])
     lost = felt(jax.vmap(units.lost)(tried))[:, None]
     own = jax.vmap(lambda x: (units.game.leaders[leader] * x).sum())(tried)[:, None]
