@@ -429,18 +429,107 @@ MUTATIONS = (
         the_worst_offer_is_kept=("    selected = lost.argmin()\n", "    selected = lost.argmax()\n"),
         nobody_withdraws=("jnp.where(withdraws, nothing, offers[leader])", "offers[leader]"),
         outbidding_at_any_cost=(
-            "wins = (outbidding > now + INDIFFERENT) & (outbidding >= without)",
-            "wins = outbidding > now + INDIFFERENT",
+            "wins = (above[place] > now + INDIFFERENT) & (above[place] >= below)",
+            "wins = above[place] > now + INDIFFERENT",
         ),
-        last_index_wins_ties=(
-            "rival = jnp.where(others, lost, jnp.inf).argmin()",
-            "rival = jnp.where(others, lost, -jnp.inf).argmax()",
+        the_worst_rival_is_met_first=(
+            "order = jnp.argsort(jnp.where(jnp.arange(leaders) != leader, lost, jnp.inf), stable=True)[:-1]",
+            "order = jnp.argsort(jnp.where(jnp.arange(leaders) != leader, -lost, jnp.inf), stable=True)[:-1]",
+        ),
+    ),
+    *_in(
+        "jaxgame/selection/dynamics.py",
+        ("test_learning",),
+        rivals_below_are_forgotten=(
+            "self.chance[rank] * earned + self.before[rank] + self.after[rank]",
+            "self.chance[rank] * earned + self.before[rank]",
+        ),
+        gains_of_lazy_users_without_the_bottom=(
+            "budgets = jnp.append(rivals.lost, units.uninformed())",
+            "budgets = jnp.append(rivals.lost, 0.0)",
+        ),
+        everybody_is_asked_after_all=(
+            'jnp.einsum("k,ktsa->tsa", kept_shares(entries.lost[-1], consulted), last)',
+            "last[entries.selected[-1]]",
+        ),
+    ),
+    *_in(
+        "jaxgame/selection/consulting.py",
+        ("test_learning",),
+        ranks_from_one=(
+            "math.comb(leaders - 1 - rank, consulted - 1)",
+            "math.comb(leaders - rank, consulted - 1)",
+        ),
+        the_worst_ranks_first=("jnp.argsort(lost, stable=True)", "jnp.argsort(-lost, stable=True)"),
+    ),
+    *_in(
+        "jaxgame/selection/regret.py",
+        ("test_learning",),
+        the_own_offer_is_a_rival=(
+            "others = jnp.where(everyone[:, None] == everyone[None], jnp.inf, heard[None])",
+            "others = jnp.broadcast_to(heard[None], (len(lost), len(lost)))",
+        ),
+        ties_go_to_the_last=("ties=everyone < best,", "ties=everyone > best,"),
+        ties_are_lost=("(lost < rival) | (ties & (lost == rival)), own", "(lost < rival), own"),
+        rounds_that_tie_are_not_won=(
+            "below = earned(up_to(weights, past)",
+            "below = earned(up_to(weights, first)",
+        ),
+        what_is_given_up_counts_twice=("return won * best + every - given_up", "return won * best + every"),
+        who_is_not_asked_wins=("rival=jnp.where(consulted, rival, UNHEARD)", "rival=rival"),
+        the_lower_end_is_what_is_hoped_for=(
+            "jnp.where(wins, own, theirs[None])",
+            "jnp.maximum(own, theirs[None])",
+        ),
+        ties_at_the_top_are_nobodys=(
+            "at = jnp.where(rival >= 0, at, -jnp.inf)",
+            "at = jnp.where(rival > 0, at, -jnp.inf)",
+        ),
+    ),
+    *_in(
+        "jaxgame/selection/rules.py",
+        ("test_learning",),
+        hedge_likes_what_was_bad=("_drawn(key, rate * total)", "_drawn(key, -rate * total)"),
+        regrets_of_the_wrong_sign=(
+            "regret + heard.payoffs - heard.earned[:, None]",
+            "regret - heard.payoffs + heard.earned[:, None]",
+        ),
+        descent=("adam.update(-slope, memory)", "adam.update(slope, memory)"),
+        worth_to_oneself_only=("self.worth[everyone, everyone]", "self.worth[everyone, 0 * everyone]"),
+    ),
+    *_in(
+        "jaxgame/selection/learners.py",
+        ("test_learning",),
+        regret_is_not_what_was_earned=(
+            "Bracket(best.lower - earned - rounding, best.upper - earned + rounding)",
+            "Bracket(best.lower - rounding, best.upper + rounding)",
+        ),
+        averages_of_all_rounds=("(jnp.arange(rounds) < count)", "(jnp.arange(rounds) <= count)"),
+    ),
+    *_in(
+        "jaxgame/theorems/learned.py",
+        ("test_learning",),
+        ties_are_free=(
+            "return units.leaders.unit * (game.prior[None] * (common - least)).sum((1, 2))",
+            "return 0.0 * units.leaders.unit",
+        ),
+        regrets_raise_the_bound=(
+            "gain=regret, known=known",
+            "gain=Bracket(-regret.upper, -regret.lower), known=known",
+        ),
+        the_best_law=("linprog(-lost[rows, kept], gains", "linprog(lost[rows, kept], gains"),
+        deviations_of_one_leader=(
+            "gains = (instead - earned[:, :, None])",
+            "gains = (instead - earned[:, :1, None])",
         ),
     ),
     *_in(
         "jaxgame/selection/evaluation.py",
         ("test_selection",),
-        the_worst_is_kept=("    selected = below.argmax()\n", "    selected = below.argmin()\n"),
+        the_worst_is_kept=(
+            "jnp.where(asked, below, -jnp.inf).argmax()",
+            "jnp.where(asked, below, jnp.inf).argmin()",
+        ),
     ),
     *_in(
         "jaxgame/theorems/guarantee.py",

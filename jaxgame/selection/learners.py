@@ -132,7 +132,8 @@ def learning(
 
     how = _How(rule, horizons, menu if isinstance(menu, int) else None, consulted)
     entries = None if isinstance(menu, int) else menu
-    pace = None if rate is None else jnp.asarray(rate, game.follower.dtype)
+    count = 1 + (menu if isinstance(menu, int) else menu.shape[1])
+    pace = jnp.asarray(_usual_rate(how, count) if rate is None else rate, game.follower.dtype)
     step = jnp.asarray(OUTBID if outbid is None else outbid, game.follower.dtype)
     key = jax.random.key(0) if key is None else key
     trace = _learnt(game, offers, entries, pace, step, key, how)
@@ -156,7 +157,7 @@ def _learnt(
     game: Game,
     offers: Float[Array, "K T S A"],
     entries: Float[Array, "K M T S A"] | None,
-    rate: Float[Array, ""] | None,
+    rate: Float[Array, ""],
     outbid: Float[Array, ""],
     key: Array,
     how: _How,
@@ -170,10 +171,9 @@ def _learnt(
     menus = Menus.of(units, jnp.concatenate([offers[:, None], listed], 1))  # where leaders start is one, too
     player: _Mixer | _Reviser
     if how.rule == "inertia":
-        rate = jnp.asarray(REVISE, offers.dtype) if rate is None else rate
         player = _Reviser(units, curves, offers, rate, outbid * units.stake, how.consulted)
     else:
-        player = _Mixer(menus, _rule(how.rule, menus, rate, how.horizons[-1]))
+        player = _Mixer(menus, _rule(how.rule, menus, rate))
     played, last = _play(menus, player, how.consulted, how.horizons[-1], key)
     averages = _judged(units, curves, menus, played, np.array(how.horizons))
     return _told(units, sound, averages, last, played.lost, how.consulted)
@@ -186,13 +186,16 @@ def _checked_rounds(rounds: int | Sequence[int]) -> tuple[int, ...]:
     return horizons
 
 
-def _rule(name: str, menus: Menus, rate: float | Array | None, rounds: int) -> Rule:
-    if name == "hedge":
-        entries = menus.lost.shape[1]
-        rate = math.sqrt(8 * math.log(entries) / rounds) if rate is None else rate
-        return rules.hedge(menus, jnp.asarray(rate, menus.lost.dtype))
-    if name == "gradient":
-        return rules.gradient(menus, rules.STEP if rate is None else rate)
+def _usual_rate(how: _How, entries: int) -> float:
+    """The rate of a rule if none is given; 0 for one that has none."""
+    if how.rule == "hedge":
+        return math.sqrt(8 * math.log(entries) / how.horizons[-1])
+    return {"gradient": rules.STEP, "inertia": REVISE}.get(how.rule, 0.0)
+
+
+def _rule(name: str, menus: Menus, rate: Float[Array, ""]) -> Rule:
+    if name in ("hedge", "gradient"):
+        return {"hedge": rules.hedge, "gradient": rules.gradient}[name](menus, rate)
     return {"regret_matching": rules.regret_matching, "fictitious_play": rules.fictitious_play}[name](menus)
 
 
