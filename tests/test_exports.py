@@ -49,6 +49,7 @@ REACHED = {
     "jaxgame.selection.best_outbids": "best_outbids",
     "jaxgame.selection.best_response_dynamics": "dynamics",
     "jaxgame.selection.evaluate": "evaluate",
+    "jaxgame.selection.learning": "learning",
     "jaxgame.selection.exploitability": "exploitability",
     "jaxgame.selection.starting_offers": "starting_offers",
     "jaxgame.selection.worst_equilibrium": "worst_equilibrium",
@@ -62,6 +63,8 @@ REACHED = {
     "jaxgame.conversation.teaching": "teaching",
     "jaxgame.conversation.unlimited_bound": "unlimited_bound",
     "jaxgame.theorems.best_ai_selection": "guarantee",
+    "jaxgame.theorems.coarse_correlated": "coarse_correlated",
+    "jaxgame.theorems.learning": "learning theorem",
     "jaxgame.theorems.premise": "premise",
 }
 
@@ -177,7 +180,10 @@ def call_of(name: str) -> tuple[Callable[..., Any], tuple[str, ...]]:
 SLOW = {
     "jaxgame.leader_frontier",
     "jaxgame.selection.best_response_dynamics",
+    "jaxgame.selection.learning",
     "jaxgame.selection.worst_equilibrium",
+    "jaxgame.theorems.coarse_correlated",
+    "jaxgame.theorems.learning",
     "jaxgame.competition.best_response",
     "jaxgame.competition.best_response_dynamics",
     "jaxgame.competition.exploitability",

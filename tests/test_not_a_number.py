@@ -92,6 +92,26 @@ CALLED = {
         ("offers",),
         False,
     ),
+    "dynamics of a lazy user": (
+        lambda g, offers: selection.best_response_dynamics(g, offers, steps=3, consulted=1),
+        ("offers",),
+        True,
+    ),
+    "learning": (
+        lambda g, offers: selection.learning(
+            g, offers, rule="inertia", rounds=3, menu=2, key=jax.random.key(1)
+        ),
+        ("offers",),
+        False,
+    ),
+    "learning theorem": (
+        lambda g, offers: theorems.learning(
+            g, selection.learning(g, offers, rule="fictitious_play", rounds=3, menu=2)
+        ),
+        ("offers",),
+        True,
+    ),
+    "coarse_correlated": (lambda g: theorems.coarse_correlated(g, menu=2), (), True),
     "guarantee": (theorems.best_ai_selection, (), True),
     "premise": (lambda g: [theorems.premise(g).mean, theorems.premise(g).mean_cone], (), False),
     "best_reply": (lambda g, rules: conversation.best_reply(g, ONCE, rules), ("rules",), False),
