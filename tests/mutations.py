@@ -487,6 +487,33 @@ MUTATIONS = (
         ),
     ),
     *_in(
+        "jaxgame/selection/scored.py",
+        ("test_score",),
+        chords_are_flat=(
+            "right = jnp.where(bound, slope * low - base + slack, 1.0)",
+            "right = jnp.where(bound, -base + slack, 1.0)",
+        ),
+        nobody_competes=(
+            "jnp.where(bound[:, None], slope[:, None] * score[None] - contest.leaders, 0.0)",
+            "jnp.where(bound[:, None], slope[:, None] * score[None], 0.0)",
+        ),
+        the_best_equilibrium=("            -contest.lost,\n", "            contest.lost,\n"),
+        gains_do_not_matter=("(found.status == OPTIMAL) & (gain <= GAIN)", "(found.status == OPTIMAL)"),
+        the_whole_range_of_errors=(
+            "error = Bracket((most.lower.max() - least.upper.min()) / 2, (most.upper.max() - least.lower.min()) / 2)",
+            "error = Bracket(most.lower.max() - least.upper.min(), most.upper.max() - least.lower.min())",
+        ),
+        errors_without_signs=("- game.follower[None]\n", "+ game.follower[None]\n"),
+    ),
+    *_in(
+        "jaxgame/persuasion/obedient.py",
+        ("test_score",),
+        obedience_to_worse_advice=(
+            "gains = (other - told[:, :, None])",
+            "gains = (told[:, :, None] - other)",
+        ),
+    ),
+    *_in(
         "jaxgame/selection/rules.py",
         ("test_learning",),
         hedge_likes_what_was_bad=("_drawn(key, rate * total)", "_drawn(key, -rate * total)"),

@@ -51,6 +51,7 @@ REACHED = {
     "jaxgame.selection.evaluate": "evaluate",
     "jaxgame.selection.learning": "learning",
     "jaxgame.selection.exploitability": "exploitability",
+    "jaxgame.selection.score_error": "worst by score",
     "jaxgame.selection.starting_offers": "starting_offers",
     "jaxgame.selection.worst_equilibrium": "worst_equilibrium",
     "jaxgame.conversation.best_reply": "best_reply",
@@ -66,6 +67,7 @@ REACHED = {
     "jaxgame.theorems.coarse_correlated": "coarse_correlated",
     "jaxgame.theorems.learning": "learning theorem",
     "jaxgame.theorems.premise": "premise",
+    "jaxgame.theorems.score_selection": "score theorem",
 }
 
 KEY = 7  # of jax.random, made inside: a typed key is no array
@@ -181,6 +183,7 @@ SLOW = {
     "jaxgame.leader_frontier",
     "jaxgame.selection.best_response_dynamics",
     "jaxgame.selection.learning",
+    "jaxgame.selection.score_error",
     "jaxgame.selection.worst_equilibrium",
     "jaxgame.theorems.coarse_correlated",
     "jaxgame.theorems.learning",
@@ -197,6 +200,7 @@ SLOW = {
     "jaxgame.theorems.best_ai_selection",
     "jaxgame.theorems.bayes_optimal_learning",
     "jaxgame.theorems.quantal_response",
+    "jaxgame.theorems.score_selection",
 }
 
 

@@ -42,6 +42,7 @@ def batch() -> dict[str, np.ndarray]:
         "replies": rng.dirichlet(np.ones(4), (LANES, 1, 4)),
         "aligned": rng.dirichlet(np.ones(2), (LANES, 2, 1)),
         "slack": np.full(LANES, 1e-3),
+        "score": rng.random((LANES, 1, 2, 2)),
         "rationality": np.full(LANES, 5.0),
     }
 
@@ -79,6 +80,12 @@ CALLED = {
     ),
     "exploitability": (selection.exploitability, ("outcome",), False),
     "worst_equilibrium": (lambda g, eta: selection.worst_equilibrium(g, slack=eta), ("slack",), False),
+    "worst by score": (
+        lambda g, u: (selection.worst_equilibrium(g, score=u), selection.score_error(g, u)),
+        ("score",),
+        True,
+    ),
+    "score theorem": (theorems.score_selection, ("score",), True),
     "competition slack": (lambda g, eta: competition.worst_equilibrium(g, slack=eta), ("slack",), True),
     "starting_offers": (lambda g: selection.starting_offers(g, "full"), (), False),
     "selfish offers": (lambda g: selection.starting_offers(g, "selfish"), (), True),

@@ -11,6 +11,7 @@ from jaxgame.selection.dynamics import (
 from jaxgame.selection.evaluation import Evaluation, evaluate
 from jaxgame.selection.learners import RULES, LearningTrace, learning
 from jaxgame.selection.outbidding import best_outbids, exploitability
+from jaxgame.selection.scored import score_error
 from jaxgame.selection.worst import WorstEquilibrium, worst_equilibrium
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "evaluate",
     "exploitability",
     "learning",
+    "score_error",
     "starting_offers",
     "worst_equilibrium",
 ]
