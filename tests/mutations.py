@@ -583,12 +583,12 @@ MUTATIONS = (
             "gained = jnp.where(fit.weights > 0, fit.weights * 0.0 + gain, 0.0)",
         ),
         regret_left_out=(
-            "Bracket(untaught.lower + lower + regret, untaught.upper + upper + regret)",
-            "Bracket(untaught.lower + lower, untaught.upper + upper)",
+            "lower, upper = untaught.lower + lower + regret, untaught.upper + upper + regret",
+            "lower, upper = untaught.lower + lower, untaught.upper + upper",
         ),
         what_is_not_taught_left_out=(
-            "Bracket(untaught.lower + lower + regret, untaught.upper + upper + regret)",
-            "Bracket(lower + regret, upper + regret)",
+            "lower, upper = untaught.lower + lower + regret, untaught.upper + upper + regret",
+            "lower, upper = lower + regret, upper + regret",
         ),
         one_eps_instead_of_two=("by_eps = allowed(2.0,", "by_eps = allowed(1.0,"),
         slack_with_swapped_ends=(
