@@ -45,7 +45,7 @@ def audit(
     min_scored: int = 10,
     max_models: int = 300,
     seed: int = 0,
-    range: tuple[float, float] | None = None,
+    range: Sequence[float | int] | None = None,
     progress: bool = False,
 ) -> Audit:
     """Does a panel of models cover its users: is their utility near a mixture of the models' scores?
