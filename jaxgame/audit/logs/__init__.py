@@ -1,0 +1,11 @@
+"""Evaluation logs as they are, read into a table that can be audited.
+
+`recognise` tells by their first records what files are and has them read: a module for each format, all of
+which end in `arrange`. Votes in the cells of a table become numbers by `in_numbers`.
+"""
+
+from jaxgame.audit.logs.log import GROUP, ITEM, Log
+from jaxgame.audit.logs.recognise import recognise
+from jaxgame.audit.logs.votes import in_numbers
+
+__all__ = ["GROUP", "ITEM", "Log", "in_numbers", "recognise"]
