@@ -6,6 +6,7 @@ import math
 import random
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -358,6 +359,12 @@ def test_without_the_extra_one_line_names_it(monkeypatch):
         assert said(error).endswith(
             f"{name}: reading Inspect's logs needs inspect-ai: pip install 'jaxgame[elicit]'"
         )
+
+
+def test_letters_of_inspect_and_scorers_that_give_several_values():
+    scores = {"a": "C", "b": "I", "c": "P", "d": "N", "e": 3, "f": {"x": "C", "y": 0.5}, "g": "worse"}
+    found = dict(inspect_logs._values({name: SimpleNamespace(value=value) for name, value in scores.items()}))
+    assert found == {"a": 1, "b": 0, "c": 0.5, "d": 0, "e": 3, "f.x": 1, "f.y": 0.5, "g": "worse"}
 
 
 def test_inspect_logs_are_a_row_per_sample_epochs_averaged():
