@@ -862,7 +862,7 @@ MUTATIONS = (
         orders_that_disagree_are_no_tie=("orders[0] if orders[0] == orders[1] else 0.5", "orders[0]"),
         a_tie_is_a_loss=("dict.fromkeys(TIES, 0.5)", "dict.fromkeys(TIES, 0.0)"),
         a_winner_by_name_loses=("return float(text == first)", "return float(text == second)"),
-        a_winner_by_name_loses_in_tables=("zip((0.0, 1.0), models[::-1]", "zip((0.0, 1.0), models"),
+        a_winner_by_name_loses_in_tables=("first & ~second).then(1.0)", "first & ~second).then(0.0)"),
     ),
     *_in(
         "jaxgame/audit/logs/judgments.py",

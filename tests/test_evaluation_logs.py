@@ -459,7 +459,7 @@ def test_several_files_must_be_logs_of_one_format(tmp_path):
         ([samples, judge], r"jsonl: Every Eval Ever, but .*single.jsonl: judgments of answers"),
         ([LOGS / "arena", LOGS / "every_eval_ever"], "audit logs of one format at a time"),
         ([tmp_path / "x*.jsonl"], r"x\*.jsonl: no file has such a name"),
-        ([tmp_path / "empty"], "empty: a folder without logs"),
+        ([tmp_path / "empty"], "empty: is a directory without evaluation logs"),
     ):
         with pytest.raises(InputError, match=complaint) as error:
             recognise(paths)

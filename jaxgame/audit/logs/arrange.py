@@ -54,7 +54,6 @@ def in_numbers(found: Iterable[tuple[Mark, Any]]) -> tuple[list[Mark], list[str]
 def arrange(
     marks: Sequence[Mark],
     asked: Asked,
-    source: str,
     *,
     model: str = "model",
     metric: str = "metric",
@@ -69,6 +68,7 @@ def arrange(
     Raises InputError for several models and metrics without a choice, one column only, an unknown metric, and
     two scores where there should be one.
     """
+    source = asked.source
     frame = _table(marks, source)
     if frame.is_empty():
         raise InputError(f"{source}: holds no scores that are numbers")

@@ -40,7 +40,7 @@ def _read(logs: Sequence[LogFile], asked: Asked) -> Log:
     # One score a sample: names of evaluations are then subtasks, and their samples are pooled.
     once = len({(one.model, one.sample) for one in found}) == len(found)
     marks = [Mark(one.sample, one.model, "" if once else one.metric, one.score, one.place) for one in found]
-    log = arrange(marks, asked, files.source(logs), metric="evaluation")
+    log = arrange(marks, asked, metric="evaluation")
     differ = sum(len(own - {""}) > 1 for sample, own in hashes.items() if sample not in shared)
     notes = (
         [f"{differ} samples have another sample_hash with another model: are they the same?"]

@@ -38,7 +38,7 @@ def expand(tables: Sequence[str | Path]) -> tuple[list[Path], set[Path]]:
         if table.is_dir():
             inside = sorted(path for path in table.rglob("*") if _may_be_log(path, table))
             if not inside:
-                raise InputError(f"{table}: a folder without logs ({', '.join(SUFFIXES)})")
+                raise InputError(f"{table}: is a directory without evaluation logs ({', '.join(SUFFIXES)})")
             found.update(inside)
             paths += inside
         elif not table.exists() and re.search(r"[*?[]", str(table)):
@@ -72,7 +72,7 @@ def look(path: Path) -> LogFile | None:
         kind = _kind(path, suffix)
         if kind is None or kind == "inspect":
             return None if kind is None else LogFile(path, kind)
-        head = [record for _, record in itertools.islice(_pairs(path, kind), LOOK)]
+        head = [record for _, record in itertools.islice(_pairs(path, kind, LOOK), LOOK)]
     except (*UNREADABLE, ValueError, RecursionError, csv.Error, pl.exceptions.PolarsError):
         return None
     return LogFile(path, kind, tuple(head)) if head else None
@@ -137,9 +137,10 @@ def place(file: LogFile, number: int) -> str:
     return f"{file.path}: {'line' if file.kind == 'lines' else 'record'} {number}"
 
 
-def _pairs(path: Path, kind: str) -> Iterator[tuple[int, Any]]:
+def _pairs(path: Path, kind: str, rows: int | None = None) -> Iterator[tuple[int, Any]]:
+    """Records and their numbers; of a large file no more than `rows` may be read (None: all)."""
     if kind == "columns":
-        yield from enumerate(pl.read_parquet(path).iter_rows(named=True), 1)
+        yield from enumerate(pl.read_parquet(path, n_rows=rows).iter_rows(named=True), 1)
         return
     with _open(path) as file:
         if kind == "lines":
@@ -147,12 +148,13 @@ def _pairs(path: Path, kind: str) -> Iterator[tuple[int, Any]]:
                 if line.strip():
                     yield number, _parsed(line, number)
             return
-        text = file.read().decode("utf-8-sig")
-    if kind == "table":
-        separator = max(",;\t|", key=text.partition("\n")[0].count)
-        yield from enumerate(csv.DictReader(io.StringIO(text, newline=""), delimiter=separator), 1)
-        return
-    found = json.loads(text)
+        if kind == "table":
+            text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+            separator = max(",;\t|", key=text.readline().count)
+            text.seek(0)
+            yield from enumerate(csv.DictReader(text, restkey="", delimiter=separator), 1)
+            return
+        found = json.loads(file.read().decode("utf-8-sig"))
     yield from enumerate(found if isinstance(found, list) else [found], 1)
 
 
@@ -174,8 +176,3 @@ def names(paths: Sequence[Path]) -> list[str]:
         if len(set(short)) == len(set(paths)):
             return short
     return [str(path) for path in paths]
-
-
-def source(logs: Sequence[LogFile]) -> str:
-    """What messages call the logs: the first, and how many more there are."""
-    return str(logs[0].path) + (f" and {len(logs) - 1} more" if len(logs) > 1 else "")

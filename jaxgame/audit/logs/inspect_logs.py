@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from jaxgame.audit.errors import InputError
-from jaxgame.audit.logs import files
 from jaxgame.audit.logs.arrange import Mark, arrange, in_numbers, listed
 from jaxgame.audit.logs.log import Asked, Format, Log, LogFile
 
@@ -44,8 +43,8 @@ def _read(logs: Sequence[LogFile], asked: Asked) -> Log:
     if left_out:
         notes.append(f"scorers without numbers left out: {listed(left_out)}")
     if not marks:
-        raise InputError("; ".join([f"{files.source(logs)}: holds no scores that are numbers", *notes]))
-    log = arrange(marks, asked, files.source(logs), metric="scorer", repeats="epochs")
+        raise InputError("; ".join([f"{asked.source}: holds no scores that are numbers", *notes]))
+    log = arrange(marks, asked, metric="scorer", repeats="epochs")
     return replace(log, notes=(*notes, *log.notes))
 
 

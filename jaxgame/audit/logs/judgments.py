@@ -52,7 +52,7 @@ def _read(logs: Sequence[LogFile], asked: Asked) -> Log:
         marks = scores + [mark for one in votes for mark in _of_answers(*one, scored)]
         told = "scores of answers" + (", and the share of its votes that an answer won" if votes else "")
         repeats = "votes and turns" if votes else "turns"
-    log = arrange(marks, asked, files.source(logs), model="judge", repeats=repeats)
+    log = arrange(marks, asked, model="judge", repeats=repeats)
     people = PEOPLE if PEOPLE in log.frame.columns else None
     return replace(log, target=people, notes=(told, *log.notes))
 

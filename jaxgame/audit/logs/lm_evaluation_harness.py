@@ -44,7 +44,7 @@ def _read(logs: Sequence[LogFile], asked: Asked) -> Log:
             for metric, value in _metrics(record, place):
                 found.append((Mark(item, model, metric, None, place), value))
     marks, left_out = in_numbers(found)
-    log = arrange(marks, asked, files.source(logs))
+    log = arrange(marks, asked)
     # Some metrics are more than a number a document, such as the counts of a perplexity.
     notes = [f"metrics without numbers left out: {listed(left_out)}"] if left_out else []
     return replace(log, notes=(*notes, *log.notes))

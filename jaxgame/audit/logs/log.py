@@ -15,8 +15,13 @@ PEOPLE = "people"
 
 @dataclass(frozen=True)
 class Asked:
-    """What the caller says: `targets`, names of what people want; `score`, which of several scores counts."""
+    """What the caller says.
 
+    - `source`: what messages call the logs;
+    - `targets`: names of what people want; `score`: which of several metrics counts, None if it is not said.
+    """
+
+    source: str
     targets: tuple[str, ...] = ()
     score: str | None = None
 

@@ -58,7 +58,8 @@ def recognise(
                 f"{first.path}: {format_.name}, but {file.path}: {other.name}; audit logs of one format at a "
                 "time"
             )
-    log = format_.read([file for file, _ in known], Asked(tuple(targets), score))
+    source = str(tables[0]) + (f" and {len(tables) - 1} more" if len(tables) > 1 else "")
+    log = format_.read([file for file, _ in known], Asked(source, tuple(targets), score))
     notes = [f"recognised as {format_.name}: {len(known)} file{'' if len(known) == 1 else 's'}"]
     if unknown:
         notes.append(f"no such logs, passed over: {listed([path.name for path in unknown])}")

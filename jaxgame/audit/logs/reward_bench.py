@@ -64,7 +64,7 @@ def _read(logs: Sequence[LogFile], asked: Asked) -> Log:
                     )
         counts[file.path] = count
     _check_counts(logs, counts)
-    log = arrange([*chosen.values(), *marks], asked, files.source(logs))
+    log = arrange([*chosen.values(), *marks], asked)
     return replace(log, target=CHOSEN, notes=(CENTRED, *log.notes))
 
 

@@ -19,6 +19,8 @@ TIES = ("tie", "tie (bothbad)", "tie (inconsistent)", "bothbad", "both_bad", "bo
 WORDS = dict.fromkeys(FIRST, 1.0) | dict.fromkeys(SECOND, 0.0) | dict.fromkeys(TIES, 0.5)
 # Where a vote is missing; "error" is FastChat's word for a judgment without a verdict.
 NO_VOTE = ("", "error", "none", "null")
+# A column without a vote in so many first rows holds none.
+LOOK = 100
 BATTLE = ("model_a", "model_b", "winner")
 BOTH_ORDERS = ("model_1", "model_2", "g1_winner", "g2_winner")
 PERSON = re.compile(
@@ -98,22 +100,18 @@ def in_numbers(frame: pl.DataFrame, source: str) -> tuple[pl.DataFrame, list[str
     and not all are ties. Raises InputError for a cell of such a column that is neither.
     """
     found = []
-    models = [name for name in BATTLE[:2] if name in frame.columns]
     for name in frame.columns:
         if name in (*FIRST, *SECOND) or frame[name].dtype not in (pl.String, pl.Categorical, pl.Enum):
             continue
-        text = frame[name].cast(pl.String).str.strip_chars()
-        words = text.str.to_lowercase()
-        absent = words.is_null() | words.is_in(NO_VOTE)
-        shares = words.replace_strict(WORDS, default=None, return_dtype=pl.Float64)
-        if len(models) == 2:
-            for share, model in zip((0.0, 1.0), models[::-1], strict=True):
-                own = text == frame[model].cast(pl.String, strict=False)
-                shares = pl.select(pl.when(own.fill_null(False)).then(share).otherwise(shares)).to_series()
-        known = shares.is_not_null()
-        if known.sum() <= (~absent).sum() / 2 or shares.drop_nulls().unique().to_list() in ([], [0.5]):
+        if _shares(frame.head(LOOK), name).is_null().all():
             continue
-        wrong = (~known & ~absent).arg_true()
+        text = frame[name].cast(pl.String).str.strip_chars()
+        given = text.is_not_null() & ~text.str.to_lowercase().is_in(NO_VOTE)
+        shares = _shares(frame, name)
+        known = shares.is_not_null()
+        if known.sum() <= given.sum() / 2 or shares.drop_nulls().unique().to_list() == [0.5]:
+            continue
+        wrong = (given & ~known).arg_true()
         if len(wrong):
             raise InputError(
                 f"{source}: row {wrong[0] + 1}, column {name!r}: {text[wrong[0]][:40]!r} is no vote; votes "
@@ -122,3 +120,13 @@ def in_numbers(frame: pl.DataFrame, source: str) -> tuple[pl.DataFrame, list[str
         frame = frame.with_columns(shares.alias(name))
         found.append(name)
     return frame, found
+
+
+def _shares(frame: pl.DataFrame, name: str) -> pl.Series:
+    """What the first answer has of each vote in a column of words, null where a cell is no vote."""
+    text = pl.col(name).cast(pl.String).str.strip_chars()
+    shares = text.str.to_lowercase().replace_strict(WORDS, default=None, return_dtype=pl.Float64)
+    if all(model in frame.columns for model in BATTLE[:2]):
+        first, second = (text == pl.col(model).cast(pl.String, strict=False) for model in BATTLE[:2])
+        shares = pl.when(first & ~second).then(1.0).when(second & ~first).then(0.0).otherwise(shares)
+    return frame.select(shares.alias(name)).to_series()

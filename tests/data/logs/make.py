@@ -84,7 +84,7 @@ def lm_evaluation_harness(draw):
         records = []
         for document in range(24):
             text = f"{document} and {document + 1} make"
-            hit = float(draw.random() < {"small": 0.4, "middle": 0.6, "large": 0.8}[model])
+            hit = float(draw.random() < {"small": 0.3, "middle": 0.4, "large": 0.6}[model])
             records.append(
                 {
                     "doc_id": document,
