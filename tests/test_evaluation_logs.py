@@ -440,7 +440,9 @@ def test_what_is_no_log_is_left_to_others(tmp_path):
     assert recognise([tmp_path / "other.jsonl"]) is None
     (tmp_path / "broken.json").write_text('{"a": ')
     (tmp_path / "binary.jsonl").write_bytes(bytes(range(256)))
-    for name in ("broken.json", "binary.jsonl"):
+    (tmp_path / "numbers.json").write_text("[1, 2]")
+    (tmp_path / "nothing.json").write_text("[]")
+    for name in ("broken.json", "binary.jsonl", "numbers.json", "nothing.json"):
         assert recognise([tmp_path / name]) is None
 
 
@@ -549,6 +551,18 @@ def test_a_score_that_is_no_number_is_refused_where_it_stands(name, value, tmp_p
     with pytest.raises(InputError) as error:
         recognise(paths, score=CHOICE.get(name))
     assert f"{paths[1]}: line 5: the score is" in said(error)
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_log_that_is_cut_off_is_refused_where_it_is(name, tmp_path):
+    paths = copies(name, tmp_path)
+    lines = paths[0].read_bytes().splitlines(keepends=True)
+    for kept in (1, 7):
+        paths[0].write_bytes(b"".join(lines[:kept]) + lines[kept][:9])
+        for given in (paths, paths[:1], [tmp_path]):
+            with pytest.raises(InputError) as error:
+                recognise(given, score=CHOICE.get(name))
+            assert f"{paths[0]}: line {kept + 1} is not JSON" in said(error) and "cut off?" in said(error)
 
 
 @pytest.mark.parametrize("name", ["every_eval_ever", "lm_evaluation_harness", "mt_bench"])

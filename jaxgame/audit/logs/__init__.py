@@ -1,6 +1,6 @@
 """Evaluation logs as they are, read into a table that can be audited.
 
-`recognise` tells by their first records what files are and has them read: a module for each format, whose
+`recognise` tells by the first record what files are and has them read: a module for each format, whose
 `FORMAT` stands in `recognise.FORMATS`, and which leaves the table to `arrange`. Votes in the cells of a table
 become numbers by `in_numbers`.
 """

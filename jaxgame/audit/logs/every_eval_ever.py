@@ -19,7 +19,7 @@ NEEDED = ("model_id", "sample_id", "evaluation")
 
 
 def _is_one(file: LogFile) -> bool:
-    return bool(file.head) and all(name in file.head[0] for name in NEEDED)
+    return all(name in file.first for name in NEEDED)
 
 
 def _read(logs: Sequence[LogFile], asked: Asked) -> Log:

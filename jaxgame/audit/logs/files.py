@@ -3,7 +3,6 @@
 import csv
 import gzip
 import io
-import itertools
 import json
 import re
 import zlib
@@ -18,11 +17,9 @@ from jaxgame.audit.errors import InputError
 from jaxgame.audit.logs.log import LogFile
 
 SUFFIXES = (".eval", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
-# So many first records tell what a file is.
-LOOK = 20
 # An Inspect log in JSON says so among its first letters; the rest may be long.
 HEAD = 4096
-INSPECT = re.compile(rb'^\s*\{\s*"version"\s*:\s*\d+\s*,.*"eval"\s*:\s*\{', re.DOTALL)
+INSPECT = re.compile(rb'^\s*\{.*"status"\s*:\s*"\w+"\s*,\s*"eval"\s*:\s*\{', re.DOTALL)
 UNREADABLE = (OSError, EOFError, zlib.error)
 
 
@@ -72,10 +69,11 @@ def look(path: Path) -> LogFile | None:
         kind = _kind(path, suffix)
         if kind is None or kind == "inspect":
             return None if kind is None else LogFile(path, kind)
-        head = [record for _, record in itertools.islice(_pairs(path, kind, LOOK), LOOK)]
+        # Whatever comes later, and is perhaps damaged, is for whoever reads the log.
+        _, first = next(_pairs(path, kind, rows=1), (0, None))
     except (*UNREADABLE, ValueError, RecursionError, csv.Error, pl.exceptions.PolarsError):
         return None
-    return LogFile(path, kind, tuple(head)) if head else None
+    return LogFile(path, kind, first) if isinstance(first, dict) else None
 
 
 def _kind(path: Path, suffix: str) -> str | None:
@@ -138,7 +136,7 @@ def place(file: LogFile, number: int) -> str:
 
 
 def _pairs(path: Path, kind: str, rows: int | None = None) -> Iterator[tuple[int, Any]]:
-    """Records and their numbers; of a large file no more than `rows` may be read (None: all)."""
+    """Records and their numbers; `rows` is how many will be asked for (None: all)."""
     if kind == "columns":
         yield from enumerate(pl.read_parquet(path, n_rows=rows).iter_rows(named=True), 1)
         return
@@ -170,7 +168,7 @@ def _parsed(line: bytes, number: int) -> Any:
 
 def names(paths: Sequence[Path]) -> list[str]:
     """The paths in short: their last parts, as few as keep them apart."""
-    parts = [path.with_name(path.name).parts for path in paths]
+    parts = [path.parts for path in paths]
     for count in range(1, max(map(len, parts)) + 1):
         short = ["/".join(own[-count:]) for own in parts]
         if len(set(short)) == len(set(paths)):

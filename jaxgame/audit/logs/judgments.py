@@ -20,7 +20,7 @@ NO_SCORE = -1.0
 
 
 def _is_one(file: LogFile) -> bool:
-    return bool(file.head) and (_is_single(file.head[0]) or is_vote(file.head[0]))
+    return _is_single(file.first) or is_vote(file.first)
 
 
 def _is_single(record: Mapping[str, Any]) -> bool:

@@ -25,7 +25,7 @@ NO_FILTER = "none"
 
 
 def _is_one(file: LogFile) -> bool:
-    return bool(file.head) and "doc_id" in file.head[0] and "resps" in file.head[0]
+    return "doc_id" in file.first and "resps" in file.first
 
 
 def _read(logs: Sequence[LogFile], asked: Asked) -> Log:

@@ -49,7 +49,7 @@ class Log:
 
 @dataclass(frozen=True)
 class LogFile:
-    """A file that may be a log: its `path`, how it is written (`kind`), and its first records (`head`).
+    """A file that may be a log: its `path`, how it is written (`kind`), and its first record.
 
     Kinds are "lines" (JSON, an object a line), "list" (JSON, a list of objects), "object" (one JSON object),
     "table" (delimited text), "columns" (Parquet) and "inspect" (Inspect's own, which a library reads).
@@ -57,7 +57,7 @@ class LogFile:
 
     path: Path
     kind: str
-    head: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    first: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)

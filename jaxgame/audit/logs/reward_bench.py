@@ -29,7 +29,7 @@ CENTRED = (
 
 
 def _is_one(file: LogFile) -> bool:
-    first = file.head[0] if file.head else {}
+    first = file.first
     # Preference data have `chosen` and `rejected` too, as texts or lists of messages.
     pairs = any(_are_rewards(first.get(a)) and _are_rewards(first.get(b)) for a, b in PAIRS)
     return pairs or (_are_rewards(first.get(SEVERAL)) and RIGHT in first)
@@ -70,7 +70,7 @@ def _read(logs: Sequence[LogFile], asked: Asked) -> Log:
 
 def _check_counts(logs: Sequence[LogFile], counts: Mapping[Path, int]) -> None:
     """Raise InputError if prompts that only their order names are not equally many in all logs."""
-    without = ["id" not in file.head[0] for file in logs]
+    without = ["id" not in file.first for file in logs]
     few, most = (choose(counts, key=lambda path: counts[path]) for choose in (min, max))
     if any(without) and (not all(without) or counts[few] != counts[most]):
         raise InputError(
