@@ -47,12 +47,12 @@ def audit(
 ) -> Audit:
     """Does a panel of models cover its users: is their utility near a mixture of the models' scores?
 
-    `table` is a path (CSV, Parquet, MovieLens ratings), a polars or pandas DataFrame, a mapping of columns
-    or a `Panel`; wide (a row per item, a column per model), or long with the columns `item`, `model` and
-    `score`. `target` names the column (long: the model) that holds what users want, or several, one per
-    group of users. `group` names a column whose equal cells mark rows that belong together (one scene, one
-    text): they are split and resampled together (None: each row is by itself). `separator` is what separates
-    a file's columns (None: found out).
+    `table` is a path (CSV, Parquet, MovieLens ratings; evaluation logs, also a folder or a list of them), a
+    polars or pandas DataFrame, a mapping of columns or a `Panel`; wide (a row per item, a column per model),
+    or long with the columns `item`, `model` and `score`. `target` names the column (long: the model) that
+    holds what users want, or several, one per group of users. `group` names a column whose equal cells mark
+    rows that belong together (one scene, one text): they are split and resampled together (None: each row is
+    by itself). `separator` is what separates a file's columns (None: found out).
 
     Weights are fitted by least squares on train rows (two thirds at random, or those that the column `split`
     calls "train"), distances are those on the held-out rows, in standard deviations of the target. `epsilon`,

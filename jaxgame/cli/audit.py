@@ -29,6 +29,9 @@ distance with --eps. Two files are written: report.html, to read and pass on, an
 [bold]Other tables.[/bold] Long ones, with a row per score: --item, --model and --score name the columns, \
 --target a model. MovieLens ratings (u.data, ratings.csv): users are the models, --target is the user to be \
 covered. Messages count rows from 1, below the header.
+
+[bold]Evaluation logs[/bold] of Inspect, the lm-evaluation-harness, RewardBench, MT-Bench, Every Eval Ever, \
+as they are: files or a folder. --target names a model, a judge or a metric, --score the metric that counts.
 """
 
 # Options by the heading that the help shows them under.
@@ -40,11 +43,13 @@ _write = functools.partial(typer.Option, rich_help_panel="Output")
 
 # What `audit` can be told, in the order of its help.
 Table = Annotated[
-    str,
+    list[str],
     typer.Argument(
         metavar="TABLE",
         show_default=False,
-        help="CSV or Parquet file, or a bundled panel: " + ", ".join(BUNDLED) + ".",
+        help="CSV or Parquet file; evaluation logs, files or a folder; or a bundled panel: "
+        + ", ".join(BUNDLED)
+        + ".",
     ),
 ]
 Target = Annotated[
@@ -190,7 +195,7 @@ def audit_command(
     chosen = None if models is None else [name.strip() for name in models.split(",")]
     _run(
         table,
-        out or Path("audit-" + (re.sub(r"[^\w.-]+", "_", Path(table).stem) or "table")),
+        out or Path(f"audit-{_name(table)}"),
         quiet,
         target=target,
         epsilon=eps,
@@ -224,13 +229,21 @@ def demo_command(
 
     Rows of one scene are split and resampled together. The models do not cover the reference: exit code 1.
     """
-    _run("eqbench", out, quiet, target=["human_reference"], bootstrap=bootstrap)
+    _run(["eqbench"], out, quiet, target=["human_reference"], bootstrap=bootstrap)
 
 
-def _run(table: str, out: Path, quiet: bool, **options: object) -> NoReturn:
-    """Audit `table`, write the files into `out`, print what was found, and exit with the verdict's code."""
+def _name(tables: list[str]) -> str:
+    """What an audit of these is called: the file, or the folder of several, also if they are a pattern."""
+    one = len(tables) == 1 and "*" not in tables[0]
+    name = Path(tables[0]).stem if one else Path(tables[0]).absolute().parent.name
+    return re.sub(r"[^\w.-]+", "_", name) or "table"
+
+
+def _run(tables: list[str], out: Path, quiet: bool, **options: object) -> NoReturn:
+    """Audit `tables`, write the files into `out`, print what was found, and exit with the verdict's code."""
     try:
         files.check_writable(out)
+        table = tables[0] if len(tables) == 1 else tables
         found = audit(table, progress=sys.stderr.isatty() and not quiet, **options)  # type: ignore[arg-type]
         paths = files.write(found, out)
     except InputError as error:

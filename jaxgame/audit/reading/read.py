@@ -6,12 +6,14 @@ column; rows count from 1, the first below the header.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from jaxgame.audit import logs
 from jaxgame.audit.errors import InputError
 from jaxgame.audit.prepare import Scores
 from jaxgame.audit.reading import layout
@@ -35,6 +37,9 @@ def read_scores(
 ) -> Scores:
     """The numbers of `table`: a path, a bundled panel's name, a DataFrame, a mapping of columns or a `Panel`.
 
+    Evaluation logs are recognised, unless `item` or `model` say how a table is laid out: a file, a folder, or
+    a list of them. Of these `score` names the metric that counts.
+
     `item`, `model` and `score` name the columns of a long table; a wide one has at most an `item` column.
     `split` names a wide table's column of "train" and "test", `group` one whose equal cells mark rows that
     belong together, `separator` is what separates a file's columns
@@ -47,6 +52,17 @@ def read_scores(
         return _of_panel(table)
     if isinstance(table, str) and table in BUNDLED and not Path(table).exists():
         return _of_panel(load(table))
+    paths = _paths(table)
+    if paths and item is None and model is None:
+        log = logs.recognise(paths, targets=targets, score=score)
+        if log is not None:
+            return _of_log(log, {"--split": split, "--group": group, "--separator": separator})
+    if len(paths) > 1:
+        raise InputError(
+            f"{paths[0]} and {len(paths) - 1} more: several files are read together only if they are "
+            "evaluation logs, without --item and --model"
+        )
+    table = paths[0] if paths else table
     notes: list[str] = []
     if isinstance(table, str | Path):
         source = str(table)
@@ -54,6 +70,9 @@ def read_scores(
     else:
         source, movielens = "table", False
         frame = _of_columns(table)
+    frame, votes = logs.in_numbers(frame, source)
+    if votes:
+        notes.append(f"votes in words read as 1 (model_a), 0 (model_b) and .5 (tie): {', '.join(votes)}")
     if movielens and (item, model, score) == (None, None, None):
         user, film, rating = frame.columns[:3]
         item, model, score = film, user, rating
@@ -81,6 +100,25 @@ def _of_panel(panel: Panel) -> Scores:
     aim = panel.target_name
     values = np.column_stack([panel.scores, panel.target])
     return Scores(panel.name, (*panel.raters, aim), values, panel.train, notes, aim, panel.blocks)
+
+
+def _paths(table: Any) -> list[str | Path]:
+    """The paths that `table` is, one or a list of them; none if it is a table in memory."""
+    if isinstance(table, str | Path):
+        return [table]
+    several = isinstance(table, list | tuple) and all(isinstance(path, str | Path) for path in table)
+    return list(table) if several else []
+
+
+def _of_log(log: logs.Log, options: Mapping[str, str | None]) -> Scores:
+    """The scores of evaluation logs; InputError for `options` that only tables have."""
+    for option, value in options.items():
+        if value is not None:
+            raise InputError(
+                f"{log.source}: {option} is for tables, and this is read as evaluation logs ({log.notes[0]})"
+            )
+    scores = layout.wide(log.frame, logs.ITEM, None, log.group, log.source, list(log.notes))
+    return replace(scores, target=log.target)
 
 
 def _of_columns(table: Any) -> pl.DataFrame:
