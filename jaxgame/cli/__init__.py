@@ -6,6 +6,7 @@ import typer
 
 import jaxgame
 from jaxgame.cli.audit import AUDIT_HELP, audit_command, demo_command
+from jaxgame.cli.elicit import ELICIT_HELP, elicit_command
 
 app = typer.Typer(
     name="jaxgame",
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 app.command("audit", help=AUDIT_HELP)(audit_command)
 app.command("demo")(demo_command)
+app.command("elicit", help=ELICIT_HELP)(elicit_command)
 
 
 def main() -> None:

@@ -193,9 +193,9 @@ def audit_command(
 ) -> None:
     """Audit a table: the help is `AUDIT_HELP`, for it holds an example."""
     chosen = None if models is None else [name.strip() for name in models.split(",")]
-    _run(
+    run_audit(
         table,
-        out or Path(f"audit-{_name(table)}"),
+        out or directory_for(table),
         quiet,
         target=target,
         epsilon=eps,
@@ -229,17 +229,20 @@ def demo_command(
 
     Rows of one scene are split and resampled together. The models do not cover the reference: exit code 1.
     """
-    _run(["eqbench"], out, quiet, target=["human_reference"], bootstrap=bootstrap)
+    run_audit(["eqbench"], out, quiet, target=["human_reference"], bootstrap=bootstrap)
 
 
-def _name(tables: list[str]) -> str:
-    """What an audit of these is called: the file, or the folder of several, also if they are a pattern."""
+def directory_for(tables: list[str]) -> Path:
+    """Where the report of `tables` goes if nobody says: in the working directory.
+
+    Named after the file, or the folder of several, also if they are a pattern.
+    """
     one = len(tables) == 1 and "*" not in tables[0]
     name = Path(tables[0]).stem if one else Path(tables[0]).absolute().parent.name
-    return re.sub(r"[^\w.-]+", "_", name) or "table"
+    return Path("audit-" + (re.sub(r"[^\w.-]+", "_", name) or "table"))
 
 
-def _run(tables: list[str], out: Path, quiet: bool, **options: object) -> NoReturn:
+def run_audit(tables: list[str], out: Path, quiet: bool, **options: object) -> NoReturn:
     """Audit `tables`, write the files into `out`, print what was found, and exit with the verdict's code."""
     try:
         files.check_writable(out)
@@ -247,9 +250,9 @@ def _run(tables: list[str], out: Path, quiet: bool, **options: object) -> NoRetu
         found = audit(table, progress=sys.stderr.isatty() and not quiet, **options)  # type: ignore[arg-type]
         paths = files.write(found, out)
     except InputError as error:
-        _refuse(str(error))
+        refuse(str(error))
     except OSError as error:
-        _refuse(f"{error.filename or out}: cannot be written ({error.strerror or error})")
+        refuse(f"{error.filename or out}: cannot be written ({error.strerror or error})")
     console = Console(highlight=False)
     terminal.show(found, console, quiet=quiet)
     for path in paths:
@@ -257,7 +260,7 @@ def _run(tables: list[str], out: Path, quiet: bool, **options: object) -> NoRetu
     raise typer.Exit(found.exit_code)
 
 
-def _refuse(message: str) -> NoReturn:
+def refuse(message: str) -> NoReturn:
     """Say in one line of standard error what is wrong, and exit with code 2."""
     line = " ".join(message.split())
     print(f"jaxgame: error: {line}", file=sys.stderr)
