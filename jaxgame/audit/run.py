@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from jaxgame import __version__
 from jaxgame.audit import words
+from jaxgame.audit.errors import InputError
 from jaxgame.audit.prepare import Scores, prepare
 from jaxgame.audit.progress import bar as progress_bar
 from jaxgame.audit.reading import read_scores
 from jaxgame.audit.result import Audit
 from jaxgame.audit.roles import choose
-from jaxgame.audit.settings import DEFAULT_EPSILON, Settings
+from jaxgame.audit.settings import DEFAULT_EPSILON, Settings, rating_scale
 from jaxgame.audit.target import audit_target
 
 # Settings that an Audit names as fields of its own.
@@ -43,6 +45,7 @@ def audit(
     min_scored: int = 10,
     max_models: int = 300,
     seed: int = 0,
+    range: Sequence[float | int] | None = None,
     progress: bool = False,
 ) -> Audit:
     """Does a panel of models cover its users: is their utility near a mixture of the models' scores?
@@ -68,6 +71,8 @@ def audit(
       and to other random train rows; `confidence`, from 0.5 to below 1, is that of the bootstrap's intervals;
     - `min_scored`, `max_models`: models with fewer scores on a target's rows are left out, and of the others
       so many are kept that scored most;
+    - `range`: the lowest and the highest rating a user may give, for what average errors promise her (None:
+      as seen in the rows);
     - `progress` shows a bar on standard error.
 
     Deterministic for a `seed`. Raises InputError (a ValueError), one line that names source, row and column.
@@ -85,19 +90,14 @@ def audit(
     [('model_0', 0.7), ('model_1', 0.3)]
     """
     settings = Settings(
-        epsilon, hull, scale, missing, bootstrap, shuffles, splits, confidence, min_scored, max_models, seed
-    )
+        epsilon, hull, scale, missing, bootstrap, shuffles, splits, confidence, min_scored, max_models, seed,
+        rating_scale(range),
+    )  # fmt: skip
     wanted = [target] if isinstance(target, str) else list(target or [])
     scores = read_scores(
-        table,
-        item=item,
-        model=model,
-        score=score,
-        split=split,
-        group=group,
+        table, targets=wanted, item=item, model=model, score=score, split=split, group=group,
         separator=separator,
-        targets=wanted,
-    )
+    )  # fmt: skip
     return _audit_scores(scores, *choose(scores, wanted, models, candidates), settings, progress)
 
 
@@ -115,6 +115,7 @@ def _audit_scores(
     # on a busy one.
     with progress_bar(progress) as bar, threadpool_limits(1, user_api="blas"):
         for target in targets:
+            _check_range(scores, target, settings)
             problem = prepare(
                 scores,
                 target,
@@ -139,3 +140,17 @@ def _audit_scores(
         notes=scores.notes,
         targets=tuple(found),
     )
+
+
+def _check_range(scores: Scores, target: str, settings: Settings) -> None:
+    """Raise InputError for scores of the target that are no ratings of the scale."""
+    if settings.range is None:
+        return
+    low, high = settings.range
+    aim = scores.values[:, scores.columns.index(target)]
+    outside = aim[(aim < low) | (aim > high)]
+    if len(outside):
+        raise InputError(
+            f"{scores.source}: column {target!r} scores from {np.nanmin(aim):g} to {np.nanmax(aim):g}, "
+            f"{len(outside)} of them outside --range {low:g},{high:g}; give the ends of its scale"
+        )

@@ -1,6 +1,7 @@
 """`jaxgame audit` and `jaxgame demo`: options in, `jaxgame.audit` does the work, the exit code out."""
 
 import functools
+import io
 import re
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import typer
 from rich.console import Console
 
 from jaxgame.audit import DEFAULT_EPSILON, InputError, audit, files, terminal
+from jaxgame.cli.ending import BAD_INPUT, leave, write_out
 from jaxgame.panel.table import BUNDLED
 
 AUDIT_HELP = """Does a panel of models cover its users?
@@ -24,7 +26,7 @@ on the other third: 0 is a perfect match, 1 is no better than a constant guess. 
 distance with --eps. Two files are written: report.html, to read and pass on, and audit.json, for programs.
 
 [bold]Exit code.[/bold] 0: every target is covered within --eps. 1: some is not, or it is too close to call. \
-2: bad input.
+2: bad input. Others are no verdict: 70: jaxgame failed (JAXGAME_TRACEBACK=1 shows where), 130: interrupted.
 
 [bold]Other tables.[/bold] Long ones, with a row per score: --item, --model and --score name the columns, \
 --target a model. MovieLens ratings (u.data, ratings.csv): users are the models, --target is the user to be \
@@ -77,6 +79,16 @@ Hull = Annotated[
         metavar="cone|simplex",
         help="Mixtures the verdict allows: cone (weights of at least 0, whatever the models' scales) "
         "or simplex (that also sum to 1). Both are reported.",
+    ),
+]
+Range = Annotated[
+    str | None,
+    _ask(
+        "--range",
+        metavar="LOW,HIGH",
+        show_default=False,
+        help="The lowest and the highest rating a user may give, for what average errors promise her. "
+        "Default: as seen in the rows.",
     ),
 ]
 Models = Annotated[
@@ -171,6 +183,7 @@ def audit_command(
     target: Target = None,
     eps: Eps = DEFAULT_EPSILON,
     hull: Hull = "cone",
+    scale_ends: Range = None,
     models: Models = None,
     candidate: Candidate = None,
     item: Item = None,
@@ -217,6 +230,7 @@ def audit_command(
         min_scored=min_scored,
         max_models=max_models,
         seed=seed,
+        range=_scale(scale_ends),
     )
 
 
@@ -248,20 +262,28 @@ def run_audit(tables: list[str], out: Path, quiet: bool, **options: object) -> N
         files.check_writable(out)
         table = tables[0] if len(tables) == 1 else tables
         found = audit(table, progress=sys.stderr.isatty() and not quiet, **options)  # type: ignore[arg-type]
-        paths = files.write(found, out)
     except InputError as error:
-        refuse(str(error))
+        leave(str(error), BAD_INPUT)
+    try:
+        paths = files.write(found, out)
     except OSError as error:
-        refuse(f"{error.filename or out}: cannot be written ({error.strerror or error})")
-    console = Console(highlight=False)
+        leave(f"{error.filename or out}: cannot be written ({error.strerror or error})", BAD_INPUT)
+    # Into a string: what happens where it is written is for `write_out` to say, not for rich.
+    text = io.StringIO()
+    console = Console(file=text, highlight=False, force_terminal=bool(sys.stdout and sys.stdout.isatty()))
     terminal.show(found, console, quiet=quiet)
     for path in paths:
         console.print(f"[dim]{path}[/dim]", soft_wrap=True)
+    write_out(text.getvalue())
     raise typer.Exit(found.exit_code)
 
 
-def refuse(message: str) -> NoReturn:
-    """Say in one line of standard error what is wrong, and exit with code 2."""
-    line = " ".join(message.split())
-    print(f"jaxgame: error: {line}", file=sys.stderr)
-    raise typer.Exit(2)
+def _scale(text: str | None) -> list[float] | None:
+    """The two numbers of --range."""
+    if text is None:
+        return None
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        leave(f"--range is {text!r}; it must be two numbers with a comma between them, as 0,10", BAD_INPUT)
+    return [low, high]
