@@ -1,5 +1,6 @@
 """Asking models for scores, against a server on this machine that answers, fails and dies by rule."""
 
+import gc
 import json
 import multiprocessing
 import multiprocessing.forkserver
@@ -149,11 +150,13 @@ def test_what_is_known_is_not_asked_again(tmp_path):
 
 
 def test_items_of_one_text_are_asked_once(tmp_path):
-    twice = pl.concat([items(3), items(3).with_columns(item=pl.col("item") + " again")])
-    with ChatServer(by_number) as server:
-        found = elicit(twice, settings(server), tmp_path / "scores.parquet")
-    assert set(server.asked.values()) == {1} and len(server.asked) == 6
-    np.testing.assert_array_equal(scores(found)[:3], scores(found)[3:])
+    """Also side by side, when none is answered yet."""
+    again = items(4).with_columns(item=pl.col("item") + " again")
+    twice = pl.concat([items(4), again]).sort("scenario", maintain_order=True)
+    with ChatServer(lambda body, before: Reply(by_number(body, before).text, delay=0.05)) as server:
+        found = elicit(twice, settings(server, personas=1), tmp_path / "scores.parquet")
+    assert set(server.asked.values()) == {1} and len(server.asked) == found.costs[0].requests == 4
+    np.testing.assert_array_equal(scores(found)[::2], scores(found)[1::2])
 
 
 def test_repeats_have_seeds_of_their_own_and_their_mean_is_the_score(tmp_path):
@@ -191,6 +194,21 @@ def test_a_persona_without_a_prompt_has_no_system_message(tmp_path):
     assert [message["role"] for message in server.bodies[0]["messages"]] == ["user"]
 
 
+def test_memory_does_not_grow_with_the_questions(tmp_path):
+    """What Inspect notes of each question is let go of."""
+    noted = []
+
+    def rule(body, before):
+        if numbers(body)[0] == 29:
+            gc.collect()
+            noted.append(sum(type(one).__name__ == "ModelEvent" for one in gc.get_objects()))
+        return by_number(body, before)
+
+    with ChatServer(rule) as server:
+        elicit(items(30), settings(server, personas=1), tmp_path / "scores.parquet")
+    assert 1 <= noted[0] <= 15
+
+
 # Answers without a number
 
 
@@ -212,9 +230,11 @@ def test_no_number_is_asked_for_once_more_and_then_missing(tmp_path):
     with ChatServer(rule) as server:
         found = elicit(items(6), settings(server, personas=1), out)
         assert elicit(items(6), settings(server, personas=1), out).requests == 0
+        told = pl.read_csv(tmp_path / "scores.unanswered.csv")
+        assert elicit(items(1), settings(server, personas=1), out).unanswered.height == 0
+        assert not (tmp_path / "scores.unanswered.csv").exists()
     assert found.table["m0/p0"].to_list() == [7.0, None, 6.0, 5.0, None, None]
     assert set(server.asked.values()) == {1} and found.requests == 10
-    told = pl.read_csv(tmp_path / "scores.unanswered.csv")
     assert told.select("item", "reason", "answer").rows() == [
         ("item 1", "no number, asked twice", "I cannot."),
         ("item 4", "cut off at max_tokens", "2 is the number of"),
@@ -708,7 +728,7 @@ def test_the_key_of_a_question_is_all_that_its_answer_depends_on():
         {"model": {"max_tokens": 9}},
         {"model": {"options": {"top_p": 0.5}}},
         {"prompt": "{text}"},
-        {"scale": scale | {"high": 11}},
+        {"prompt": "{text}", "scale": scale | {"high": 11}},
         {"persona": "You are nobody."},
     ]
     assert len({plain, *(key(**change) for change in different)}) == len(different) + 1

@@ -14,7 +14,7 @@ from jaxgame.audit import InputError
 from jaxgame.cli import app
 from jaxgame.elicit import config, example, items, reply
 from jaxgame.elicit.answers import Answer
-from jaxgame.elicit.settings import Items, MovieLens, Scale
+from jaxgame.elicit.settings import Columns, MovieLens, Scale
 
 PAGE = Path(__file__).parent.parent / "docs" / "howto" / "elicit.md"
 TEN = Scale(low=0, high=10, low_means="a", high_means="b")
@@ -215,7 +215,7 @@ def test_an_unknown_example():
 
 # Items
 
-COLUMNS = Items(id="item", text=["title", "body"], targets=["human"], group="scene")
+COLUMNS = Columns(id="item", text=["title", "body"], targets=["human"], group="scene")
 TABLE = pl.DataFrame(
     {
         "item": ["a", "b"],
@@ -302,7 +302,9 @@ def folder(request, tmp_path):
 
 
 def films(folder, **settings):
-    columns = Items(id="item", text=["title", "genres"], targets=["rating"], movielens=MovieLens(**settings))
+    columns = Columns(
+        id="item", text=["title", "genres"], targets=["rating"], movielens=MovieLens(**settings)
+    )
     return items.read(folder, columns)
 
 

@@ -96,7 +96,7 @@ def elicit_command(
     out: Out = None,
     dry_run: DryRun = False,
     max_cost: MaxCost = None,
-    patience: Patience = 600.0,
+    patience: Patience = elicit.PATIENCE,
     example: Example = None,
     audit: Audit = False,
     target: Target = None,

@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from jaxgame.elicit.cost import Cost
     from jaxgame.elicit.run import Elicited, elicit, estimate
 
+# For how many seconds a question is repeated while its server is down or busy, unless somebody says so.
+PATIENCE = 600.0
+
 _MODULES = {"Cost": "cost", "Elicited": "run", "elicit": "run", "estimate": "run", "example": "config"}
 
-__all__ = ["Cost", "Elicited", "elicit", "estimate", "example"]
+__all__ = ["PATIENCE", "Cost", "Elicited", "elicit", "estimate", "example"]
 
 
 def __getattr__(name: str) -> Any:

@@ -124,23 +124,26 @@ async def _ask_all(run: _Run, wanted: Mapping[str, Sequence[Question]]) -> None:
 
 
 async def _ask_model(run: _Run, model: Model, questions: Sequence[Question]) -> None:
-    """The first question alone, so that a wrong address or key is told at once; then the others together."""
+    """The first question alone, so that a wrong address or key is told at once; then the others together.
+
+    Each has a task of its own: Inspect keeps what it did in the task's context, until the task ends.
+    """
     window = anyio.Semaphore(model.connections or MOST_CONNECTIONS)
 
-    async def one(question: Question) -> None:
+    async def one(question: Question, first: bool = False) -> None:
         try:
-            await _settle(run, client, question)
+            await _settle(run, client, question, first)
         finally:
             window.release()
 
     async with _client(model, run.patience) as client:
-        await _settle(run, client, questions[0], first=True)
-        async with anyio.create_task_group() as group:
-            for question in questions[1:]:
-                await window.acquire()
-                if run.failure is not None:
-                    break
-                group.start_soon(one, question)
+        for part in (questions[:1], questions[1:]):
+            async with anyio.create_task_group() as group:
+                for question in part:
+                    await window.acquire()
+                    if run.failure is not None:
+                        break
+                    group.start_soon(one, question, question is questions[0])
 
 
 def _client(model: Model, patience: float) -> Client:
@@ -164,7 +167,7 @@ def _client(model: Model, patience: float) -> Client:
     )
 
 
-async def _settle(run: _Run, client: Client, question: Question, first: bool = False) -> None:
+async def _settle(run: _Run, client: Client, question: Question, first: bool) -> None:
     """Ask a question until it is settled, at most twice; what fails for good ends the run.
 
     Of the `first` question it is asked whether there is a server at all; one that is busy is waited for.

@@ -10,14 +10,14 @@ import yaml
 from pydantic import ValidationError
 
 from jaxgame.audit.errors import InputError
-from jaxgame.elicit.settings import Grid, Items, Model, MovieLens, Persona, Prices, Scale, Settings
+from jaxgame.elicit.settings import Columns, Grid, Model, MovieLens, Persona, Prices, Scale, Settings
 from jaxgame.panel.table import near
 
 EXAMPLES = ("moral", "films", "opinions")
 _KEYS = sorted(
     {
         key
-        for part in (Settings, Items, MovieLens, Scale, Model, Prices, Persona, Grid)
+        for part in (Settings, Columns, MovieLens, Scale, Model, Prices, Persona, Grid)
         for key in part.model_fields
     }
 )

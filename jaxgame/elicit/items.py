@@ -8,8 +8,7 @@ import polars as pl
 
 from jaxgame.audit.errors import InputError
 from jaxgame.elicit import movielens
-from jaxgame.elicit.settings import Items as Columns
-from jaxgame.elicit.settings import MovieLens
+from jaxgame.elicit.settings import Columns, MovieLens
 from jaxgame.panel.table import near
 
 _READERS: dict[str, Any] = {

@@ -10,7 +10,7 @@ import polars as pl
 
 from jaxgame.audit.errors import InputError
 from jaxgame.audit.progress import bar
-from jaxgame.elicit import answers, config, cost, items, questions, reply, table
+from jaxgame.elicit import PATIENCE, answers, config, cost, items, questions, reply, table
 from jaxgame.elicit.answers import Answers
 from jaxgame.elicit.cost import Cost
 from jaxgame.elicit.extra import extra
@@ -19,7 +19,6 @@ from jaxgame.elicit.questions import Question
 from jaxgame.elicit.settings import Settings
 
 SUFFIXES = (".parquet", ".csv")
-PATIENCE = 600.0
 
 
 @dataclass(frozen=True)
@@ -99,6 +98,19 @@ def estimate(
     Tokens sent are estimated from the lengths of texts, those answered from answers that are known, if any.
 
     Raises InputError as `elicit` does, and asks nothing.
+
+    >>> import polars as pl
+    >>> from jaxgame.elicit import estimate
+    >>> items = pl.DataFrame({"item": ["lie", "theft"], "scenario": ["He lies.", "He steals a book."]})
+    >>> models = {
+    ...     "items": {"text": ["scenario"]},
+    ...     "scale": {"low": 0, "high": 10, "low_means": "fine", "high_means": "wrong"},
+    ...     "models": [{"name": "local", "url": "http://localhost:8000/v1", "model": "llama"}],
+    ...     "personas": [{"name": "plain", "prompt": ""}, {"name": "judge", "prompt": "You are a judge."}],
+    ... }
+    >>> [cost] = estimate(items, models, "scores.parquet")
+    >>> cost.requests, cost.money
+    (4, None)
     """
     plan = _planned(source, models, out)
     known = answers.read(plan.beside(".answers.jsonl"))
@@ -107,6 +119,8 @@ def estimate(
 
 @dataclass(frozen=True)
 class _Plan:
+    """All that is asked for the table `out`, whether it is known already or not."""
+
     settings: Settings
     items: Items
     out: Path

@@ -77,7 +77,7 @@ class MovieLens(_Part):
     most: int = Field(default=200, ge=1)
 
 
-class Items(_Part):
+class Columns(_Part):
     """Columns of the table of items: names (`id`), what is shown (`text`), what travels along.
 
     `targets` hold people's scores, `group` marks rows that belong together in the audit, `movielens` says
@@ -172,7 +172,7 @@ class Grid(_Part):
 class Settings(_Part):
     """The file: `items`, `scale`, `prompt`, `repeats` of each question, `models`, `personas`, `grid`."""
 
-    items: Items
+    items: Columns
     scale: Scale
     prompt: str = PROMPT
     repeats: int = Field(default=1, ge=1)
