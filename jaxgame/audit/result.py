@@ -9,6 +9,9 @@ train, measured on held-out rows.
 from dataclasses import asdict, dataclass
 from typing import Any
 
+# Of `Audit.to_dict`, and so of `audit.json`: a number of its own for each set of fields (audit.schema.json).
+SCHEMA_VERSION = 1
+
 VERDICTS = ("covered", "not covered", "too close to call")
 
 
@@ -335,8 +338,9 @@ class Audit:
         return {found.target: found for found in self.targets}[target]
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as JSON values; `covered` and `exit_code` beside them."""
-        return {"covered": self.covered, "exit_code": self.exit_code, **asdict(self)}
+        """All fields as JSON values; `schema_version`, `covered` and `exit_code` beside them."""
+        own = {"schema_version": SCHEMA_VERSION, "covered": self.covered, "exit_code": self.exit_code}
+        return own | asdict(self)
 
     def __repr__(self) -> str:
         found = ", ".join(f"{t.target}: {t.verdict} ({t.distance:.3g})" for t in self.targets)

@@ -1,6 +1,6 @@
 """The verdict's rule, the verdict and the guarantee in plain words."""
 
-from jaxgame.audit.result import AverageReport, HullReport, Interval, Null
+from jaxgame.audit.result import AverageReport, Bound, HullReport, Interval, Null
 
 HULL_WORDS = {
     "cone": "weights of at least 0 and a constant",
@@ -66,7 +66,7 @@ def average(target: str, report: AverageReport, *, moved: bool) -> str:
     bound, scale, stake = report.bounds[0], report.scale, f"{report.stake:.3g}"
     loss = f"{bound.loss:.3g} (interval {bound.interval.lower:.3g} to {bound.interval.upper:.3g})"
     said = f"If the models compete to advise a user who has to estimate {target!r}, "
-    if bound.share >= 1:
+    if not promises(bound):
         said += (
             "nothing is promised: the best bound on her mean squared error at every equilibrium is "
             f"{loss}, and a constant guess makes {stake}."
@@ -110,16 +110,28 @@ def guarantee(report: HullReport, spread: float) -> str:
 
 
 CONDITIONS = (
-    "The guarantee holds if the rows are all the pairs of action and outcome that can arise, if the "
-    "scores are the utilities that models and users act on, if the models compete to an equilibrium under "
-    "the theorem's other conditions, and if the user best responds (one who responds by quantal response "
-    "loses what her noise costs besides). The constant 2 is this project's: at an equilibrium every model "
-    "does at least as well as with full information, and averaging that with the mixture's weights costs "
-    "the error twice.",
-    "It does not promise anything about items unlike these, about models that do not respond to each "
-    "other, or about what users want beyond the target's scores: noise in them counts as distance. "
-    "Held-out rows show the largest error of a sample, not of all cases.",
+    "The bounds on the mean squared error hold if items come as these rows do, if the user loses the square "
+    "of what her rating is off by, if every model wants her rating to be its own score, and if the models "
+    "compete to an equilibrium of one of the three competitions of jaxgame, at which each is as well off as "
+    "if she knew everything. Where a constant is added or weights need not sum to 1 (cone), she must also be "
+    "free to give any number, and best respond. The factors are proved by this project.",
+    "What the largest error buys holds for any decision, if the rows are all the pairs of action and outcome "
+    "that can arise and the scores are the utilities of models and users, who best respond (a user who "
+    "responds by quantal response loses what her noise costs besides).",
+    "Nothing is promised about items unlike these, about models that do not respond to each other, or about "
+    "what users want beyond the target's scores: noise in them counts as distance. Held-out rows show the "
+    "errors of a sample, not of all cases.",
 )
+
+
+def basis(bound: Bound) -> str:
+    """The error of a mixture that a bound follows from."""
+    return f"{'squared' if bound.error == 'square' else 'absolute'} error, {bound.hull}"
+
+
+def promises(bound: Bound) -> bool:
+    """Whether a bound is below what a constant guess costs; without any weight it is just that guess's."""
+    return bound.share < 1 - 1e-9
 
 
 def signed(value: float | None) -> str:
