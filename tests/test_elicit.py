@@ -270,14 +270,14 @@ def test_a_server_that_fails_is_asked_again(tmp_path):
         return {
             (1, 0): Reply("slowly", status=429, headers={"Retry-After": "0.8"}),
             (2, 0): Reply("broken", status=500),
-            (3, 0): Reply(text, delay=1.5),
+            (3, 0): Reply(text, delay=2.5),
             (4, 0): Reply(text, cut=True),
             (5, 0): Reply("broken", status=503),
             (5, 1): Reply("slowly", status=429, headers={"Retry-After": "0.2"}),
         }.get((item, before), Reply(text))
 
     with ChatServer(rule) as server:
-        asked = settings(server, personas=1, model={"timeout": 1.0, "connections": 8})
+        asked = settings(server, personas=1, model={"timeout": 2.0, "connections": 8})
         found = elicit(items(8), asked, tmp_path / "scores.parquet")
     np.testing.assert_array_equal(scores(found)[:, 0], [score(i) for i in range(8)])
     counts = {numbers({"messages": [{"content": what[2]}, {"content": what[3]}], "model": what[0]})[0]: number
@@ -322,7 +322,9 @@ def test_a_server_that_stays_dead_ends_the_run_and_nothing_is_lost(tmp_path):
         return by_number(body, before)
 
     with ChatServer(rule) as server:
-        with pytest.raises(InputError, match=r"'m0' at http://127.*: no server answers there .* goes on$"):
+        with pytest.raises(
+            InputError, match=r"'m0' at http://127.*: no server answers there .* not asked for again$"
+        ):
             elicit(items(20), settings(server, personas=3), out, patience=0.0)
         before = sum(server.answered.values())
         assert 20 <= before < 60 and not out.exists()

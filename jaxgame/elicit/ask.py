@@ -112,7 +112,7 @@ def ask(
             pass
         asking.result()
     if run.failure is not None and run.left:
-        kept = "; answers so far are kept, the same command goes on" if answers.known else ""
+        kept = "; answers so far are kept, and not asked for again" if answers.known else ""
         raise InputError(run.failure + kept)
 
 
