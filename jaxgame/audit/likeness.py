@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import norm
 
 from jaxgame.audit.names import listed
-from jaxgame.audit.prepare import Scores
+from jaxgame.audit.prepare import MIN_ROWS, Scores
 
 # Last words of names of what is computed from scores: human_sd, human_reference_sum10.
 _COMPUTED = re.compile(
@@ -60,11 +60,11 @@ def remarks(scores: Scores, target: str, models: Sequence[str]) -> tuple[str, ..
     if copies:
         notes.append(
             f"almost the target {target!r} itself (correlation): {listed(copies)}; if they were computed "
-            "from it they are no models, and --models leaves them out"
+            "from it they are no models: name the others with --models"
         )
     limit = -norm.ppf(1 - CHANCE / max(len(models), 1))
     beyond = np.arctanh(np.clip(near, -1 + 1e-15, 0)) * np.sqrt(np.maximum(rows - 3, 0)) < limit
-    against = np.flatnonzero((near < AGAINST) & beyond)
+    against = np.flatnonzero((near < AGAINST) & beyond & (rows >= MIN_ROWS))
     if len(against):
         told = [f"{models[i]} ({near[i]:.2f})" for i in against]
         options = " ".join(f"--reverse {shlex.quote(models[i])}" for i in against[:2])

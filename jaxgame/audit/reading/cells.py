@@ -112,10 +112,10 @@ def _of_strings(
         found[name] = values
         if text.per_cent:
             said.setdefault("per cent read as numbers, 45% as 45", []).append(name)
-        if style == "comma":
+        if style == "comma" and text.bare.str.contains(",", literal=True).any():
             said.setdefault("commas read as decimal marks", []).append(name)
-        elif text.bare.str.contains(",", literal=True).any():
-            said.setdefault("commas read as marks between thousands", []).append(name)
+        if marks.have_groups(text.bare, style):
+            said.setdefault("marks between thousands left out", []).append(name)
     return found
 
 

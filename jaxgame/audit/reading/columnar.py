@@ -5,7 +5,7 @@ import io
 import polars as pl
 
 from jaxgame.audit.errors import InputError
-from jaxgame.audit.reading.frames import with_index
+from jaxgame.audit.reading.frames import flat, with_index
 from jaxgame.audit.reading.sources import Source
 from jaxgame.audit.reading.table import Table
 
@@ -25,9 +25,9 @@ def read(source: Source) -> Table:
     arrow = source.data.startswith(ARROW)
     try:
         if arrow:
-            return Table(source.name, pl.read_ipc(io.BytesIO(source.data)))
+            return Table(source.name, flat(pl.read_ipc(io.BytesIO(source.data))))
         metadata = pl.read_parquet_metadata(io.BytesIO(source.data)).get("pandas")
-        return with_index(Table(source.name, pl.read_parquet(io.BytesIO(source.data))), metadata)
+        return with_index(Table(source.name, flat(pl.read_parquet(io.BytesIO(source.data)))), metadata)
     except Exception as error:  # whatever the reader raises for a broken file
         lines = str(error).strip().splitlines()
         said = lines[0][:200] if lines else type(error).__name__

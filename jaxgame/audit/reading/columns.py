@@ -18,12 +18,35 @@ INDEX = re.compile(r"|unnamed: \d+(\.\d+)*|__index_level_\d+__|level_\d+|row[._ 
 # 0 or 1), under the second if no two are alike or they count again and again.
 IDS = ("id", "ids", "uid", "uuid", "guid", "rowid")
 PLACES = ("idx", "index", "no", "nr", "row", "line", "order", "position", "key")
-TIMES = ("timestamp", "datetime", "date", "unixtime", "epoch", "ts")
+TIMES = ("timestamp", "datetime", "date", "year", "unixtime", "epoch", "ts")
 GROUPS = (
-    *("scene", "group", "block", "cluster", "fold", "batch", "session", "document", "doc", "passage", "text"),
-    *("dialogue", "dialog", "conversation", "prompt", "question", "topic", "category", "chapter", "page"),
-    *("paragraph", "story", "user", "subject", "participant", "item", "example", "section", "task"),
+    *(
+        "scene",
+        "group",
+        "block",
+        "cluster",
+        "fold",
+        "batch",
+        "session",
+        "document",
+        "doc",
+        "passage",
+        "dialogue",
+    ),
+    *(
+        "dialog",
+        "conversation",
+        "chapter",
+        "page",
+        "paragraph",
+        "story",
+        "subject",
+        "participant",
+        "annotator",
+    ),
 )
+# What may be a group or what is scored: groups only if equal numbers stand side by side.
+KINDS = ("prompt", "question", "topic", "category", "text", "user", "item", "example", "section", "task")
 # Whole numbers in runs are numbers of groups by themselves if there are more than so many values.
 LEVELS = 20
 # Numbers say nothing of a column if they are fewer than this, or than half of its cells.
@@ -53,7 +76,10 @@ def why_no_scores(table: Table, name: str, values: Float[np.ndarray, " N"]) -> s
     distinct = len(np.unique(numbers))
     if (last in IDS and distinct > 2) or (last in PLACES and distinct == len(numbers)):
         return "ids"
-    if distinct < len(numbers) and _in_runs(numbers) and (last in GROUPS or _are_levels(numbers, distinct)):
+    side_by_side = distinct < len(numbers) and _in_runs(numbers)
+    if (last in GROUPS and distinct > 2) or (
+        side_by_side and (last in KINDS or _are_levels(numbers, distinct))
+    ):
         return "group numbers"
     return None
 

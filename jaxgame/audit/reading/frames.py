@@ -29,14 +29,14 @@ def read(table: Any) -> Table:
     """
     try:
         if isinstance(table, pl.DataFrame):
-            return Table(SOURCE, table)
+            return Table(SOURCE, flat(table))
         if isinstance(table, pl.LazyFrame):
-            return Table(SOURCE, table.collect())
+            return Table(SOURCE, flat(table.collect()))
         if hasattr(table, "iloc") and hasattr(table, "index") and hasattr(table, "columns"):
             return _of_pandas(table)
         if hasattr(table, "__arrow_c_stream__"):
             metadata = getattr(getattr(table, "schema", None), "metadata", None) or {}
-            return with_index(Table(SOURCE, pl.DataFrame(table)), metadata.get(b"pandas"))
+            return with_index(Table(SOURCE, flat(pl.DataFrame(table))), metadata.get(b"pandas"))
         if isinstance(table, Mapping):
             return Table(SOURCE, of_columns({str(name): table[name] for name in table}))
         if hasattr(table, "columns") and hasattr(table, "__getitem__"):
@@ -48,7 +48,8 @@ def read(table: Any) -> Table:
         said = lines[0][:200] if lines else type(error).__name__
         raise InputError(f"{SOURCE}: its columns do not make a table ({said})") from error
     raise InputError(
-        f"table is {type(table).__name__}; it must be a path, a DataFrame, a mapping of columns or a Panel"
+        f"table is {type(table).__name__}; it must be a path, a DataFrame, a mapping of columns, "
+        "a list of records or a Panel"
     )
 
 
@@ -62,6 +63,16 @@ def with_index(table: Table, metadata: str | bytes | None) -> Table:
     return (
         replace(table, frame=table.frame.select(*index, pl.exclude(*index)), index=index) if index else table
     )
+
+
+def flat(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with a column for each field of its structs, with a dot in its name, and with objects as what
+    they hold."""
+    while structs := [name for name, kind in frame.schema.items() if isinstance(kind, pl.Struct)]:
+        named = (pl.col(name).name.prefix_fields(f"{name}.") for name in structs)
+        frame = frame.with_columns(named).unnest(structs)
+    objects = [name for name, kind in frame.schema.items() if kind == pl.Object]
+    return frame.with_columns(_objects(name, frame[name].to_list()) for name in objects)
 
 
 def of_columns(columns: Mapping[str, Any]) -> pl.DataFrame:
@@ -86,7 +97,7 @@ def _of_pandas(table: Any) -> Table:
         for place, name in enumerate(table.index.names)
         if name is not None
     }
-    names = [str(name) for name in table.columns]
+    names = [".".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in table.columns]
     twice = next((name for name in names if [*levels, *names].count(name) > 1), None)
     if twice is not None:
         raise InputError(f"{SOURCE}: two columns are named {twice!r}")
@@ -101,7 +112,7 @@ def _series(name: str, values: Any) -> pl.Series:
     if isinstance(values, list | tuple):
         return _objects(name, values)
     if isinstance(values, np.ma.MaskedArray):
-        return _objects(name, np.ma.filled(values.astype(object), None).tolist())
+        return _objects(name, values.tolist())
     array = np.asarray(values)
     if array.ndim != 1:
         raise ValueError(f"column {name!r} has {array.ndim} axes")

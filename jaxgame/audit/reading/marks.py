@@ -11,13 +11,13 @@ import polars as pl
 # Blanks (also those that do not break) and apostrophes stand between thousands in any style.
 _BETWEEN = "[ \u00a0\u202f'’]"
 _EXPONENT = r"(?:[eE][+-]?\d+)?"
-_WITH_COMMA = rf"^\s*[+-]?[\d.]*,\d[\d.,]*{_EXPONENT}\s*%?\s*$"
+_WITH_COMMA = rf"^\s*[+-]?(?:[\d.]|{_BETWEEN})*,\d(?:[\d.,]|{_BETWEEN})*{_EXPONENT}\s*%?\s*$"
 
 
 def _pattern(decimal: str, thousands: str) -> str:
     """A number with these marks, both escaped; no number begins with a group of zeros."""
     groups = "|".join(rf"[1-9]\d{{0,2}}(?:{mark}\d{{3}})+" for mark in (thousands, _BETWEEN))
-    return rf"^[+-]?(?:(?:\d+|{groups})(?:{decimal}\d*)?|{decimal}\d+){_EXPONENT}$"
+    return rf"^[+-]?(?:(?:\d+(?:{decimal}\d*)?|{decimal}\d+){_EXPONENT}|(?:{groups})(?:{decimal}\d*)?)$"
 
 
 # What a number looks like, by its decimal mark.
@@ -27,6 +27,11 @@ STYLES = {"point": _pattern(r"\.", ","), "comma": _pattern(",", r"\.")}
 def have_commas(columns: Iterable[pl.Series]) -> bool:
     """Whether any of these columns of strings has a number with a comma."""
     return any(column.str.contains(_WITH_COMMA).any() for column in columns)
+
+
+def have_groups(cells: pl.Series, style: str | None) -> bool:
+    """Whether any of these numbers has marks between its thousands."""
+    return bool(cells.str.contains(rf"[.]|{_BETWEEN}" if style == "comma" else rf",|{_BETWEEN}").any())
 
 
 def like_numbers(cells: pl.Series) -> pl.Series:

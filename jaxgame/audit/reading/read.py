@@ -38,7 +38,7 @@ def read_scores(
     candidates: str | Sequence[str] = (),
 ) -> Scores:
     """The numbers of `table`: a path, "-" (standard input), a bundled panel's name, a frame of polars, pandas
-    or Arrow, a mapping of columns or a `Panel`.
+    or Arrow, a mapping of columns, a list of records or a `Panel`.
 
     Evaluation logs are recognised, unless `item` or `model` say how a table is laid out: a file, a folder, or
     a list of them. Of these `score` names the metric that counts.
@@ -80,6 +80,8 @@ def read_scores(
     table = paths[0] if paths else table
     if isinstance(table, str | Path):
         found = _of_source(sources.read(table), separator, asked)
+    elif isinstance(table, list) and table and all(isinstance(record, dict) for record in table):
+        found = records.of_list(table)
     else:
         found = frames.read(table)
     if found.frame.height == 0:

@@ -9,23 +9,18 @@ import numpy as np
 import polars as pl
 
 from jaxgame.audit.errors import InputError
-from jaxgame.audit.reading.frames import of_columns
+from jaxgame.audit.reading.frames import SOURCE, of_columns
 from jaxgame.audit.reading.sources import Source, text
 from jaxgame.audit.reading.table import Table
 
 SUFFIXES = (".json", ".jsonl", ".ndjson")
-# Suffixes of delimited text, whose header may begin with a bracket.
-DELIMITED = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
+# How records begin, one by one or in a list.
+BEGINNING = re.compile(rb"(\xef\xbb\xbf)?\s*(\[\s*)?\{\s*[\"}]")
 
 
 def is_json(source: Source) -> bool:
     """Whether a source is JSON: by its name or by how it begins."""
-    if source.suffix in SUFFIXES:
-        return True
-    return source.suffix not in DELIMITED and source.data[:100].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (
-        b"{",
-        b"[",
-    )
+    return source.suffix in SUFFIXES or BEGINNING.match(source.data) is not None
 
 
 def read(source: Source, names: set[str]) -> Table:
@@ -52,6 +47,14 @@ def read(source: Source, names: set[str]) -> Table:
         raise
     except (ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{source.name}: {error}") from error
+
+
+def of_list(records: Sequence[Any]) -> Table:
+    """The table of a list of records in memory; InputError if they make none."""
+    try:
+        return Table(SOURCE, _of_records(records))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{SOURCE}: {error}") from error
 
 
 def _values(words: str) -> tuple[list[Any], list[int]]:
@@ -108,7 +111,9 @@ def _row(names: Sequence[str], cells: Any, row: int) -> dict[str, Any]:
 
 
 def _of_records(records: Sequence[Any]) -> pl.DataFrame:
-    """The columns of records, each an object."""
+    """The columns of records, each an object; ValueError for what is none and for names that clash."""
+    if not records:
+        raise ValueError("holds no records")
     columns: dict[str, list[Any]] = {}
     for count, record in enumerate(records):
         if not isinstance(record, dict):

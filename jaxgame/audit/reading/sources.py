@@ -2,7 +2,6 @@
 
 import bz2
 import gzip
-import io
 import lzma
 import sys
 import zlib
@@ -19,8 +18,15 @@ STANDARD_INPUT = "-"
 
 
 def _unpack_zstd(data: bytes) -> bytes:
-    reader = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True)
-    return reader.read()
+    """All frames of zstd data; EOFError if the last is not whole, which the library would not say."""
+    found = []
+    while data:
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        found.append(frame.decompress(data))
+        if not frame.eof:
+            raise EOFError("the data end within a frame")
+        data = frame.unused_data
+    return b"".join(found)
 
 
 # How packed files begin, what they are called, and how they are unpacked.
@@ -31,7 +37,7 @@ PACKED: dict[bytes, tuple[str, Callable[[bytes], bytes]]] = {
     b"\xfd7zXZ\x00": ("xz", lzma.decompress),
 }
 PACKED_SUFFIXES = (".gz", ".zst", ".zstd", ".bz2", ".xz")
-DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
+DAMAGED = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 # What is no table of text.
 FOREIGN = {
     b"PK": "a zip or Excel file",

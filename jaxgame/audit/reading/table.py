@@ -48,6 +48,9 @@ class Table:
             column = column.fill_nan(None)
             if (column.drop_nulls() % 1 == 0).all() and (column.drop_nulls().abs() < 2**53).all():
                 column = column.cast(pl.Int64)
+        if column.dtype.is_nested() or column.dtype in (pl.Duration, pl.Binary):
+            cells = [None if cell is None else str(cell) for cell in column.to_list()]
+            column = pl.Series(name, cells, dtype=pl.String)
         labels = column.cast(pl.String, strict=False).str.strip_chars()
         return labels.set((labels == "").fill_null(True), None)
 

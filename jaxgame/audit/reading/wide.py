@@ -16,6 +16,9 @@ from jaxgame.panel.table import block_numbers
 # A first column of one of these names, in any case, or with "id" for its last word, names the items.
 ITEM_NAMES = ("", "id", "item", "itemid", "index", "row", "example", "uid", "uuid")
 
+# A table with rows for each model has one or two columns of scores besides the target.
+FEW_MODELS = 2
+
 
 def wide(table: Table, asked: Asked) -> Scores:
     """The scores of a table with a row per item: its columns of numbers, but for those with other roles.
@@ -47,6 +50,8 @@ def wide(table: Table, asked: Asked) -> Scores:
     columns = {name: values for name, values in columns.items() if name not in left}
     if not columns:
         raise InputError(f"{table.source}: no column of scores ({'; '.join(table.notes)})")
+    if asked.group is None and group is not None and len(set(columns) - set(named)) <= FEW_MODELS:
+        _check_no_row_per_score(table, group, text)
     values = np.column_stack(list(columns.values()))
     empty = np.isnan(values).all(axis=1)
     if empty.any():
@@ -116,7 +121,9 @@ def _item_column(table: Table, asked: Asked, named: list[str]) -> str | None:
 
 
 def _holds_numbers(column: pl.Series) -> bool:
-    return bool(column.cast(pl.Float64, strict=False).is_not_null().any())
+    if column.dtype in (pl.String, pl.Categorical, pl.Enum):
+        return bool(column.cast(pl.String).cast(pl.Float64, strict=False).is_not_null().any())
+    return column.dtype.is_numeric() or column.dtype == pl.Boolean
 
 
 def _check_unique(table: Table, items: list[str]) -> None:
@@ -136,6 +143,27 @@ def _check_unique(table: Table, items: list[str]) -> None:
         raise InputError(
             f"{table.source}: {table.place(*places)}, {said}: item {', '.join(one)!r} occurs twice (--group "
             "names a column of rows that belong together; a long table needs --item, --model and --score)"
+        )
+
+
+def _check_no_row_per_score(table: Table, group: str, text: list[str]) -> None:
+    """Raise InputError if each group has equally many rows for each label of a column of text, as a table has
+    that names its models in rows."""
+    crossed = []
+    for name in text:
+        pairs = pl.DataFrame(
+            [table.frame[group].alias("group"), table.labels(name, "--model").alias("model")]
+        )
+        counts = pairs.group_by("group", "model").len()
+        groups, labels = counts["group"].n_unique(), counts["model"].n_unique()
+        if labels > 1 and counts.height == groups * labels and counts["len"].n_unique() == 1:
+            crossed.append((labels, name))
+    if crossed:
+        labels, name = max(crossed)
+        raise InputError(
+            f"{table.source}: each {group!r} has rows for the same {labels} values of {name!r}: a table with "
+            f"a row per score needs --item, --model and --score, such as --item {group} --model {name}; "
+            f"where each row is an item say --group {group}"
         )
 
 
