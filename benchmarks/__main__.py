@@ -27,6 +27,7 @@ SUITES = (
     "conversation",
     "scaling",
     "audit",
+    "elicit",
     "cold",
 )  # modules of this package with `cells(quick)`
 FORMATS = (

@@ -50,6 +50,12 @@ def last(trace):
     return dataclasses.replace(trace, **{name: one(getattr(trace, name), -1) for name in averages})
 
 
+# Each rule is a program of its own to compile: the fast tests know two.
+SOME = [
+    rule if rule in ("regret_matching", "inertia") else pytest.param(rule, marks=pytest.mark.slow)
+    for rule in selection.RULES
+]
+
 check = jax.jit(theorems.learning)
 worst_coarse = jax.jit(jax.vmap(lambda game: theorems.coarse_correlated(game, menu=4)))
 dynamics = jax.jit(selection.best_response_dynamics, static_argnames=("order", "steps", "consulted"))
@@ -77,7 +83,7 @@ def fared(lost, own, faced, leader):
     return np.where((lost < rival) | (ties & (lost == rival)), own, theirs).mean()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, 3, *(pytest.param(s, marks=pytest.mark.slow) for s in (1, 2))])
 def test_regret_agrees_with_a_program_for_each_value_and_with_a_fine_menu(seed):
     game = one(random_games(4, 2), seed)
     units = standard(game)
@@ -126,7 +132,7 @@ def test_a_profile_that_never_changes_is_regretted_by_its_exploitability(place):
     np.testing.assert_allclose(trace.outcome, outcome, atol=1e-12)
 
 
-@pytest.mark.parametrize("rule", selection.RULES)
+@pytest.mark.parametrize("rule", SOME)
 def test_a_trace_says_what_was_played(rule):
     trace = played(COURT, rule)
     np.testing.assert_allclose(trace.follower[1], trace.path.mean(), atol=1e-12)
@@ -151,7 +157,8 @@ def test_the_first_rounds_of_a_long_run_are_those_of_a_short_one(rule):
     np.testing.assert_allclose(short.regret.upper, trace.regret.upper[0], atol=1e-12)
 
 
-@pytest.mark.parametrize("rule", [pytest.param("hedge", marks=pytest.mark.slow), "regret_matching"])
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", ["hedge", "regret_matching"])
 def test_rules_without_regret_have_little_on_their_menu(rule):
     few, many = played(COURT, rule, (100, 3000)).menu_regret.max(1)
     bound = math.sqrt(math.log(7) / 2 / 3000) if rule == "hedge" else math.sqrt(7 / 3000)
@@ -166,7 +173,7 @@ def test_who_cannot_gain_does_not_move():
         assert trace.regret.upper.max() < 1e-9
 
 
-@pytest.mark.parametrize("rule", selection.RULES)
+@pytest.mark.parametrize("rule", SOME)
 def test_nothing_that_leaders_learn_breaks_the_guarantee(rule):
     games = random_games(12, 2, 2, 2, seed=9)
     for place in range(12):
@@ -291,10 +298,8 @@ def test_who_is_kept_by_rank(consulted, leaders):
     np.testing.assert_allclose(kept_shares(lost, consulted)[order], share)
 
 
-SLOWER = [pytest.param(order, marks=pytest.mark.slow) for order in ("random", "simultaneous")]
-
-
-@pytest.mark.parametrize("order", ["in_turn", *SLOWER])
+@pytest.mark.slow
+@pytest.mark.parametrize("order", selection.ORDERS)
 def test_who_asks_all_is_the_default(order):
     game = one(random_games(1, 3, seed=2), 0)
     start = selection.starting_offers(game, "selfish")
@@ -316,6 +321,7 @@ def test_who_asks_one_has_the_average_of_monopolists():
     assert abs(trace.gain.upper[-1]) < 1e-9 and trace.gain.lower[0] > 0.01
 
 
+@pytest.mark.slow
 def test_gains_where_two_of_three_are_asked_agree_with_a_fine_menu():
     game = one(random_games(1, 3, seed=6), 0)
     offers = selection.starting_offers(game, "random", jax.random.key(1))
@@ -345,6 +351,7 @@ def test_gains_where_two_of_three_are_asked_agree_with_a_fine_menu():
     assert trace.gain.width[0] < 1e-9
 
 
+@pytest.mark.slow
 def test_learning_where_one_is_asked():
     trace = played(COURT, "regret_matching", 4000, consulted=1)
     # Each is asked half of the time, unrivalled: it would have done best with what it wants.

@@ -63,9 +63,12 @@ class _Means:
         return unit * float(self.found[place]), self._interval(unit, self.found[place], self.draws[:, place])
 
     def share(self, place: int) -> tuple[float, Interval]:
-        """One mean in parts of the last, and its interval."""
-        found, draws = self.found[place] / self.found[-1], self.draws[:, place] / self.draws[:, -1]
-        return float(found), self._interval(1.0, found, draws)
+        """One mean in parts of the last, and its interval.
+
+        Samples of very few rows may hold nothing at stake; they have no such share, and are left out.
+        """
+        found, known = self.found[place] / self.found[-1], self.draws[:, -1] > 0
+        return float(found), self._interval(1.0, found, self.draws[known, place] / self.draws[known, -1])
 
     def _interval(self, unit: float, found: float, draws: np.ndarray) -> Interval:
         """The bootstrap's interval of a mean of positive numbers.

@@ -5,6 +5,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from jaxgame.audit.names import listed
 from jaxgame.audit.result import Audit, TargetAudit
 from jaxgame.audit.words import basis, signed
 
@@ -51,9 +52,10 @@ def _show_target(target: TargetAudit, found: Audit, console: Console) -> None:
     console.print(Text(f"{target.verdict.upper()}", style=STYLES[target.verdict]), Text(target.sentence))
     for note in target.notes:
         _bullet(note, console)
+    _bullet(f"{len(target.models)} model{'s'[len(target.models) == 1 :]}: {listed(target.models)}", console)
     _bullet(
-        f"{target.train_rows:,} rows to fit, {target.heldout_rows:,} held out; {len(target.models)} "
-        f"models; 1 standard deviation of the target is {target.unit:.3g}",
+        f"{target.train_rows:,} rows to fit, {target.heldout_rows:,} held out; 1 standard deviation of the "
+        f"target is {target.unit:.3g}",
         console,
     )
     console.print()
