@@ -22,6 +22,7 @@ SUITES = (
     "hull",
     "leader",
     "selection",
+    "learning",
     "competition",
     "conversation",
     "scaling",

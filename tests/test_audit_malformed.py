@@ -98,7 +98,7 @@ CASES = {
     "long row": ("t.csv", cell(7, 3, "3,4"), TARGET, r"row 7 has 5 fields, the header has 4"),
     "open quotation": ("t.csv", cell(7, 0, '"q6'), TARGET, r"quotation marks|row 7 has"),
     "not UTF-8": ("t.csv", cell(3, 0, "café").encode("latin-1"), TARGET, r"row 3 is not UTF-8 \(byte 0xe9, column 1\)"),
-    "UTF-16": ("t.csv", GOOD.encode("utf-16"), TARGET, r"is UTF-16 text"),
+    "half of UTF-16": ("t.csv", GOOD.encode("utf-16")[:-1], TARGET, r"begins as UTF-16 text and is damaged"),
     "binary": ("t.csv", bytes(range(256)) * 20, TARGET, r"is a binary file"),
     "Excel": ("t.xlsx", b"PK\x03\x04" + bytes(100), TARGET, r"is a zip or Excel file"),
     "compressed": ("t.csv.gz", b"\x1f\x8b\x08" + bytes(100), TARGET, r"is compressed"),

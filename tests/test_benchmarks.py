@@ -27,4 +27,8 @@ def test_a_suite_is_shown_and_kept(kept, tmp_path):
     assert "audit_command" in done.stdout and "audit_bootstrap" in done.stdout
     assert path.exists() == kept
     if kept:
-        assert [row["name"] for row in json.loads(path.read_text())] == ["audit_command", "audit_bootstrap"]
+        assert [row["name"] for row in json.loads(path.read_text())] == [
+            "audit_command",
+            "audit_bootstrap",
+            "audit_absolute",
+        ]

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from jaxgame.audit.errors import InputError
 from jaxgame.audit.moments import columns
+from jaxgame.audit.names import listed
 from jaxgame.panel.missing import filled
 from jaxgame.panel.splits import parted_block, random_split
 from jaxgame.panel.table import block_numbers
@@ -140,7 +141,7 @@ def prepare(
     if len(keep) < len(names):
         notes.append(
             "constant on the train rows, left out: "
-            f"{_names([n for i, n in enumerate(names) if i not in keep])}"
+            f"{listed([n for i, n in enumerate(names) if i not in keep])}"
         )
         _some(keep, scores.source, target, notes)
         table, names = _kept(table, names, keep)
@@ -255,7 +256,7 @@ def _distinct(table: np.ndarray, names: list[str], notes: list[str]) -> np.ndarr
     low, high = table.min(axis=0), table.max(axis=0)
     constant = high - low <= CONSTANT * np.maximum(np.abs(low), np.abs(high))
     if constant.any():
-        notes.append(f"the same score on every row, left out: {_names(np.array(names)[constant].tolist())}")
+        notes.append(f"the same score on every row, left out: {listed(np.array(names)[constant].tolist())}")
     first: dict[bytes, str] = {}
     keep, copies = [], []
     for index in np.flatnonzero(~constant):
@@ -265,7 +266,7 @@ def _distinct(table: np.ndarray, names: list[str], notes: list[str]) -> np.ndarr
         else:
             copies.append(f"{names[index]} (of {original})")
     if copies:
-        notes.append(f"duplicates of another model, left out: {_names(copies)}")
+        notes.append(f"duplicates of another model, left out: {listed(copies)}")
     return np.array(keep, int)
 
 
@@ -329,11 +330,6 @@ def _blocks_and_train(
             f"rows are resampled and split in {sum(count)} blocks that belong together ({count[0]} train)"
         )
     return rows, train
-
-
-def _names(names: list[str], most: int = 8) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def _count(number: int, thing: str) -> str:

@@ -13,7 +13,8 @@ from rich.table import Table
 from jaxgame import elicit
 from jaxgame.audit import InputError
 from jaxgame.audit.files import check_writable
-from jaxgame.cli.audit import directory_for, refuse, run_audit
+from jaxgame.cli.audit import directory_for, run_audit
+from jaxgame.cli.ending import BAD_INPUT, leave
 from jaxgame.runs.files import said_by_disk
 
 if TYPE_CHECKING:
@@ -115,15 +116,15 @@ def elicit_command(
         if dry_run:
             _show_costs(console, elicit.estimate(source, models, out), "would be asked")
             return
-        where = report or directory_for(str(out))
+        where = report or directory_for([str(out)])
         if audit:
             check_writable(where)
         shown = sys.stderr.isatty() and not quiet
         found = elicit.elicit(source, models, out, max_cost=max_cost, patience=patience, progress=shown)
     except InputError as error:
-        refuse(str(error))
+        leave(str(error), BAD_INPUT)
     except OSError as error:
-        refuse(f"{error.filename or out}: cannot be written ({said_by_disk(error)})")
+        leave(f"{error.filename or out}: cannot be written ({said_by_disk(error)})", BAD_INPUT)
     except KeyboardInterrupt:
         print("jaxgame: interrupted; answers so far are kept, the same command goes on", file=sys.stderr)
         raise typer.Exit(130) from None
@@ -132,7 +133,7 @@ def elicit_command(
     if audit:
         targets = target or list(found.targets)
         run_audit(
-            str(out), where, quiet, target=targets, models=found.models, item=found.item, group=found.group
+            [str(out)], where, quiet, target=targets, models=found.models, item=found.item, group=found.group
         )
 
 
