@@ -22,10 +22,12 @@ SUITES = (
     "hull",
     "leader",
     "selection",
+    "learning",
     "competition",
     "conversation",
     "scaling",
     "audit",
+    "elicit",
     "cold",
 )  # modules of this package with `cells(quick)`
 FORMATS = (

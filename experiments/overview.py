@@ -296,7 +296,12 @@ register(
                     "(noise), a user between two models (between), goals of the models' owners (goals), a "
                     "bias common to all (shared_bias), and ratings by 86 real language models (panel)."
                 ),
-                setting=("experiment=overview",),
+                # Two models hold few users in their hull, and a logit user's games take long.
+                setting=(
+                    "experiment=overview",
+                    "experiment.quantal_leaders=[4,8]",
+                    "experiment.quantal_every=2",
+                ),
                 draws=134,
                 seconds=80,
                 pictures={

@@ -19,12 +19,19 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 install_import_hook("jaxgame", "beartype.beartype")
 
 from jaxgame.runs.compiled import keep_compiled
+from jaxgame.runs.mappings import make_room
 
 # A program is found by its text, flags and jaxlib: one that changed is compiled anew.
 keep_compiled()
 
 settings.register_profile("jaxgame", deadline=None, max_examples=50, derandomize=True)
 settings.load_profile("jaxgame")
+
+
+@pytest.fixture(autouse=True)
+def _room_for_programs():
+    """A worker runs hundreds of tests, and each leaves its programs."""
+    make_room()
 
 
 # Examples in docstrings that compile large programs; the tests of their modules cover the same ground.

@@ -429,18 +429,134 @@ MUTATIONS = (
         the_worst_offer_is_kept=("    selected = lost.argmin()\n", "    selected = lost.argmax()\n"),
         nobody_withdraws=("jnp.where(withdraws, nothing, offers[leader])", "offers[leader]"),
         outbidding_at_any_cost=(
-            "wins = (outbidding > now + INDIFFERENT) & (outbidding >= without)",
-            "wins = outbidding > now + INDIFFERENT",
+            "wins = (above[place] > now + INDIFFERENT) & (above[place] >= below)",
+            "wins = above[place] > now + INDIFFERENT",
         ),
-        last_index_wins_ties=(
-            "rival = jnp.where(others, lost, jnp.inf).argmin()",
-            "rival = jnp.where(others, lost, -jnp.inf).argmax()",
+        the_worst_rival_is_met_first=(
+            "order = jnp.argsort(jnp.where(jnp.arange(leaders) != leader, lost, jnp.inf), stable=True)[:-1]",
+            "order = jnp.argsort(jnp.where(jnp.arange(leaders) != leader, -lost, jnp.inf), stable=True)[:-1]",
+        ),
+    ),
+    *_in(
+        "jaxgame/selection/dynamics.py",
+        ("test_learning",),
+        rivals_below_are_forgotten=(
+            "self.chance[rank] * earned + self.before[rank] + self.after[rank]",
+            "self.chance[rank] * earned + self.before[rank]",
+        ),
+        gains_of_lazy_users_without_the_bottom=(
+            "budgets = jnp.append(rivals.lost, units.uninformed())",
+            "budgets = jnp.append(rivals.lost, 0.0)",
+        ),
+        everybody_is_asked_after_all=(
+            'jnp.einsum("k,ktsa->tsa", kept_shares(entries.lost[-1], consulted), last)',
+            "last[entries.selected[-1]]",
+        ),
+    ),
+    *_in(
+        "jaxgame/selection/consulting.py",
+        ("test_learning",),
+        ranks_from_one=(
+            "math.comb(leaders - 1 - rank, consulted - 1)",
+            "math.comb(leaders - rank, consulted - 1)",
+        ),
+        the_worst_ranks_first=("jnp.argsort(lost, stable=True)", "jnp.argsort(-lost, stable=True)"),
+    ),
+    *_in(
+        "jaxgame/selection/regret.py",
+        ("test_learning",),
+        the_own_offer_is_a_rival=(
+            "others = jnp.where(everyone[:, None] == everyone[None], jnp.inf, heard[None])",
+            "others = jnp.broadcast_to(heard[None], (len(lost), len(lost)))",
+        ),
+        ties_go_to_the_last=("ties=everyone < best,", "ties=everyone > best,"),
+        ties_are_lost=("(lost < rival) | (ties & (lost == rival)), own", "(lost < rival), own"),
+        rounds_that_tie_are_not_won=(
+            "below = earned(up_to(weights, past)",
+            "below = earned(up_to(weights, first)",
+        ),
+        what_is_given_up_counts_twice=("return won * best + every - given_up", "return won * best + every"),
+        who_is_not_asked_wins=("rival=jnp.where(consulted, rival, UNHEARD)", "rival=rival"),
+        the_lower_end_is_what_is_hoped_for=(
+            "jnp.where(wins, own, theirs[None])",
+            "jnp.maximum(own, theirs[None])",
+        ),
+        ties_at_the_top_are_nobodys=(
+            "at = jnp.where(rival >= 0, at, -jnp.inf)",
+            "at = jnp.where(rival > 0, at, -jnp.inf)",
+        ),
+    ),
+    *_in(
+        "jaxgame/selection/scored.py",
+        ("test_score",),
+        chords_are_flat=(
+            "right = jnp.where(bound, slope * low - base + slack, 1.0)",
+            "right = jnp.where(bound, -base + slack, 1.0)",
+        ),
+        nobody_competes=(
+            "jnp.where(bound[:, None], slope[:, None] * score[None] - contest.leaders, 0.0)",
+            "jnp.where(bound[:, None], slope[:, None] * score[None], 0.0)",
+        ),
+        the_best_equilibrium=("            -contest.lost,\n", "            contest.lost,\n"),
+        gains_do_not_matter=("(found.status == OPTIMAL) & (gain <= GAIN)", "(found.status == OPTIMAL)"),
+        the_whole_range_of_errors=(
+            "error = Bracket((most.lower.max() - least.upper.min()) / 2, (most.upper.max() - least.lower.min()) / 2)",
+            "error = Bracket(most.lower.max() - least.upper.min(), most.upper.max() - least.lower.min())",
+        ),
+        errors_without_signs=("- game.follower[None]\n", "+ game.follower[None]\n"),
+    ),
+    *_in(
+        "jaxgame/persuasion/obedient.py",
+        ("test_score",),
+        obedience_to_worse_advice=(
+            "gains = (other - told[:, :, None])",
+            "gains = (told[:, :, None] - other)",
+        ),
+    ),
+    *_in(
+        "jaxgame/selection/rules.py",
+        ("test_learning",),
+        hedge_likes_what_was_bad=("_drawn(key, rate * total)", "_drawn(key, -rate * total)"),
+        regrets_of_the_wrong_sign=(
+            "regret + heard.payoffs - heard.earned[:, None]",
+            "regret - heard.payoffs + heard.earned[:, None]",
+        ),
+        descent=("adam.update(-slope, memory)", "adam.update(slope, memory)"),
+        worth_to_oneself_only=("self.worth[everyone, everyone]", "self.worth[everyone, 0 * everyone]"),
+    ),
+    *_in(
+        "jaxgame/selection/learners.py",
+        ("test_learning",),
+        regret_is_not_what_was_earned=(
+            "Bracket(best.lower - earned - rounding, best.upper - earned + rounding)",
+            "Bracket(best.lower - rounding, best.upper + rounding)",
+        ),
+        averages_of_all_rounds=("(jnp.arange(rounds) < count)", "(jnp.arange(rounds) <= count)"),
+    ),
+    *_in(
+        "jaxgame/theorems/learned.py",
+        ("test_learning",),
+        ties_are_free=(
+            "return units.leaders.unit * (game.prior[None] * (common - least)).sum((1, 2))",
+            "return 0.0 * units.leaders.unit",
+        ),
+        regrets_raise_the_bound=(
+            "gain=regret, known=known",
+            "gain=Bracket(-regret.upper, -regret.lower), known=known",
+        ),
+        the_best_law=("linprog(-lost[rows, kept], gains", "linprog(lost[rows, kept], gains"),
+        deviations_of_one_leader=(
+            "gains = (instead - earned[:, :, None])",
+            "gains = (instead - earned[:, :1, None])",
         ),
     ),
     *_in(
         "jaxgame/selection/evaluation.py",
         ("test_selection",),
-        the_worst_is_kept=("    selected = below.argmax()\n", "    selected = below.argmin()\n"),
+        the_worst_is_kept=(
+            "jnp.where(asked, below, -jnp.inf).argmax()",
+            "jnp.where(asked, below, jnp.inf).argmin()",
+        ),
     ),
     *_in(
         "jaxgame/theorems/guarantee.py",
@@ -467,12 +583,12 @@ MUTATIONS = (
             "gained = jnp.where(fit.weights > 0, fit.weights * 0.0 + gain, 0.0)",
         ),
         regret_left_out=(
-            "Bracket(untaught.lower + lower + regret, untaught.upper + upper + regret)",
-            "Bracket(untaught.lower + lower, untaught.upper + upper)",
+            "lower, upper = untaught.lower + lower + regret, untaught.upper + upper + regret",
+            "lower, upper = untaught.lower + lower, untaught.upper + upper",
         ),
         what_is_not_taught_left_out=(
-            "Bracket(untaught.lower + lower + regret, untaught.upper + upper + regret)",
-            "Bracket(lower + regret, upper + regret)",
+            "lower, upper = untaught.lower + lower + regret, untaught.upper + upper + regret",
+            "lower, upper = lower + regret, upper + regret",
         ),
         one_eps_instead_of_two=("by_eps = allowed(2.0,", "by_eps = allowed(1.0,"),
         slack_with_swapped_ends=(
@@ -899,6 +1015,126 @@ MUTATIONS = (
             "moments(rows[~random_split(blocks, random, train_blocks)])",
             "moments(rows[~random_split(np.arange(len(blocks)), random, train_blocks)])",
         ),
+    ),
+    *_in(
+        "jaxgame/audit/logs/arrange.py",
+        ("test_evaluation_logs",),
+        a_second_score_is_averaged=("    _check_once(frame)\n", ""),
+        the_first_repeat_alone=('aggregate_function="mean"', 'aggregate_function="first"'),
+        rows_of_a_group_by_themselves=("if groups == len(table):", "if groups <= len(table):"),
+        answers_of_a_sample_by_themselves=(
+            "frame = frame.with_columns(group=_OWN, item=",
+            "frame = frame.with_columns(item=",
+        ),
+        words_among_numbers_left_out=("        number(*other[metric])  # raises\n", "        pass\n"),
+    ),
+    *_in(
+        "jaxgame/audit/logs/votes.py",
+        ("test_evaluation_logs",),
+        orders_that_disagree_are_no_tie=("orders[0] if orders[0] == orders[1] else 0.5", "orders[0]"),
+        a_tie_is_a_loss=("dict.fromkeys(TIES, 0.5)", "dict.fromkeys(TIES, 0.0)"),
+        a_winner_by_name_loses=("return float(text == first)", "return float(text == second)"),
+        a_winner_by_name_loses_in_tables=("first & ~second).then(1.0)", "first & ~second).then(0.0)"),
+    ),
+    *_in(
+        "jaxgame/audit/logs/judgments.py",
+        ("test_evaluation_logs",),
+        the_order_shown_counts=("1 - given.share if turned else given.share", "given.share"),
+        both_answers_win=("None if given.share is None else 1 - given.share)", "given.share)"),
+        unread_scores_count=("None if score == NO_SCORE else score", "score"),
+    ),
+    *_in(
+        "jaxgame/audit/logs/reward_bench.py",
+        ("test_evaluation_logs",),
+        counted_from_the_first_answer=("value - sum(known) / len(known)", "value - known[0]"),
+        the_rejected_are_chosen=(
+            "[1.0] * right + [0.0] * (len(rewards) - right)",
+            "[0.0] * right + [1.0] * (len(rewards) - right)",
+        ),
+        prompts_matched_whatever_their_number=("    _check_counts(logs, counts)\n", ""),
+    ),
+    *_in(
+        "jaxgame/audit/logs/lm_evaluation_harness.py",
+        ("test_evaluation_logs",),
+        tasks_share_their_documents=("if len(set(tasks)) == 1 else", "if tasks else"),
+        other_documents_under_one_number=("if known != digest:", "if not known:"),
+    ),
+    *_in(
+        "jaxgame/audit/logs/every_eval_ever.py",
+        ("test_evaluation_logs",),
+        subtasks_share_their_samples=("if one.sample in shared else one", "if False else one"),
+    ),
+    *_in(
+        "jaxgame/audit/logs/inspect_logs.py",
+        ("test_evaluation_logs",),
+        partly_right_is_right=('"P": 0.5', '"P": 1.0'),
+    ),
+    *_in(
+        "jaxgame/elicit/answers.py",
+        ("test_elicit",),
+        answers_are_not_written=("        self._file.write(json", "        bytes(json"),
+        answers_wait_in_the_process=("        self._file.flush()\n", ""),
+        half_a_line_stays=('file.truncate(data.rfind(b"\\n") + 1)', "pass"),
+        anybody_may_write=("fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH | fcntl.LOCK_NB"),
+    ),
+    *_in(
+        "jaxgame/elicit/questions.py",
+        ("test_elicit",),
+        the_scale_does_not_matter=("system, user, *ends, repeat]", "system, user, repeat]"),
+        the_sampling_does_not_matter=("model.model, sampling, system", "model.model, system"),
+        repeats_are_one=("*ends, repeat]", "*ends]"),
+        repeats_share_a_seed=("model.seed + self.repeat", "model.seed"),
+    ),
+    *_in(
+        "jaxgame/elicit/reply.py",
+        ("test_elicit_input", "test_elicit"),
+        the_scale_is_a_score=("text = _without_scale(text, scale)", "pass"),
+        ranges_are_scores=('if _several(whole.sub(r"\\1", text), scale):', "if False:"),
+        refusals_are_scores=("if cut or _UNWILLING.search(text) or", "if cut or"),
+        half_an_answer_is_a_score=("if cut or _UNWILLING", "if _UNWILLING"),
+        scores_beyond_the_scale=("if scale.low <= value <= scale.high", ""),
+        filters_are_asked_again=("if last.stop in _FINAL:", "if False:"),
+    ),
+    *_in(
+        "jaxgame/elicit/ask.py",
+        ("test_elicit",),
+        errors_say_the_key=(
+            'said = _short(_without_key(getattr(error, "provider_message", None) or str(error), model))',
+            'said = _short(getattr(error, "provider_message", None) or str(error))',
+        ),
+        answers_say_the_key=(
+            "text=_without_key(output.completion, question.model)",
+            "text=output.completion",
+        ),
+        versions_say_the_key=("served=_without_key(output.model, question.model)", "served=output.model"),
+        nobody_is_waited_for=("retries=0 if first else None", "retries=None"),
+        nobody_waits=("if not first or _nobody(_cause(error)):", "if True:"),
+        cost_without_end=("if self.max_cost is not None and self.spent", "if False and self.spent"),
+        hopeless_for_ever=("if self.tried[name] >= HOPELESS", "if False"),
+        all_at_once=("model.connections or MOST_CONNECTIONS)", "10**6)"),
+        nothing_is_said_of_the_first_reply=("for reply in replies:", "for reply in []:"),
+    ),
+    *_in(
+        "jaxgame/elicit/table.py",
+        ("test_elicit",),
+        the_last_repeat_is_the_score=("math.fsum(cell) / len(cell)", "cell[-1]"),
+        old_lists_stay=("unanswered.unlink(missing_ok=True)", "pass"),
+    ),
+    *_in(
+        "jaxgame/elicit/run.py",
+        ("test_elicit",),
+        same_questions_asked_twice=(
+            "list({one.key: one for one in self.asked if one.model.name == model}.values())",
+            "[one for one in self.asked if one.model.name == model]",
+        ),
+        no_limit_at_first=("if spent + more > max_cost:", "if False:"),
+        tables_of_nothing=("if all(scores[name].null_count() == scores.height", "if False and all(()"),
+    ),
+    *_in(
+        "jaxgame/elicit/movielens.py",
+        ("test_elicit_input",),
+        films_that_few_have_rated=('pl.col("count") >= settings.at_least', 'pl.col("count") >= 0'),
+        the_least_rated_films=("descending=[True, False]", "descending=[False, False]"),
     ),
     *_in(
         "jaxgame/plot.py",

@@ -24,7 +24,7 @@ def test_a_suite_is_shown_and_kept(kept, tmp_path):
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    names = ["audit_reading", "audit_command", "audit_bootstrap"]
+    names = ["audit_reading", "audit_command", "audit_bootstrap", "audit_absolute"]
     assert all(name in done.stdout for name in names)
     assert path.exists() == kept
     if kept:

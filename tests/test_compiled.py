@@ -9,10 +9,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxgame.runs import compiled
 from jaxgame.runs.compiled import machine_key
+from jaxgame.runs.mappings import make_room, mappings
 
 ROOT = Path(__file__).parent.parent
 
@@ -289,3 +293,14 @@ def test_an_experiment_has_the_same_bits_with_and_without(tmp_path):
     assert list((tmp_path / "kept").glob("jaxlib-*/*.program"))
     assert len({table for table, _ in runs}) == 1
     assert {errors for _, errors in runs} == {""}
+
+
+def test_programs_are_given_up_before_the_kernel_refuses_memory():
+    program = jax.jit(lambda x: jnp.sort(x * 3.0) + 1)
+    program(jnp.arange(5.0))
+    taken = mappings()
+    assert taken > 50
+    assert not make_room(granted=3 * taken) and program._cache_size() == 1
+    assert make_room(granted=2 * taken) and program._cache_size() == 0
+    assert mappings() < taken
+    np.testing.assert_allclose(program(jnp.arange(5.0)), [1, 4, 7, 10, 13])

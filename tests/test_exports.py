@@ -33,7 +33,11 @@ ON_THE_HOST = {
     "jaxgame.theorems.alignment_dimension",
     "jaxgame.theorems.wendel_coverage",
     "jaxgame.theorems.wendel_probability",
-    *(name for name in FUNCTIONS if name.startswith(("jaxgame.plot.", "jaxgame.summary."))),
+    *(
+        name
+        for name in FUNCTIONS
+        if name.startswith(("jaxgame.elicit.", "jaxgame.plot.", "jaxgame.summary."))
+    ),
 }
 
 # Public names by the calls of `CALLED` that reach them.
@@ -49,7 +53,9 @@ REACHED = {
     "jaxgame.selection.best_outbids": "best_outbids",
     "jaxgame.selection.best_response_dynamics": "dynamics",
     "jaxgame.selection.evaluate": "evaluate",
+    "jaxgame.selection.learning": "learning",
     "jaxgame.selection.exploitability": "exploitability",
+    "jaxgame.selection.score_error": "worst by score",
     "jaxgame.selection.starting_offers": "starting_offers",
     "jaxgame.selection.worst_equilibrium": "worst_equilibrium",
     "jaxgame.conversation.best_reply": "best_reply",
@@ -62,7 +68,10 @@ REACHED = {
     "jaxgame.conversation.teaching": "teaching",
     "jaxgame.conversation.unlimited_bound": "unlimited_bound",
     "jaxgame.theorems.best_ai_selection": "guarantee",
+    "jaxgame.theorems.coarse_correlated": "coarse_correlated",
+    "jaxgame.theorems.learning": "learning theorem",
     "jaxgame.theorems.premise": "premise",
+    "jaxgame.theorems.score_selection": "score theorem",
 }
 
 KEY = 7  # of jax.random, made inside: a typed key is no array
@@ -177,7 +186,11 @@ def call_of(name: str) -> tuple[Callable[..., Any], tuple[str, ...]]:
 SLOW = {
     "jaxgame.leader_frontier",
     "jaxgame.selection.best_response_dynamics",
+    "jaxgame.selection.learning",
+    "jaxgame.selection.score_error",
     "jaxgame.selection.worst_equilibrium",
+    "jaxgame.theorems.coarse_correlated",
+    "jaxgame.theorems.learning",
     "jaxgame.competition.best_response",
     "jaxgame.competition.best_response_dynamics",
     "jaxgame.competition.exploitability",
@@ -191,6 +204,7 @@ SLOW = {
     "jaxgame.theorems.best_ai_selection",
     "jaxgame.theorems.bayes_optimal_learning",
     "jaxgame.theorems.quantal_response",
+    "jaxgame.theorems.score_selection",
 }
 
 

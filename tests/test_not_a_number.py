@@ -42,6 +42,7 @@ def batch() -> dict[str, np.ndarray]:
         "replies": rng.dirichlet(np.ones(4), (LANES, 1, 4)),
         "aligned": rng.dirichlet(np.ones(2), (LANES, 2, 1)),
         "slack": np.full(LANES, 1e-3),
+        "score": rng.random((LANES, 1, 2, 2)),
         "rationality": np.full(LANES, 5.0),
     }
 
@@ -79,6 +80,12 @@ CALLED = {
     ),
     "exploitability": (selection.exploitability, ("outcome",), False),
     "worst_equilibrium": (lambda g, eta: selection.worst_equilibrium(g, slack=eta), ("slack",), False),
+    "worst by score": (
+        lambda g, u: (selection.worst_equilibrium(g, score=u), selection.score_error(g, u)),
+        ("score",),
+        True,
+    ),
+    "score theorem": (theorems.score_selection, ("score",), True),
     "competition slack": (lambda g, eta: competition.worst_equilibrium(g, slack=eta), ("slack",), True),
     "starting_offers": (lambda g: selection.starting_offers(g, "full"), (), False),
     "selfish offers": (lambda g: selection.starting_offers(g, "selfish"), (), True),
@@ -92,6 +99,26 @@ CALLED = {
         ("offers",),
         False,
     ),
+    "dynamics of a lazy user": (
+        lambda g, offers: selection.best_response_dynamics(g, offers, steps=3, consulted=1),
+        ("offers",),
+        True,
+    ),
+    "learning": (
+        lambda g, offers: selection.learning(
+            g, offers, rule="inertia", rounds=3, menu=2, key=jax.random.key(1)
+        ),
+        ("offers",),
+        False,
+    ),
+    "learning theorem": (
+        lambda g, offers: theorems.learning(
+            g, selection.learning(g, offers, rule="fictitious_play", rounds=3, menu=2)
+        ),
+        ("offers",),
+        True,
+    ),
+    "coarse_correlated": (lambda g: theorems.coarse_correlated(g, menu=2), (), True),
     "guarantee": (theorems.best_ai_selection, (), True),
     "premise": (lambda g: [theorems.premise(g).mean, theorems.premise(g).mean_cone], (), False),
     "best_reply": (lambda g, rules: conversation.best_reply(g, ONCE, rules), ("rules",), False),

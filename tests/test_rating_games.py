@@ -11,6 +11,7 @@ import jaxgame as jg
 from jaxgame.panel import PanelGames
 from jaxgame.sampling import Shape
 from tests.reference import rating as reference
+from tests.reference.audit import square_bound
 
 SHAPE = Shape(leaders=5, types=1, states=4, actions=6)
 
@@ -76,6 +77,44 @@ def test_average_distances_are_the_mean_errors_of_mixtures_of_scores(size):
         np.testing.assert_allclose(float(fit.distance.upper), expected, rtol=0, atol=1e-9)
         largest = max(largest, expected)
     assert largest > 0.1
+
+
+def games_of_three_ratings(count, leaders):
+    """Scores, targets and priors of small games with ratings 0 to 4 that hold every target."""
+    for seed in range(count):
+        rng = np.random.default_rng(seed)
+        target = np.sort(rng.choice(5, 3, replace=False)).astype(float)
+        # Even seeds: each model is off by as much on every item; odd ones: by its own on each.
+        off = 0.1 + np.abs(rng.normal(size=(leaders, 1))) if seed % 2 == 0 else rng.normal(size=(leaders, 3))
+        yield target + off, target, rng.dirichlet(np.ones(3))
+
+
+def test_four_mean_squared_errors_bound_what_outcomes_cost_that_leaders_like():
+    """E (a - h)^2 <= 4 min_w E (sum_i w_i x_i - h)^2 where no leader would rather have her know all.
+
+    A leader could offer full information, so that every equilibrium is among these outcomes. Some of them
+    come near to the bound, and it is often below the one by absolute errors.
+    """
+    shares, sharper = [], 0
+    for scores, target, prior in games_of_three_ratings(60, leaders=2):
+        loss = reference.largest_loss(scores, target, np.arange(5.0), prior)
+        bound = square_bound(scores.T, target, prior, "simplex")
+        assert loss <= bound + 1e-9
+        shares.append(loss / bound)
+        sharper += bound < 2 * 4 * reference.mean_error(scores, target, prior)
+    assert max(shares) > 0.7 and sharper > 30
+
+
+@pytest.mark.slow
+def test_four_mean_squared_errors_bound_what_equilibria_cost():
+    drawn = list(games_of_three_ratings(24, leaders=2))
+    games = [jg.rating_game(scores, target, np.arange(5.0), prior) for scores, target, prior in drawn]
+    together = jax.tree.map(lambda *parts: np.stack(parts), *games)
+    loss = jax.jit(jax.vmap(lambda game: jg.selection.worst_equilibrium(game).loss))(together)
+    for (scores, target, prior), lower in zip(drawn, loss.lower.tolist(), strict=True):
+        assert lower <= square_bound(scores.T, target, prior, "simplex") + 1e-9
+        assert lower <= reference.largest_loss(scores, target, np.arange(5.0), prior) + 1e-9
+    assert loss.lower.max() > 0.1
 
 
 def test_the_reference_is_the_best_of_all_mixtures_of_two():

@@ -96,7 +96,7 @@ def test_exact_claims_are_about_games_in_the_hull(tmp_path):
     inside = guarantees(tmp_path, [1.0, 1 - 1e-7, 0.99], eps=0.0)
     found = claims.lossless(inside, COORDINATES)
     assert (found.checked, found.inside, found.violations) == (3, 3, 1)
-    assert found.nearest == "largest miss 1.0e-02 of what is at stake"
+    assert found.nearest == "largest miss 0.01 of what is at stake"
     outside = guarantees(tmp_path, [1.0, 0.9], eps=0.1)
     assert claims.lossless(outside, COORDINATES).checked == 0
     dropped = claims.lossless(outside, COORDINATES, inside=False)

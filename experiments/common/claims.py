@@ -168,7 +168,7 @@ def lossless(
             if inside
             else "none: whether the user is in the hull is not asked"
         ),
-        nearest=f"largest miss {max([0.0, *missed]):.1e} of what is at stake",
+        nearest=f"largest miss {max([0.0, *missed]):.2g} of what is at stake",
     )
 
 

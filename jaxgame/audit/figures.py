@@ -11,10 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxgame import plot
+from jaxgame.audit import words
 from jaxgame.audit.result import Audit, Interval, TargetAudit
 
 DARK, MIDDLE, LIGHT = "#440154", "#21918c", "0.55"
 MOST = 12  # models of a figure
+LEGEND = {"edgecolor": "none", "framealpha": 0.8}  # a dashed line may run behind it
 NAME = 22  # characters of a model's name
 
 
@@ -73,6 +75,30 @@ def distances(target: TargetAudit, found: Audit) -> Picture:
     )
 
 
+def promises(target: TargetAudit, found: Audit) -> Picture:
+    """What competition can cost the user, in parts of what a constant guess costs her."""
+    bounds = target.average.bounds
+    figure, axes = _new(0.32 * len(bounds) + 1.0)
+    for place, bound in enumerate(reversed(bounds)):
+        _range(axes, place, bound.share, bound.share_interval.lower, bound.share_interval.upper, DARK)
+    _rows(axes, [words.basis(bound) for bound in reversed(bounds)])
+    axes.set_xlim(left=0, right=max(1.1, 1.05 * max(bound.share_interval.upper for bound in bounds)))
+    _epsilon(axes, 1.0)
+    axes.set_xlabel("bound (a constant guess costs 1)")
+    first = bounds[0]
+    if words.promises(first):
+        cost = f"{first.share:.0%} of what a constant guess does"
+        said = f"Competition costs her at most {cost} ({words.basis(first)})"
+    else:
+        said = "No bound is below what a constant guess costs her"
+    return _picture(
+        figure,
+        "What competition can cost",
+        f"{said}. Left of the dashed line something is promised. Dots: by held-out rows; bars: bootstrap "
+        "intervals.",
+    )
+
+
 def weights(target: TargetAudit, found: Audit) -> Picture:
     """The mixture's largest weights with their intervals."""
     hull = target.hulls[found.hull]
@@ -122,7 +148,7 @@ def growth(target: TargetAudit, found: Audit) -> Picture:
     axes.axhline(found.epsilon, color="0.2", linestyle=(0, (3, 2)), linewidth=1)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("held-out distance")
-    axes.legend(frameon=False, loc="lower left")
+    axes.legend(**LEGEND, loc="lower left")
     half = rows[max(len(rows) - 2, 0)]
     return _picture(
         figure,
@@ -174,7 +200,7 @@ def losses(target: TargetAudit, found: Audit) -> Picture | None:
     axes.set_ylim(bottom=0)
     axes.set_xlabel("models lost, the worst choice")
     axes.set_ylabel("held-out distance")
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(**LEGEND, loc="lower right")
     last = rows[-1]
     least = "at least " if last.method == "sampled" else ""
     beyond = next((row for row in rows if row.distance > found.epsilon), None)
@@ -197,7 +223,7 @@ def losses(target: TargetAudit, found: Audit) -> Picture | None:
 def of_target(target: TargetAudit, found: Audit) -> list[Picture]:
     """All figures of one target."""
     made: Sequence[Picture | None] = [
-        draw(target, found) for draw in (distances, weights, growth, values, losses)
+        draw(target, found) for draw in (distances, promises, weights, growth, values, losses)
     ]
     return [picture for picture in made if picture is not None]
 

@@ -6,7 +6,7 @@ from jinja2 import Environment, StrictUndefined
 
 from jaxgame.audit import figures
 from jaxgame.audit.result import Audit
-from jaxgame.audit.words import signed
+from jaxgame.audit.words import basis, signed
 
 # Beyond so many targets their sections start closed.
 OPEN = 3
@@ -19,6 +19,7 @@ def html(found: Audit) -> str:
     )
     environment.filters["three"] = lambda value: f"{value:.3f}"
     environment.filters["signed"] = signed
+    environment.filters["basis"] = basis
     environment.filters["short"] = lambda value: f"{value:.3g}"
     template = environment.from_string((resources.files("jaxgame.audit") / "report.html").read_text("utf-8"))
     return template.render(

@@ -44,16 +44,18 @@ def shuffled(
     rows: Columns,
     train: Bool[np.ndarray, " N"],
     sums: tuple[Sums, Sums],
+    blocks: Int[np.ndarray, " N"],
     count: int,
     random: np.random.Generator,
 ) -> Iterator[tuple[Sums, Sums]]:
-    """Moments of train and held-out rows with the target's scores in random order over all rows.
+    """Moments of train and held-out rows with the target's scores moved between `blocks` at random.
 
     `sums` are the moments of both with the true target: only its row and its column change.
     """
     sides = [(rows[side], side, own) for side, own in zip((train, ~train), sums, strict=True)]
+    moved = rearranged(blocks, random)
     for start in range(0, count, CHUNK):
-        orders = np.stack([random.permutation(rows[:, -2]) for _ in range(min(CHUNK, count - start))])
+        orders = np.stack([rows[next(moved), -2] for _ in range(min(CHUNK, count - start))])
         made = []
         for own_rows, side, own in sides:
             aims = orders[:, side]
@@ -64,6 +66,30 @@ def shuffled(
             many[:, -2, -2] = np.einsum("bn,bn->b", aims, aims)
             made.append(many)
         yield from zip(*made, strict=True)
+
+
+def rearranged(blocks: Int[np.ndarray, " N"], random: np.random.Generator) -> Iterator[Int[np.ndarray, " N"]]:
+    """For ever, places [N] of rows from which the rows take their target's score: whole blocks change places.
+
+    `blocks` [N] are numbers from 0 on without gaps. Each block takes the scores of one other (or its own), in
+    their order, so that scores that depend on each other stay together: were single rows moved, a target that
+    has nothing to do with the models would look as if it had, as often as rows are few for their number. Of
+    blocks of one size this is a permutation of the rows. A larger block gives a run of its scores from
+    a random place on, a smaller one repeats its own.
+    """
+    sizes = np.bincount(blocks)
+    while len(sizes) == len(blocks):  # each row by itself: the same, sooner
+        yield random.permutation(len(blocks))
+    order = np.argsort(blocks, kind="stable")
+    starts = np.cumsum(sizes) - sizes
+    own = blocks[order]
+    place = np.arange(len(blocks)) - starts[own]
+    moved = np.empty(len(blocks), int)
+    while True:
+        giver = random.permutation(len(sizes))
+        first = np.where(sizes[giver] == sizes, 0, random.integers(sizes[giver]))
+        moved[order] = order[starts[giver[own]] + (place + first[own]) % sizes[giver[own]]]
+        yield moved.copy()
 
 
 def bootstrap(

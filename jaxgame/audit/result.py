@@ -9,6 +9,9 @@ train, measured on held-out rows.
 from dataclasses import asdict, dataclass
 from typing import Any
 
+# Of `Audit.to_dict`, and so of `audit.json`: a number of its own for each set of fields (audit.schema.json).
+SCHEMA_VERSION = 1
+
 VERDICTS = ("covered", "not covered", "too close to call")
 
 
@@ -72,6 +75,71 @@ class HullReport:
     sup_of_square_heldout: float
     offset_raw: float
     weights: tuple[Weight, ...]
+
+
+@dataclass(frozen=True)
+class AbsoluteError:
+    """The least mean absolute error of mixtures of one kind, in the target's own units.
+
+    - `hull`: "simplex" (weights of at least 0 that sum to 1, no constant: what the theorem is about) or
+      "cone" (weights of at least 0 and a constant; a description only);
+    - `train`: a certified bracket of the least error over the train rows (for the cone see
+      `jaxgame.core.cone`);
+    - `heldout`: the error on held-out rows of the mixture that attains it, `interval` the bootstrap's of it.
+    """
+
+    hull: str
+    train: Interval
+    heldout: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What one average error promises a user who loses the square of what her rating is off by.
+
+    - `error`: "absolute" or "square", whose mean over rows is multiplied with `factor`; `hull`: "simplex"
+      (weights that sum to 1, no constant) or "cone" (weights that sum to less than 2, and a constant);
+    - `factor`: 2 L for the absolute error (L is the length of the scale), 4 / (2 - sum of weights)^2 for the
+      square, so 4 on the simplex;
+    - `train`, `loss`: the mean squared loss that she cannot exceed at any equilibrium, by the train rows that
+      the mixture is fitted to and by held-out rows, in squares of the target's units; `interval` is the
+      bootstrap's of `loss`, over held-out rows with the mixture as it is;
+    - `share`: `loss` in parts of what a constant guess loses on the same rows (`AverageReport.stake`), with
+      the bootstrap's `share_interval`: from 1 on nothing is promised;
+    - `weights`: the mixture's by model, of raw scores, those above 1e-6; `offset_raw`: the constant that
+      belongs to them, in the target's units (with "standard" scale it takes the models' means away).
+    """
+
+    error: str
+    hull: str
+    factor: float
+    train: float
+    loss: float
+    interval: Interval
+    share: float
+    share_interval: Interval
+    weights: dict[str, float]
+    offset_raw: float
+
+
+@dataclass(frozen=True)
+class AverageReport:
+    """What the average error of mixtures buys a user who rates, and whom the models compete to advise.
+
+    - `sentence` says it with its numbers;
+    - `scale`: the lowest and the highest rating, as given or (`scale_given` False) as seen in the rows;
+    - `stake`: the mean squared loss of a constant guess (the train mean) on the held-out rows;
+    - `absolute`: an `AbsoluteError` for "simplex" and for "cone";
+    - `bounds`: what is promised, the bound that is least on the train rows first.
+    """
+
+    sentence: str
+    scale: Interval
+    scale_given: bool
+    stake: float
+    absolute: dict[str, AbsoluteError]
+    bounds: tuple[Bound, ...]
 
 
 @dataclass(frozen=True)
@@ -187,7 +255,8 @@ class TargetAudit:
     """Everything about one target: one group of users.
 
     - `target`: its column's name; `verdict`: "covered", "not covered" or "too close to call"; `sentence` says
-      it with its numbers, `guarantee` says what the largest error buys;
+      it with its numbers;
+    - `average`: what average errors buy; `guarantee` says what the largest error does;
     - `distance`, `interval`: the held-out distance of the hull that the verdict is about, and the bootstrap's
       interval of it;
     - `rows`, `train_rows`, `heldout_rows`: how many rows were used, to fit and to measure;
@@ -204,6 +273,7 @@ class TargetAudit:
     target: str
     verdict: str
     sentence: str
+    average: AverageReport
     guarantee: str
     distance: float
     interval: Interval
@@ -268,8 +338,9 @@ class Audit:
         return {found.target: found for found in self.targets}[target]
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as JSON values; `covered` and `exit_code` beside them."""
-        return {"covered": self.covered, "exit_code": self.exit_code, **asdict(self)}
+        """All fields as JSON values; `schema_version`, `covered` and `exit_code` beside them."""
+        own = {"schema_version": SCHEMA_VERSION, "covered": self.covered, "exit_code": self.exit_code}
+        return own | asdict(self)
 
     def __repr__(self) -> str:
         found = ", ".join(f"{t.target}: {t.verdict} ({t.distance:.3g})" for t in self.targets)

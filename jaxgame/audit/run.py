@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from jaxgame import __version__
 from jaxgame.audit import words
+from jaxgame.audit.errors import InputError
 from jaxgame.audit.likeness import remarks, without_derived
 from jaxgame.audit.names import entries
 from jaxgame.audit.prepare import Scores, prepare
@@ -15,7 +17,7 @@ from jaxgame.audit.progress import bar as progress_bar
 from jaxgame.audit.reading import read_scores
 from jaxgame.audit.result import Audit
 from jaxgame.audit.roles import choose, turned
-from jaxgame.audit.settings import DEFAULT_EPSILON, Settings
+from jaxgame.audit.settings import DEFAULT_EPSILON, Settings, rating_scale
 from jaxgame.audit.target import audit_target
 
 # Settings that an Audit names as fields of its own.
@@ -46,16 +48,18 @@ def audit(
     min_scored: int = 10,
     max_models: int = 300,
     seed: int = 0,
+    range: Sequence[float | int] | None = None,
     progress: bool = False,
 ) -> Audit:
     """Does a panel of models cover its users: is their utility near a mixture of the models' scores?
 
-    `table` is a path (CSV, JSON, Parquet, packed or not), a frame of polars, pandas or Arrow, a mapping of
-    columns or a `Panel`; wide (a row per item, a column per model), or long with the columns `item` (one or
-    several), `model` and `score`. `target` names the column (long: the model, or a column with one value an
-    item) that holds what users want, or several, one per group of users. `group` names a column whose equal
-    cells mark rows that belong together (one scene, one text): they are split and resampled together (None:
-    each row is by itself). `separator` is what separates a file's columns (None: found out).
+    `table` is a path (CSV, JSON, Parquet, packed or not; evaluation logs, also a folder or a list of them), a
+    frame of polars, pandas or Arrow, a mapping of columns or a `Panel`; wide (a row per item, a column per
+    model), or long with the columns `item` (one or several), `model` and `score`. `target` names the column
+    (long: the model, or a column with one value an item) that holds what users want, or several, one per
+    group of users. `group` names a column whose equal cells mark rows that belong together (one scene, one
+    text): they are split and resampled together (None: each row is by itself). `separator` is what separates
+    a file's columns (None: found out).
 
     Weights are fitted by least squares on train rows (two thirds at random, or those that the column `split`
     calls "train"), distances are those on the held-out rows, in standard deviations of the target. `epsilon`,
@@ -72,6 +76,8 @@ def audit(
       and to other random train rows; `confidence`, 0.5 to below 1, is that of the bootstrap's intervals;
     - `min_scored`, `max_models`: models with fewer scores on a target's rows are left out, and of the others
       so many are kept that scored most;
+    - `range`: the lowest and the highest rating a user may give, for what average errors promise her (None:
+      as seen in the rows);
     - `progress` shows a bar on standard error.
 
     Deterministic for a `seed`. Raises InputError (a ValueError), one line that names source, row and column.
@@ -89,8 +95,9 @@ def audit(
     [('model_0', 0.7), ('model_1', 0.3)]
     """
     settings = Settings(
-        epsilon, hull, scale, missing, bootstrap, shuffles, splits, confidence, min_scored, max_models, seed
-    )
+        epsilon, hull, scale, missing, bootstrap, shuffles, splits, confidence, min_scored, max_models, seed,
+        rating_scale(range),
+    )  # fmt: skip
     aims, panel, added = entries(target), None if models is None else entries(models), entries(candidates)
     scores = read_scores(table, item, model, score, split, group, separator, aims, panel, added)
     chosen = _with_roles(turned(scores, entries(reverse)), aims, panel, added)
@@ -124,6 +131,7 @@ def _audit_scores(
     # on a busy one.
     with progress_bar(progress) as bar, threadpool_limits(1, user_api="blas"):
         for target in targets:
+            _check_range(scores, target, settings)
             problem = prepare(
                 scores,
                 target,
@@ -148,3 +156,17 @@ def _audit_scores(
         notes=scores.notes,
         targets=tuple(found),
     )
+
+
+def _check_range(scores: Scores, target: str, settings: Settings) -> None:
+    """Raise InputError for scores of the target that are no ratings of the scale."""
+    if settings.range is None:
+        return
+    low, high = settings.range
+    aim = scores.values[:, scores.columns.index(target)]
+    outside = aim[(aim < low) | (aim > high)]
+    if len(outside):
+        raise InputError(
+            f"{scores.source}: column {target!r} scores from {np.nanmin(aim):g} to {np.nanmax(aim):g}, "
+            f"{len(outside)} of them outside --range {low:g},{high:g}; give the ends of its scale"
+        )

@@ -1,6 +1,7 @@
 """What an audit does by default, and what it accepts."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from jaxgame.audit.errors import InputError
 from jaxgame.audit.prepare import MISSING, SCALES
@@ -31,6 +32,7 @@ class Settings:
     min_scored: int
     max_models: int
     seed: int
+    range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         for name, options in _CHOICES.items():
@@ -45,3 +47,16 @@ class Settings:
         for name, least in _LEAST.items():
             if (number := getattr(self, name)) < least:
                 raise InputError(f"{name} is {number}; it must be at least {least}")
+
+
+def rating_scale(ends: Any) -> tuple[float, float] | None:
+    """The lowest and the highest rating as two floats, None if `ends` is; else InputError."""
+    if ends is None:
+        return None
+    try:
+        low, high = map(float, ends)
+    except (TypeError, ValueError):
+        low = high = 0.0
+    if not -float("inf") < low < high < float("inf"):
+        raise InputError(f"range is {ends!r}; it must be two numbers, the lowest and the highest rating")
+    return low, high

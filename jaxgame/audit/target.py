@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from jaxgame.audit import resample, value, words
+from jaxgame.audit.average import average
 from jaxgame.audit.certify import certify_square, certify_sup, rms, sup
 from jaxgame.audit.moments import USED, Mixture, distance, fit, line, moments
 from jaxgame.audit.prepare import Problem
@@ -38,14 +39,18 @@ def audit_target(problem: Problem, settings: Settings, bar: Bar) -> TargetAudit:
     sides = problem.columns[problem.train], problem.columns[~problem.train]
     sums = moments(sides[0]), moments(sides[1])
     # Each purpose has numbers of its own: more of one kind leaves the others as they are.
-    random = [np.random.default_rng([settings.seed, purpose]) for purpose in range(1, 7)]
+    random = [np.random.default_rng([settings.seed, purpose]) for purpose in range(1, 8)]
     members = np.array(problem.members)
     whole = {name: fit(sums[0], members, name) for name in HULLS}
     hulls = _hulls(problem, sides, sums, whole, settings, random[:3], bar)
     report = hulls[hull]
+    bar.start(f"{problem.name}: average errors", None)
+    promised = average(problem, sides, settings, random[6])
 
     step = bar.start(f"{problem.name}: shuffled targets", settings.shuffles)
-    shuffled = list(resample.shuffled(problem.columns, problem.train, sums, settings.shuffles, random[3]))
+    shuffled = list(
+        resample.shuffled(problem.columns, problem.train, sums, problem.blocks, settings.shuffles, random[3])
+    )
     guess = distance(sums[1], fit(sums[0], [], hull))
     null = _null(shuffled, members, hull, report.heldout / guess, step)
 
@@ -61,7 +66,8 @@ def audit_target(problem: Problem, settings: Settings, bar: Bar) -> TargetAudit:
         target=problem.name,
         verdict=verdict,
         sentence=words.sentence(verdict, problem.name, report, null, guess, epsilon, heldout_rows),
-        guarantee=words.guarantee(report, problem.unit, float(np.ptp(problem.target)), problem.name),
+        average=promised,
+        guarantee=words.guarantee(report, float(np.ptp(problem.target))),
         distance=report.heldout,
         interval=report.interval,
         rows=train_rows + heldout_rows,

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from jaxgame.audit.names import listed
 from jaxgame.audit.result import Audit, TargetAudit
-from jaxgame.audit.words import signed
+from jaxgame.audit.words import basis, signed
 
 STYLES = {"covered": "bold green", "not covered": "bold red", "too close to call": "bold yellow"}
 MOST = 10  # rows of a table
@@ -80,16 +80,8 @@ def _show_target(target: TargetAudit, found: Audit, console: Console) -> None:
     )
     console.print(distances)
     console.print()
+    _show_promises(target, console)
     hull = target.hulls[found.hull]
-    sup = _table("Largest error on any row", "mixture", "least possible, train", "held out")
-    for report in target.hulls.values():
-        sup.add_row(
-            report.hull,
-            f"{report.sup_train.lower:.4g} to {report.sup_train.upper:.4g}",
-            f"{report.sup_heldout:.3g}",
-        )
-    console.print(sup)
-    console.print()
     weights = _table(
         f"Weights ({hull.hull}, {len(hull.weights)} models used)",
         "model",
@@ -138,9 +130,37 @@ def _show_values(target: TargetAudit, console: Console) -> None:
             models = ", ".join(loss.models[:3]) + (" ..." if len(loss.models) > 3 else "")
             table.add_row(str(loss.lost), f"{loss.distance:.3f}", found, escape(models))
         console.print(table)
-    console.print()
+
+
+def _show_promises(target: TargetAudit, console: Console) -> None:
+    """What the errors buy: on average first, then the largest."""
     console.print(Text("What the distance buys", style="bold"))
+    console.print(Text(target.average.sentence))
+    console.print()
+    bounds = _table(
+        "Her mean squared error is at most", "by a mixture's", "train", "held out", "interval", "of a guess's"
+    )
+    for bound in target.average.bounds:
+        bounds.add_row(
+            basis(bound),
+            f"{bound.train:.3g}",
+            f"{bound.loss:.3g}",
+            f"{bound.interval.lower:.3g} to {bound.interval.upper:.3g}",
+            f"{bound.share:.0%}",
+        )
+    console.print(bounds)
+    console.print()
     console.print(Text(target.guarantee))
+    console.print()
+    largest = _table("Largest error on any row", "mixture", "least possible, train", "held out")
+    for report in target.hulls.values():
+        largest.add_row(
+            report.hull,
+            f"{report.sup_train.lower:.4g} to {report.sup_train.upper:.4g}",
+            f"{report.sup_heldout:.3g}",
+        )
+    console.print(largest)
+    console.print()
 
 
 def _bullet(text: str, console: Console) -> None:

@@ -1,6 +1,6 @@
 """The verdict's rule, the verdict and the guarantee in plain words."""
 
-from jaxgame.audit.result import HullReport, Interval, Null
+from jaxgame.audit.result import AverageReport, Bound, HullReport, Interval, Null
 
 HULL_WORDS = {
     "cone": "weights of at least 0 and a constant",
@@ -57,42 +57,81 @@ def sentence(
     )
 
 
-def guarantee(report: HullReport, unit: float, spread: float, target: str) -> str:
-    """What the largest error buys: twice that error bounds the user's loss, set against the range of her
-    scores.
+def average(target: str, report: AverageReport, *, moved: bool) -> str:
+    """What average errors buy the user of `target`, for a reader who reads nothing else of it.
 
-    `report` is that of the verdict's hull, `unit` one standard deviation of the `target`, and `spread` the
-    range of the target's scores in these units.
+    It speaks of the first bound of the `report`, and of what the mean absolute error alone would promise.
+    `moved`: models were brought to the target's scale.
     """
-    least, seen = report.sup_train, report.sup_heldout
-    eps = max(least.upper, seen)
-    loss = 2 * eps
-    worth = (
-        f" That is more than the {spread:.3g} between the lowest and the highest score of the target: here "
-        "it promises nothing."
-        if loss >= spread
-        else f" The target's scores span {spread:.3g}."
+    bound, scale, stake = report.bounds[0], report.scale, f"{report.stake:.3g}"
+    loss = f"{bound.loss:.3g} (interval {bound.interval.lower:.3g} to {bound.interval.upper:.3g})"
+    said = f"If the models compete to advise a user who has to estimate {target!r}, "
+    if not promises(bound):
+        said += (
+            "nothing is promised: the best bound on her mean squared error at every equilibrium is "
+            f"{loss}, and a constant guess makes {stake}."
+        )
+    else:
+        said += (
+            f"her mean squared error is at most {loss} at every equilibrium, {100 * bound.share:.3g} % of "
+            f"the {stake} that a constant guess makes."
+        )
+        if bound.share_interval.upper >= 1:
+            said += " As the interval goes, it may be no less than that of the guess."
+    error = report.absolute["simplex"].heldout
+    if bound.error == "absolute":
+        said += " This follows from the mean absolute error"
+    else:
+        by_itself = next(one.loss for one in report.bounds if one.error == "absolute")
+        said += f" The bound would be {by_itself:.3g} by the mean absolute error alone"
+    known = "as given" if report.scale_given else "as seen in the rows"
+    said += (
+        f": the best mixture with weights that sum to 1 is off by {error:.3g}, on the scale from "
+        f"{scale.lower:.3g} to {scale.upper:.3g} ({known})."
     )
+    if moved:
+        said += " Models are first brought to the mean and the spread of the target."
+    return said
+
+
+def guarantee(report: HullReport, spread: float) -> str:
+    """What the largest error buys a user whatever she decides: twice that error bounds her loss.
+
+    `report` is that of the verdict's hull, and `spread` the range of the target's scores, in standard
+    deviations of the target.
+    """
+    loss = 2 * max(report.sup_train.upper, report.sup_heldout)
+    worth = "so this promises nothing" if loss >= spread else "so this is a promise"
     return (
-        "The theorems speak of the largest error, not of the average one that the verdict is about. On "
-        f"the train rows no mixture has a largest error below {least.lower:.3g}, and one attains "
-        f"{least.upper:.3g}; on the held-out rows it errs by up to {seen:.3g} (standard deviations of "
-        f"{target!r}, {unit:.3g} each). With eps the larger of the two, {eps:.3g}, the user gets at least "
-        f"OPT - 2 eps at every equilibrium: she loses at most {loss:.3g} against full information.{worth}"
+        "Whatever she decides, if the scores are the utilities themselves, the largest error counts: she "
+        f"loses at most {loss:.3g} against full information, twice the largest error on any row; the scores "
+        f"of the target span {spread:.3g} (standard deviations), {worth}."
     )
 
 
 CONDITIONS = (
-    "The guarantee holds if the rows are all the pairs of action and outcome that can arise, if the "
-    "scores are the utilities that models and users act on, if the models compete to an equilibrium under "
-    "the theorem's other conditions, and if the user best responds (one who responds by quantal response "
-    "loses what her noise costs besides). The constant 2 is this project's: at an equilibrium every model "
-    "does at least as well as with full information, and averaging that with the mixture's weights costs "
-    "the error twice.",
-    "It does not promise anything about items unlike these, about models that do not respond to each "
-    "other, or about what users want beyond the target's scores: noise in them counts as distance. "
-    "Held-out rows show the largest error of a sample, not of all cases.",
+    "The bounds on the mean squared error hold if items come as these rows do, if the user loses the square "
+    "of what her rating is off by, if every model wants her rating to be its own score, and if the models "
+    "compete to an equilibrium of one of the three competitions of jaxgame, at which each is as well off as "
+    "if she knew everything. Where a constant is added or weights need not sum to 1 (cone), she must also be "
+    "free to give any number, and best respond. The factors are proved by this project.",
+    "What the largest error buys holds for any decision, if the rows are all the pairs of action and outcome "
+    "that can arise and the scores are the utilities of models and users, who best respond (a user who "
+    "responds by quantal response loses what her noise costs besides).",
+    "Nothing is promised about items unlike these, about models that do not respond to each other, or about "
+    "what users want beyond the target's scores: noise in them counts as distance. Held-out rows show the "
+    "errors of a sample, not of all cases.",
 )
+
+
+def basis(bound: Bound) -> str:
+    """The error of a mixture that a bound follows from."""
+    return f"{'squared' if bound.error == 'square' else 'absolute'} error, {bound.hull}"
+
+
+def promises(bound: Bound) -> bool:
+    """Whether a bound is below what a constant guess costs; without any weight it is just that guess's."""
+    return bound.share < 1 - 1e-9
 
 
 def signed(value: float | None) -> str:

@@ -6,6 +6,8 @@ import typer
 
 import jaxgame
 from jaxgame.cli.audit import AUDIT_HELP, audit_command, demo_command
+from jaxgame.cli.elicit import ELICIT_HELP, elicit_command
+from jaxgame.cli.ending import in_one_line
 
 app = typer.Typer(
     name="jaxgame",
@@ -15,8 +17,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.command("audit", help=AUDIT_HELP)(audit_command)
-app.command("demo")(demo_command)
+app.command("audit", help=AUDIT_HELP)(in_one_line(audit_command))
+app.command("demo")(in_one_line(demo_command))
+app.command("elicit", help=ELICIT_HELP)(in_one_line(elicit_command))
 
 
 def main() -> None:

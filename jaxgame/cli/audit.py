@@ -1,9 +1,9 @@
 """`jaxgame audit` and `jaxgame demo`: options in, `jaxgame.audit` does the work, the exit code out."""
 
 import functools
+import io
 import re
 import sys
-import traceback
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -12,6 +12,7 @@ from rich.console import Console
 
 from jaxgame.audit import DEFAULT_EPSILON, InputError, audit, files, terminal
 from jaxgame.audit.reading import sources
+from jaxgame.cli.ending import BAD_INPUT, leave, write_out
 from jaxgame.panel.table import BUNDLED
 
 AUDIT_HELP = """Does a panel of models cover its users?
@@ -26,7 +27,7 @@ on the other third: 0 is a perfect match, 1 is no better than a constant guess. 
 distance with --eps. Two files are written: report.html, to read and pass on, and audit.json, for programs.
 
 [bold]Exit code.[/bold] 0: every target is covered within --eps. 1: some is not, or it is too close to call. \
-2: bad input. 3: a fault of jaxgame.
+2: bad input. Others are no verdict: 70: jaxgame failed (JAXGAME_TRACEBACK=1 shows where), 130: interrupted.
 
 [bold]Other tables.[/bold] JSON (an object a line, a list of objects, an object of columns), Parquet and \
 Feather, any of them packed (.gz, .zst, .bz2, .xz), and - for standard input. Long tables, with a row per \
@@ -36,10 +37,10 @@ count rows from 1, below the header.
 
 [bold]Names of columns.[/bold] Options that take several can be repeated, or take them with commas between. \
 A column whose name holds a comma is named by itself: --models "a, large" --models b,c.
-"""
 
-# Exit codes beside those of verdicts (0, 1) and of bad input (2).
-FAULT, INTERRUPTED = 3, 130
+[bold]Evaluation logs[/bold] of Inspect, the lm-evaluation-harness, RewardBench, MT-Bench, Every Eval Ever, \
+as they are: files or a folder. --target names a model, a judge or a metric, --score the metric that counts.
+"""
 
 # Options by the heading that the help shows them under.
 _ask = functools.partial(typer.Option, rich_help_panel="The question")
@@ -50,13 +51,12 @@ _write = functools.partial(typer.Option, rich_help_panel="Output")
 
 # What `audit` can be told, in the order of its help.
 Table = Annotated[
-    str,
+    list[str],
     typer.Argument(
         metavar="TABLE",
         show_default=False,
-        help="CSV, JSON or Parquet file, packed or not, - for standard input, or a bundled panel: "
-        + ", ".join(BUNDLED)
-        + ".",
+        help="CSV, JSON or Parquet file, packed or not; - for standard input; evaluation logs, files or a "
+        "folder; or a bundled panel: " + ", ".join(BUNDLED) + ".",
     ),
 ]
 Target = Annotated[
@@ -84,6 +84,16 @@ Hull = Annotated[
         metavar="cone|simplex",
         help="Mixtures the verdict allows: cone (weights of at least 0, whatever the models' scales) "
         "or simplex (that also sum to 1). Both are reported.",
+    ),
+]
+Range = Annotated[
+    str | None,
+    _ask(
+        "--range",
+        metavar="LOW,HIGH",
+        show_default=False,
+        help="The lowest and the highest rating a user may give, for what average errors promise her. "
+        "Default: as seen in the rows.",
     ),
 ]
 Models = Annotated[
@@ -191,6 +201,7 @@ def audit_command(
     target: Target = None,
     eps: Eps = DEFAULT_EPSILON,
     hull: Hull = "cone",
+    scale_ends: Range = None,
     models: Models = None,
     candidate: Candidate = None,
     reverse: Reverse = None,
@@ -213,10 +224,9 @@ def audit_command(
     quiet: Quiet = False,
 ) -> None:
     """Audit a table: the help is `AUDIT_HELP`, for it holds an example."""
-    name = "stdin" if table == sources.STANDARD_INPUT else sources.bare(Path(table)).stem
-    _run(
+    run_audit(
         table,
-        out or Path("audit-" + (re.sub(r"[^\w.-]+", "_", name) or "table")),
+        out or directory_for(table),
         quiet,
         target=target,
         epsilon=eps,
@@ -239,6 +249,7 @@ def audit_command(
         min_scored=min_scored,
         max_models=max_models,
         seed=seed,
+        range=_scale(scale_ends),
     )
 
 
@@ -251,38 +262,48 @@ def demo_command(
 
     Rows of one scene are split and resampled together. The models do not cover the reference: exit code 1.
     """
-    _run("eqbench", out, quiet, target=["human_reference"], bootstrap=bootstrap)
+    run_audit(["eqbench"], out, quiet, target=["human_reference"], bootstrap=bootstrap)
 
 
-def _run(table: str, out: Path, quiet: bool, **options: object) -> NoReturn:
-    """Audit `table`, write the files into `out`, print what was found, and exit with the verdict's code."""
+def directory_for(tables: list[str]) -> Path:
+    """Where the report of `tables` goes if nobody says: in the working directory.
+
+    Named after the file, or the folder of several, also if they are a pattern.
+    """
+    one = len(tables) == 1 and "*" not in tables[0]
+    name = sources.bare(Path(tables[0])).stem if one else Path(tables[0]).absolute().parent.name
+    name = "stdin" if tables == [sources.STANDARD_INPUT] else name
+    return Path("audit-" + (re.sub(r"[^\w.-]+", "_", name) or "table"))
+
+
+def run_audit(tables: list[str], out: Path, quiet: bool, **options: object) -> NoReturn:
+    """Audit `tables`, write the files into `out`, print what was found, and exit with the verdict's code."""
     try:
         files.check_writable(out)
+        table = tables[0] if len(tables) == 1 else tables
         found = audit(table, progress=sys.stderr.isatty() and not quiet, **options)  # type: ignore[arg-type]
-        paths = files.write(found, out)
     except InputError as error:
-        _refuse(str(error))
+        leave(str(error), BAD_INPUT)
+    try:
+        paths = files.write(found, out)
     except OSError as error:
-        _refuse(f"{error.filename or out}: cannot be written ({error.strerror or error})")
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-    except Exception:
-        # Whatever it is, it is no verdict: Python would exit with the code of "not covered".
-        traceback.print_exc()
-        print(
-            "jaxgame: error: a fault of jaxgame, not of the table; please report what stands above",
-            file=sys.stderr,
-        )
-        raise typer.Exit(FAULT) from None
-    console = Console(highlight=False)
+        leave(f"{error.filename or out}: cannot be written ({error.strerror or error})", BAD_INPUT)
+    # Into a string: what happens where it is written is for `write_out` to say, not for rich.
+    text = io.StringIO()
+    console = Console(file=text, highlight=False, force_terminal=bool(sys.stdout and sys.stdout.isatty()))
     terminal.show(found, console, quiet=quiet)
     for path in paths:
         console.print(f"[dim]{path}[/dim]", soft_wrap=True)
+    write_out(text.getvalue())
     raise typer.Exit(found.exit_code)
 
 
-def _refuse(message: str) -> NoReturn:
-    """Say in one line of standard error what is wrong, and exit with code 2."""
-    line = " ".join(message.split())
-    print(f"jaxgame: error: {line}", file=sys.stderr)
-    raise typer.Exit(2)
+def _scale(text: str | None) -> list[float] | None:
+    """The two numbers of --range."""
+    if text is None:
+        return None
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        leave(f"--range is {text!r}; it must be two numbers with a comma between them, as 0,10", BAD_INPUT)
+    return [low, high]

@@ -19,6 +19,7 @@ from jaxgame.core.bracket import Bracket
 from jaxgame.runs.chunking import Chunking
 from jaxgame.runs.interruption import terminable
 from jaxgame.runs.keys import draw_key
+from jaxgame.runs.mappings import make_room
 from jaxgame.runs.run_directory import COMPLETE, INTERRUPTED, RUNNING, RunDirectory, RunDirectoryError
 from jaxgame.runs.spread import spread
 from jaxgame.runs.tabulate import tabulate
@@ -146,6 +147,7 @@ class _Computer:
         if remaining == 0:
             return
         began = time.perf_counter()
+        make_room()
         chunking = self._chunking(remaining)
         self.compile_seconds += time.perf_counter() - began
         for span in pending:

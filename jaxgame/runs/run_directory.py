@@ -26,6 +26,10 @@ __all__ = ["RunDirectory", "RunDirectoryError", "environment", "write_whole"]
 
 _PACKAGES = ("jaxgame", "jax", "jaxlib", "numpy", "chex", "optax", "polars")
 
+# Of `manifest.json`: a number of its own for each set of fields (manifest.schema.json). Manifests without one
+# are of the first.
+SCHEMA_VERSION = 1
+
 RUNNING, INTERRUPTED, COMPLETE = "running", "interrupted", "complete"
 
 
@@ -123,6 +127,7 @@ class RunDirectory:
             return
         self.last_progress = progress
         content = {
+            "schema_version": SCHEMA_VERSION,
             "request": self.request,
             **environment(),
             "state": state,
@@ -171,11 +176,18 @@ class RunDirectory:
                 raise RunDirectoryError(f"{self.path} holds results without a manifest.json; choose another")
             return None
         try:
-            return dict(json.loads(path.read_text()))
+            content = dict(json.loads(path.read_text()))
         except ValueError as error:
             raise RunDirectoryError(
                 f"{path} is not valid JSON ({error}); remove {self.path} to start again"
             ) from error
+        version = content.get("schema_version", SCHEMA_VERSION)
+        if version != SCHEMA_VERSION:
+            raise RunDirectoryError(
+                f"{path} has schema_version {version}, this jaxgame writes {SCHEMA_VERSION}: it is another "
+                "version's run; use that version or choose another directory"
+            )
+        return content
 
     def _refuse_damaged_product(self) -> None:
         known = self.previous.get("checksum")

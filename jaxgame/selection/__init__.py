@@ -9,20 +9,26 @@ from jaxgame.selection.dynamics import (
     starting_offers,
 )
 from jaxgame.selection.evaluation import Evaluation, evaluate
+from jaxgame.selection.learners import RULES, LearningTrace, learning
 from jaxgame.selection.outbidding import best_outbids, exploitability
+from jaxgame.selection.scored import score_error
 from jaxgame.selection.worst import WorstEquilibrium, worst_equilibrium
 
 __all__ = [
     "ENDS",
     "ORDERS",
+    "RULES",
     "STARTS",
     "Evaluation",
+    "LearningTrace",
     "OfferTrace",
     "WorstEquilibrium",
     "best_outbids",
     "best_response_dynamics",
     "evaluate",
     "exploitability",
+    "learning",
+    "score_error",
     "starting_offers",
     "worst_equilibrium",
 ]

@@ -27,6 +27,7 @@ from jaxgame.core.revision import ENDS, ORDERS, ending
 from jaxgame.core.units import Standard, is_sound, standard, unheard, unknown
 from jaxgame.persuasion.frontier import Curve, curve_of
 from jaxgame.persuasion.value import best_at, check_leader, outcome_of_recommendations
+from jaxgame.selection.consulting import chance_by_rank, check_consulted, kept_shares
 
 __all__ = ["ENDS", "ORDERS", "STARTS", "OfferTrace", "best_response_dynamics", "starting_offers"]
 
@@ -112,6 +113,7 @@ def best_response_dynamics(
     order: str = "in_turn",
     outbid: float = 1e-3,
     steps: int = 200,
+    consulted: int | None = None,
     key: Array | None = None,
 ) -> OfferTrace:
     """Let the leaders of a `game` revise `offers` [K, T, S, A] by exact best responses, `steps` times.
@@ -120,10 +122,12 @@ def best_response_dynamics(
     "simultaneous" (all at once, each against the others' old offers). `outbid` > 0 is the smallest
     amount, in parts of what is at stake for the follower (`sum_ts P(t,s) (max_a u - min_a u)`), by which an
     offer must exceed its rivals' to win from them; where less room than that is left below full information,
-    only full information outbids.
+    only full information outbids. `consulted` says how many leaders, drawn at random, the follower compares
+    (None: all): values are then averages over whom she asks, no theorem is known, and `gain` is what a leader
+    gains by another offer against those of the others.
 
-    Raises ValueError for an unknown order, fewer than two leaders, an outbid that is not positive, and
-    "random" without a key.
+    Raises ValueError for an unknown order, fewer than two leaders, an outbid that is not positive, a number
+    of consulted leaders that there is not, and "random" without a key.
 
     >>> import jax
     >>> jax.config.update("jax_enable_x64", True)
@@ -141,6 +145,7 @@ def best_response_dynamics(
     leaders = game.leaders.shape[0]
     if leaders < 2:
         raise ValueError(f"game has {leaders} leader; dynamics need at least two")
+    consulted = check_consulted(consulted, leaders)
     if not outbid > 0:
         raise ValueError(f"outbid is {outbid}; it must be positive")
     checks.check_shape("offers", offers, "[K, T, S, A]", game.leaders.shape, "as leaders is")
@@ -160,23 +165,23 @@ def best_response_dynamics(
 
     def advance(offers: Array, turn: Array) -> tuple[Array, _Entry]:
         if order == "simultaneous":
-            revised = jax.vmap(lambda j: _revised(units, curves, offers, j, step))(everyone)
+            after = jax.vmap(lambda j: revised(units, curves, offers, j, step, consulted))(everyone)
         else:
-            revised = offers.at[turn].set(_revised(units, curves, offers, turn, step))
-        return revised, _entry(units, curves, revised)
+            after = offers.at[turn].set(revised(units, curves, offers, turn, step, consulted))
+        return after, _entry(units, curves, after, consulted)
 
     last, later = jax.lax.scan(advance, offers, turns)
-    first = _entry(units, curves, offers)
+    first = _entry(units, curves, offers, consulted)
     entries = jax.tree.map(lambda x, rest: jnp.concatenate([x[None], rest]), first, later)
     end, taken = _end(entries, leaders if order != "simultaneous" else 1, periodic=order != "random")
     gain = jax.tree.map(lambda x: (x * units.leaders.unit[None]).max(1), entries.gain)
     trace = OfferTrace(
-        follower=units.follower.value(-entries.lost.min(1)),
+        follower=units.follower.value(-entries.hers),
         offers=units.follower.value(-entries.lost),
         leaders=jax.vmap(units.leaders.value)(entries.earned),
         selected=entries.selected,
         gain=gain,
-        outcome=last[entries.selected[-1]],
+        outcome=_outcome(entries, last, consulted),
         end=jnp.where(sound, end, ENDS.index("limit")),
         steps=taken,
     )
@@ -184,51 +189,149 @@ def best_response_dynamics(
 
 
 class _Entry(NamedTuple):
-    """What offers lose the follower, what the selected one earns the leaders and what each could gain."""
+    """What offers lose the follower, what she has of them, what leaders earn, and what each could gain."""
 
     lost: Float[Array, "*N K"]
+    hers: Float[Array, "*N"]
     earned: Float[Array, "*N K"]
     selected: Int[Array, "*N"]
     gain: Bracket
 
 
-def _entry(units: Standard, curves: Curve, offers: Float[Array, "K T S A"]) -> _Entry:
+def _entry(units: Standard, curves: Curve, offers: Float[Array, "K T S A"], consulted: int) -> _Entry:
     lost = jax.vmap(units.lost)(offers)
     selected = lost.argmin()
+    if consulted < len(lost):
+        worth = jax.vmap(units.earned)(offers).T
+        shares = kept_shares(lost, consulted)
+        gain = _gains(units, curves, lost, worth, consulted)
+        return _Entry(lost, shares @ lost, worth @ shares, selected, gain)
     earned = units.earned(offers[selected])
-    # Sums of this many terms, none of them negative, round by less than this part of themselves.
-    rounding = (2 * units.loss.size + 8) * jnp.finfo(earned.dtype).eps
+    rounding = _rounding(units)
     most = (1 + rounding) * lost[selected]
     lower = jax.vmap(lambda curve: curve.value(lost[selected]).lower)(curves)
     upper = jax.vmap(lambda curve: curve.value(most).upper)(curves)
     gain = Bracket(lower - (1 + rounding) * earned, upper - (1 - rounding) * earned)
-    return _Entry(lost, earned, selected, gain)
+    return _Entry(lost, lost[selected], earned, selected, gain)
 
 
-def _revised(
+def _gains(
+    units: Standard,
+    curves: Curve,
+    lost: Float[Array, " K"],
+    worth: Float[Array, "K K"],
+    consulted: int,
+) -> Bracket:
+    """What each leader would gain by its best other offer, the rivals' as they are, if not all are consulted.
+
+    Another offer matters by its rank: it is worth most just above a rival (from above: at its value), tied
+    with it, or below all. From below it is an offer that is judged as it is.
+    """
+    rounding = _rounding(units)
+
+    def one(leader: Array, curve: Curve) -> tuple[Array, Array]:
+        rivals = Rivals.of(lost, worth[leader], leader, consulted)
+        now = rivals.payoff(lost[leader], worth[leader, leader], leader)
+        budgets = jnp.append(rivals.lost, units.uninformed())
+        most = jax.vmap(lambda budget: curve.value((1 + rounding) * budget).upper)(budgets)
+        rank = (rivals.lost[None] < budgets[:, None]).sum(1)
+        above = rivals.chance[rank] * most + rivals.before[rank] + rivals.after[rank]
+        tied = jax.vmap(lambda budget, earned: rivals.payoff(budget, earned, leader))(budgets, most)
+        under = jax.vmap(curve.best)(jnp.maximum((1 - 4 * rounding) * budgets, 0.0))
+        earned = (units.game.leaders[leader][None] * under).sum((1, 2, 3))
+        reached = jax.vmap(lambda x, e: rivals.payoff(units.lost(x), e, leader))(under, earned)
+        return reached.max() - now, jnp.maximum(above.max(), tied.max()) - now
+
+    lower, upper = jax.vmap(one)(jnp.arange(len(lost)), curves)
+    return Bracket(lower - 4 * rounding, upper + 4 * rounding)
+
+
+def _rounding(units: Standard) -> float:
+    """Sums over an outcome, of terms that are not negative, round by less than this part of themselves."""
+    return (2 * units.loss.size + 8) * float(jnp.finfo(units.loss.dtype).eps)
+
+
+def _outcome(entries: _Entry, last: Float[Array, "K T S A"], consulted: int) -> Float[Array, "T S A"]:
+    """What she has of the last offers."""
+    if consulted == len(last):
+        return last[entries.selected[-1]]
+    return jnp.einsum("k,ktsa->tsa", kept_shares(entries.lost[-1], consulted), last)
+
+
+def revised(
     units: Standard,
     curves: Curve,
     offers: Float[Array, "K T S A"],
     leader: Int[Array, ""],
     outbid: Float[Array, ""],
+    consulted: int,
 ) -> Float[Array, "T S A"]:
-    """The leader's offer after it has compared keeping, outbidding and withdrawing."""
-    utility = units.game.leaders[leader]
-    lost = jax.vmap(units.lost)(offers)
-    others = jnp.arange(len(lost)) != leader
-    rival = jnp.where(others, lost, jnp.inf).argmin()
-    now = (utility * offers[lost.argmin()]).sum()
-    without = (utility * offers[rival]).sum()
-    # At the top nobody can be outbid, but the lowest index wins a tie.
-    room = lost[rival] > INDIFFERENT
-    curve = jax.tree.map(lambda x: x[leader], curves)
-    budget = jnp.maximum(lost[rival] - outbid, 0.0)
-    outbidding = jnp.where(room, curve.value(budget).lower, -jnp.inf)
+    """The leader's offer after it has compared keeping, outbidding any rival by `outbid`, and withdrawing.
 
-    wins = (outbidding > now + INDIFFERENT) & (outbidding >= without)
-    withdraws = ~wins & (without > now + INDIFFERENT)
-    nothing = _starting_offers(units, "none")[0]
-    return jnp.where(wins, curve.best(budget), jnp.where(withdraws, nothing, offers[leader]))
+    All in standard units; `curves` are all leaders', fields with a leading axis K. Where not all are
+    `consulted`, an offer at rank m is kept with the probability of that rank (`consulting`).
+    """
+    leaders = len(offers)
+    utility = units.game.leaders[leader]
+    curve = jax.tree.map(lambda x: x[leader], curves)
+    lost = jax.vmap(units.lost)(offers)
+    rivals = Rivals.of(lost, jax.vmap(lambda x: (utility * x).sum())(offers), leader, consulted)
+    now = rivals.payoff(lost[leader], (utility * offers[leader]).sum(), leader)
+    # Just above each rival that matters; at the top nobody can be outbid, but the lowest index wins a tie.
+    bar = rivals.lost if consulted < leaders else rivals.lost[:1]
+    budgets = jnp.maximum(bar - outbid, 0.0)
+    best = jax.vmap(lambda budget: curve.value(budget).lower)(budgets)
+    above = jax.vmap(lambda budget, earned: rivals.payoff(budget, earned, leader))(budgets, best)
+    above = jnp.where(bar > INDIFFERENT, above, -jnp.inf)
+    # Below all of them: of use only if it may be the only one who is asked.
+    bottom = units.uninformed()
+    alone = curve.value(bottom).lower
+    below = rivals.last(alone)
+
+    place = above.argmax()
+    wins = (above[place] > now + INDIFFERENT) & (above[place] >= below)
+    withdraws = ~wins & (below > now + INDIFFERENT)
+    nothing = curve.best(bottom) if consulted == 1 else _starting_offers(units, "none")[0]
+    return jnp.where(wins, curve.best(budgets[place]), jnp.where(withdraws, nothing, offers[leader]))
+
+
+class Rivals(NamedTuple):
+    """A leader's K - 1 rivals from the best offer to the worst, and what it earns with them."""
+
+    lost: Float[Array, " R"]  # what their offers lose the follower
+    who: Int[Array, " R"]
+    chance: Float[Array, " K"]  # of being kept, by rank
+    before: Float[Array, " K"]  # what the leader earns from the rivals above it, by its own rank
+    after: Float[Array, " K"]  # and from those below it
+
+    @classmethod
+    def of(
+        cls,
+        lost: Float[Array, " K"],
+        worth: Float[Array, " K"],
+        leader: Int[Array, ""],
+        consulted: int,
+    ) -> "Rivals":
+        """Of all offers, by what they lose her and are worth to the leader."""
+        leaders = len(lost)
+        order = jnp.argsort(jnp.where(jnp.arange(leaders) != leader, lost, jnp.inf), stable=True)[:-1]
+        chance = jnp.asarray(chance_by_rank(consulted, leaders), lost.dtype)
+        none = jnp.zeros(1, lost.dtype)
+        above, below = chance[:-1] * worth[order], chance[1:] * worth[order]
+        before = jnp.concatenate([none, jnp.cumsum(above)])
+        after = jnp.concatenate([jnp.cumsum(below[::-1])[::-1], none])
+        return cls(lost[order], order, chance, before, after)
+
+    def payoff(
+        self, lost: Float[Array, ""], earned: Float[Array, ""], leader: Int[Array, ""]
+    ) -> Float[Array, ""]:
+        """What the leader earns with an offer that loses her so much, and is worth `earned` to it if kept."""
+        rank = ((self.lost < lost) | ((self.lost == lost) & (self.who < leader))).sum()
+        return self.chance[rank] * earned + self.before[rank] + self.after[rank]
+
+    def last(self, earned: Float[Array, ""]) -> Float[Array, ""]:
+        """The same below all rivals."""
+        return self.chance[-1] * earned + self.before[-1]
 
 
 def _end(entries: _Entry, period: int, *, periodic: bool) -> tuple[Int[Array, ""], Int[Array, ""]]:

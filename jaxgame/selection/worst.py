@@ -19,6 +19,7 @@ from jaxgame.core.units import is_sound, standard, unheard, unknown
 from jaxgame.persuasion.value import check_leader
 from jaxgame.selection.dynamics import starting_offers
 from jaxgame.selection.exclusion import Curves
+from jaxgame.selection.scored import Contest, check_score, worst_of
 from jaxgame.selection.search import MISSED, Search
 
 LOOSEST = 1e-3  # a tolerance above is this one: some think of large utilities in their own units
@@ -46,7 +47,11 @@ class WorstEquilibrium:
 
 
 def worst_equilibrium(
-    game: Game, *, tolerance: float = 1e-6, slack: float | Float[Array, "*K"] = 0.0
+    game: Game,
+    *,
+    tolerance: float = 1e-6,
+    slack: float | Float[Array, "*K"] = 0.0,
+    score: Float[Array, "*each T S A"] | None = None,
 ) -> WorstEquilibrium:
     """Bracket on the follower's least value over all pure equilibria of best-AI selection in a `game`.
 
@@ -55,8 +60,13 @@ def worst_equilibrium(
     stake for the follower, `sum_ts P(t,s) (max_a u - min_a u)`; one above 1e-3 counts as 1e-3. A single
     leader takes its best outcome, and those that tie for it are its equilibria. Works under jit and vmap.
 
+    With a `score`, [T, S, A] or one for each leader [K, T, S, A], in any unit, she still acts by her own
+    utility, but keeps the leader whose offer has the largest score (theory, section 10). All programs are
+    then solved by `lp.linprog`: for games of up to some 16 (state, recommendation) pairs. Where scores tie at
+    the top of what can be scored any outcome counts for the lower end.
+
     Raises ValueError for a tolerance that is not positive, a slack that is negative, infinite or no number,
-    and precision below float64.
+    a score of another shape, and precision below float64.
 
     >>> import jax
     >>> jax.config.update("jax_enable_x64", True)
@@ -72,6 +82,9 @@ def worst_equilibrium(
         raise ValueError(f"tolerance is {tolerance}; it must be positive")
     checks.check_slack(slack, len(game.leaders))
     check_leader(game, 0)
+    if score is not None:
+        check_score(game, score)
+        return _worst_by_score(game, score, tolerance, slack)
     return _worst(game, tolerance, slack)
 
 
@@ -106,4 +119,28 @@ def _worst(game: Game, tolerance: Float[Array, ""], slack: Float[Array, "*K"]) -
         converged=(loss.width >= 0) & (loss.width <= tolerance) & sound,
         intervals=final.intervals,
         steps=final.steps,
+    )
+
+
+@jax.jit
+def _worst_by_score(
+    game: Game, score: Float[Array, "*each T S A"], tolerance: Float[Array, ""], slack: Float[Array, "*K"]
+) -> WorstEquilibrium:
+    units = standard(game)
+    sound = units.sound & is_sound(tolerance, slack, score)
+    contest = Contest.of(units, jnp.where(sound, score, 0.0))
+    granted = jnp.broadcast_to(jnp.where(sound, slack, 0.0) / units.leaders.unit, len(game.leaders))
+    found = worst_of(contest, granted, shared=score.ndim == 3)
+    rounding = (2 * len(contest.lost) + 8) * jnp.finfo(units.loss.dtype).eps
+    loss = Bracket(
+        jnp.where(found.known, (1 - rounding) * found.loss.lower, 0.0), found.loss.upper + rounding
+    )
+    part = jnp.minimum(tolerance, LOOSEST) * units.stake
+    return WorstEquilibrium(
+        value=unknown(sound, units.follower.bracket(Bracket(-loss.upper, -loss.lower))),
+        loss=unknown(sound, units.follower.difference(loss)),
+        outcome=unheard(sound, contest.obedient.outcome(found.scheme)),
+        converged=found.known & (loss.width >= 0) & (loss.width <= part + 2 * rounding) & sound,
+        intervals=found.intervals,
+        steps=found.pivots,
     )

@@ -8,6 +8,9 @@ Verdicts are three-valued: "yes", "no", and "undecided" where the brackets are t
 | best-AI selection: V >= OPT - 2 eps at every equilibrium | `best_ai_selection` | `statements` |
 | all leaders heard, best responses: the same | `bayes_optimal_learning` | `statements` |
 | all leaders heard, quantal responses: less delta's cost and her regret | `quantal_response` | `statements` |
+| best-AI selection by a score: OPT - max(2 eps, 2 d) | `score_selection` | `statements` |
+| best-AI selection by leaders who learn: the same less what they regret | `learning` | `learned` |
+| best-AI selection, coarse correlated equilibria over menus: the same | `coarse_correlated` | `learned` |
 | any of the three at one profile of rules, with `protocol=` | the same functions | `profiles` |
 | how often eps = 0 (Wendel 1962) | `wendel_coverage` | `coverage` |
 
@@ -17,18 +20,28 @@ a sharper one of ours, in which the average alignment D takes the place of 2 eps
 
 from jaxgame.theorems.coverage import CoverageCheck, alignment_dimension, wendel_coverage, wendel_probability
 from jaxgame.theorems.guarantee import VERDICTS, Guarantee, Premise, premise
-from jaxgame.theorems.statements import bayes_optimal_learning, best_ai_selection, quantal_response
+from jaxgame.theorems.learned import CoarseCorrelated, coarse_correlated, learning
+from jaxgame.theorems.statements import (
+    bayes_optimal_learning,
+    best_ai_selection,
+    quantal_response,
+    score_selection,
+)
 
 __all__ = [
     "VERDICTS",
+    "CoarseCorrelated",
     "CoverageCheck",
     "Guarantee",
     "Premise",
     "alignment_dimension",
     "bayes_optimal_learning",
     "best_ai_selection",
+    "coarse_correlated",
+    "learning",
     "premise",
     "quantal_response",
+    "score_selection",
     "wendel_coverage",
     "wendel_probability",
 ]

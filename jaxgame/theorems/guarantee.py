@@ -108,6 +108,7 @@ def concluded(
     untaught: Bracket | None = None,
     gain: Bracket | None = None,
     known: Premise | None = None,
+    least: Bracket | None = None,
 ) -> Guarantee:
     """Whether `loss` is at most `untaught` + 2 eps + `regret` and what `gain` and `delta` cost.
 
@@ -116,7 +117,8 @@ def concluded(
     parts of what is at stake for her. Each way to be near the hull proves a bound, so that the least counts,
     at both ends: the sum over leaders, with the weights w of its fit, of what each would miss by not
     teaching. That is why `gain` ([] or [K]) and `delta`, in the leaders' units, cost sum_i w_i gain_i, and
-    sum_i w_i range(U_i) delta; on the cone the weights have any sum. `known` is the premise, if it is.
+    sum_i w_i range(U_i) delta; on the cone the weights have any sum. `known` is the premise, if it is. What
+    may be lost is never less than `least`.
     """
     full = full_information_value(game)
     nothing = jnp.zeros_like(full)
@@ -134,7 +136,10 @@ def concluded(
     def allowed(factor: float, *fits: HullFit) -> Bracket:
         lower = jnp.stack([lost(fit, factor * fit.distance.lower, gain.lower) for fit in fits]).min()
         upper = jnp.stack([lost(fit, factor * fit.distance.upper, gain.upper) for fit in fits]).min()
-        return Bracket(untaught.lower + lower + regret, untaught.upper + upper + regret)
+        lower, upper = untaught.lower + lower + regret, untaught.upper + upper + regret
+        if least is not None:
+            lower, upper = jnp.maximum(lower, least.lower), jnp.maximum(upper, least.upper)
+        return Bracket(lower, upper)
 
     def slack(allowed: Bracket) -> Bracket:
         return Bracket(allowed.lower - loss.upper, allowed.upper - loss.lower)

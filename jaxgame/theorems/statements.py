@@ -57,6 +57,34 @@ def best_ai_selection(
     return concluded(game, loss, tolerance, gain=_granted(slack), known=known)
 
 
+def score_selection(
+    game: Game,
+    score: Float[Array, "*each T S A"],
+    *,
+    tolerance: float = 1e-6,
+    slack: float | Float[Array, "*K"] | None = None,
+    known: Premise | None = None,
+) -> Guarantee:
+    """Check that she gets OPT - max(2 eps, 2 d) if she keeps the leader with the largest `score` [own].
+
+    She acts by her own utility; `score` [T, S, A], or [K, T, S, A] with one for each leader, is what she goes
+    by when she chooses whom to keep, and d = `selection.score_error(game, score)` how far it is off. Either
+    full information would win the selection for every leader: then averaging gives 2 eps. Or for one it would
+    not: then what is kept scores no less than full information, and is worth at least OPT - 2 d (theory,
+    section 10). `tolerance`, `slack` and `known` are those of `best_ai_selection`, and `game` likewise. Works
+    under jit and vmap, in float64.
+
+    Raises ValueError for fewer than two leaders, and as `selection.worst_equilibrium` does.
+    """
+    if game.leaders.shape[0] < 2:
+        raise ValueError("game has 1 leader; the guarantee is about at least two who compete")
+    granted = 0.0 if slack is None else slack
+    loss = selection.worst_equilibrium(game, tolerance=tolerance, slack=granted, score=score).loss
+    error = selection.score_error(game, score)
+    least = Bracket(2 * error.lower, 2 * error.upper)
+    return concluded(game, loss, tolerance, gain=_granted(slack), known=known, least=least)
+
+
 def bayes_optimal_learning(
     game: Game,
     *,

@@ -3,7 +3,7 @@
 from itertools import combinations
 
 import numpy as np
-from scipy.optimize import linprog
+from scipy.optimize import linprog, minimize_scalar
 
 from tests.reference import panel
 
@@ -73,3 +73,48 @@ def least_sup(models: np.ndarray, target: np.ndarray, hull: str) -> float:
     )
     assert solution.success, solution.message
     return solution.fun
+
+
+def least_absolute(models: np.ndarray, target: np.ndarray, hull: str) -> float:
+    """The least mean absolute error: one linear program of all rows. A constant is free on the cone only."""
+    rows, count = models.shape
+    one, each = np.full((rows, 1), float(hull == "cone")), np.eye(rows)
+    solution = linprog(
+        np.r_[np.zeros(count + 1), np.full(rows, 1 / rows)],
+        A_ub=np.block([[models, one, -each], [-models, -one, -each]]),
+        b_ub=np.r_[target, -target],
+        A_eq=np.r_[np.ones(count), np.zeros(rows + 1)][None] if hull == "simplex" else None,
+        b_eq=[1.0] if hull == "simplex" else None,
+        bounds=[(0, None)] * count + [(None, None)] + [(0, None)] * rows,
+        method="highs",
+        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+    )
+    assert solution.success, solution.message
+    return solution.fun
+
+
+def square_bound(models: np.ndarray, target: np.ndarray, prior: np.ndarray, hull: str) -> float:
+    """The least 4 E e^2 over the simplex, or 4 / (2 - b)^2 E (e + constant)^2 over weights of sum b < 2.
+
+    For each b the weights are b times those of a simplex; b is searched.
+    """
+    root = np.sqrt(prior / prior.sum())[:, None]
+
+    def mean_square(weights: np.ndarray) -> float:
+        error = models @ weights - target
+        mean = prior @ error / prior.sum() if hull == "cone" else 0.0
+        return float(prior @ (error - mean) ** 2 / prior.sum())
+
+    def best(total: float) -> float:
+        centre = prior / prior.sum() if hull == "cone" else np.zeros(len(prior))
+        columns = root * (total * (models - centre @ models))
+        aim = (root * (target - centre @ target)[:, None])[:, 0]
+        weights = panel.hull_weights(columns * np.sqrt(len(prior)), aim * np.sqrt(len(prior)))
+        return 4 / (2 - total) ** 2 * mean_square(total * weights)
+
+    if hull == "simplex":
+        return best(1.0)
+    grid = np.linspace(0, 1.99, 400)
+    around = grid[int(np.argmin([best(total) for total in grid]))]
+    ends = max(around - 0.005, 0.0), min(around + 0.005, 1.995)
+    return min(minimize_scalar(best, bounds=ends, method="bounded", options={"xatol": 1e-9}).fun, best(0.0))

@@ -33,6 +33,31 @@ def mean_error(scores: np.ndarray, target: np.ndarray, prior: np.ndarray) -> flo
     )
 
 
+def largest_loss(scores: np.ndarray, target: np.ndarray, ratings: np.ndarray, prior: np.ndarray) -> float:
+    """The largest E (a - h)^2 over obedient outcomes [S, A] that every leader likes as well as a = h.
+
+    Every target must be among the ratings.
+    """
+    off = -utilities(target, ratings)
+    items, actions = off.shape
+    marginals = np.kron(np.eye(items), np.ones(actions))
+    rows = []
+    for told in range(actions):  # what it costs her to be told this and to give another rating
+        for other in range(actions):
+            row = np.zeros((items, actions))
+            row[:, told] = off[:, told] - off[:, other]
+            rows.append(row.ravel())
+    limits = [0.0] * len(rows)
+    for own in scores:
+        rows.append(-utilities(own, ratings).ravel())
+        limits.append(float(prior @ (target - own) ** 2))
+    solution = linprog(
+        -off.ravel(), A_ub=np.array(rows), b_ub=limits, A_eq=marginals, b_eq=prior, method="highs"
+    )
+    assert solution.status == 0, solution.message
+    return -float(solution.fun)
+
+
 def _least(costs: np.ndarray, matrix: np.ndarray, limits: np.ndarray, leaders: int) -> float:
     solution = linprog(
         costs,

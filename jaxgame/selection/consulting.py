@@ -1,0 +1,51 @@
+"""Whom the follower asks: r of K leaders drawn at random, of whom she keeps the one with the best offer.
+
+With r = K that is best-AI selection, with r = 1 the average over monopolists. Between them no theorem is
+known (theory, section 10): what is computed here are numbers.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+
+def check_consulted(consulted: int | None, leaders: int) -> int:
+    """How many of `leaders` leaders are consulted: all for None.
+
+    Raises ValueError for fewer than one, or more than there are.
+    """
+    if consulted is None:
+        return leaders
+    if not 1 <= consulted <= leaders:
+        raise ValueError(f"consulted is {consulted}; it must be from 1 to {leaders}, the game's leaders")
+    return consulted
+
+
+def chance_by_rank(consulted: int, leaders: int) -> Float[np.ndarray, " K"]:
+    """The probability that the best, the second best, ... offer is kept: it is drawn, and no better one.
+
+    `consulted` r of K = `leaders` are drawn: at rank m, from 0, that is C(K - 1 - m, r - 1) / C(K, r).
+
+    >>> chance_by_rank(2, 3).round(3).tolist()
+    [0.667, 0.333, 0.0]
+    """
+    ways = [math.comb(leaders - 1 - rank, consulted - 1) for rank in range(leaders)]
+    return np.array(ways) / math.comb(leaders, consulted)
+
+
+def draw_consulted(key: Array, consulted: int, leaders: int) -> Bool[Array, " K"]:
+    """Which of K = `leaders` leaders are among the `consulted`, drawn with `key`."""
+    order = jax.random.permutation(key, leaders)
+    return order < consulted
+
+
+def kept_shares(lost: Float[Array, " K"], consulted: int) -> Float[Array, " K"]:
+    """How likely each of K leaders is kept, by what its offer loses her; of those that tie the lowest index
+    counts as the best. `consulted` are drawn.
+    """
+    leaders = len(lost)
+    chance = jnp.asarray(chance_by_rank(consulted, leaders), lost.dtype)
+    return jnp.zeros_like(lost).at[jnp.argsort(lost, stable=True)].set(chance)
