@@ -956,7 +956,7 @@ MUTATIONS = (
     ),
     *_in(
         "jaxgame/audit/reading/delimited.py",
-        ("test_audit_text",),
+        ("test_audit_text", "test_audit_cells"),
         rows_count_without_empty_ones=(
             "rows = np.flatnonzero(~empty.to_numpy()) + 1",
             "rows = np.arange(int((~empty).sum())) + 1",

@@ -114,6 +114,23 @@ def test_marks_that_can_be_told(tmp_path, style, sign):
         np.testing.assert_array_equal(read_scores(tmp_path / "t.csv").values[:, 1], expected)
 
 
+def test_a_group_of_thousands_does_not_begin_with_0():
+    column = [f"{'-' * (i % 2)}0,{100 + i * 37 % 90}" for i in range(ROWS)]
+    assert values(column)[0] == [float(cell.replace(",", ".")) for cell in column]
+
+
+def test_marks_are_told_by_the_whole_file(tmp_path):
+    points = [f"{i * 5 % ROWS + 1}.{i % 10}05" for i in range(ROWS)]
+    frame = pl.DataFrame(
+        {"item": [f"q{i}" for i in range(ROWS)], "a": points, "b": ["0,5", "1,25"] * (ROWS // 2)}
+    )
+    for separator in ",;":
+        frame.write_csv(tmp_path / "t.csv", separator=separator)
+        scores = read_scores(tmp_path / "t.csv")
+        assert scores.values[:, 0].tolist() == [float(cell.replace(".", "")) for cell in points]
+        assert scores.values[:, 1].tolist() == [0.5, 1.25] * (ROWS // 2)
+
+
 def test_one_column_tells_what_marks_mean_in_others():
     thousands = [f"{i * 5 % ROWS + 1},{i % 10}{(i * 7) % 10}5" for i in range(ROWS)]
     refused(thousands, r"row 1, column 'a': '1,005' is not a number; it may be 1005 or 1.005")
