@@ -168,18 +168,16 @@ def _hint(cell: str, text: _Text, style: str | None) -> str:
 
 def _checked(column: pl.Series, name: str, table: Table) -> np.ndarray:
     """A column of numbers with NaN for null; InputError for what no score can be, and for no score at all."""
-    values = column.fill_null(float("nan")).to_numpy().copy()
-    for wild, what in (
-        (np.isinf(values), "is infinite or too large"),
-        (np.abs(values) > LARGEST, "is too large"),
-    ):
-        if wild.any():
-            row = int(np.flatnonzero(wild)[0])
-            cell = str(table.frame[name][row])
-            raise InputError(
-                f"{table.source}: {table.place(row)}, column {name!r}: "
-                f"{cell[:40] + ('...' if len(cell) > 40 else '')} {what}; scores must be below {LARGEST:g}"
-            )
+    values = column.fill_null(float("nan")).to_numpy()
+    wild = np.abs(values) > LARGEST
+    if wild.any():
+        row = int(np.flatnonzero(np.isinf(values) if np.isinf(values).any() else wild)[0])
+        cell = str(table.frame[name][row])
+        what = "is infinite or too large" if np.isinf(values[row]) else "is too large"
+        raise InputError(
+            f"{table.source}: {table.place(row)}, column {name!r}: "
+            f"{cell[:40] + ('...' if len(cell) > 40 else '')} {what}; scores must be below {LARGEST:g}"
+        )
     if np.isnan(values).all():
         raise InputError(f"{table.source}: column {name!r}: every score is missing; leave the column out")
     return values

@@ -48,29 +48,35 @@ def read(source: Source, separator: str | None, names: Collection[str]) -> Table
     if not first:
         raise InputError(f"{source.name}: the file is empty but for separators")
     header = [name.strip() for name in first[0]]
-    body = data[_end_of_line(data, line) :]
+    start = _end_of_line(data, line)
     if all(_is_number(name) for name in header) and len(header) > 1:
         if len(header) != 4 or separator != "\t":
             raise InputError(
                 f"{source.name}: row 0 (the header): holds only numbers ({', '.join(header[:4])}); the first "
                 "line must name the columns"
             )
-        header, body = list(RATINGS), data
+        header, start = list(RATINGS), 0
     _check_header(header, separator, source.name)
     movielens = are_ratings(header)
     notes = [] if separator == "," or movielens else [f"separated by {NAMES.get(separator, repr(separator))}"]
     header = [name if name or place == 0 else f"{NAMELESS}{place + 1}" for place, name in enumerate(header)]
     texts = {*names, *header[: 2 if movielens else 1]}
     numeric = [name not in texts and _all_numbers(first[1:], place) for place, name in enumerate(header)]
-    frame = _columns(body, header, numeric, separator, source.name)
+    frame = _columns(data, start, header, numeric, separator, source.name)
     return _without_blanks(frame, source.name, notes)
 
 
 def _columns(
-    body: bytes, header: Sequence[str], numeric: Sequence[bool], separator: str, source: str
+    data: bytes, start: int, header: Sequence[str], numeric: Sequence[bool], separator: str, source: str
 ) -> pl.DataFrame:
-    """The records below the header, empty ones as rows of nulls; `numeric` columns as float64 if all are."""
-    rows = body.strip(b"\n")
+    """The records from `start` on, empty ones as rows of nulls; `numeric` columns as float64 if all are."""
+    # The parser skips empty lines at the beginning. A large text is copied once, without these.
+    above, end = 0, len(data)
+    while data[start + above : start + above + 1] == b"\n":
+        above += 1
+    while data[end - 1 : end] == b"\n":
+        end -= 1
+    rows = data[start + above : end]
     if not rows:
         return pl.DataFrame(schema=dict.fromkeys(header, pl.String))
     outlined = quoting.outline(rows, separator)
@@ -84,13 +90,11 @@ def _columns(
         frame = _quick(rows, outlined, header, numeric, separator)
     else:
         frame = None
-    # The parser skips empty lines at the beginning.
-    above = len(body) - len(body.lstrip(b"\n"))
     if frame is None:
         # What is wrong is told row by row.
         if outlined is not None:
             quoting.check_lengths(outlined, above, len(header), separator, source)
-        return quoting.read(body.rstrip(b"\n"), header, separator, source)
+        return quoting.read(data[start:end], header, separator, source)
     if not above:
         return frame
     return pl.concat([pl.DataFrame({name: [None] * above for name in header}, schema=frame.schema), frame])

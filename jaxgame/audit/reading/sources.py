@@ -131,7 +131,7 @@ def text(source: Source) -> bytes:
     if not data or data.isspace():
         raise InputError(f"{source.name}: the file is empty")
     # Windows and old Mac line ends.
-    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
 
 
 def _file(path: Path) -> bytes:
