@@ -172,12 +172,9 @@ def check_damaged(pandas, seed, path):
     except InputError as error:
         assert "\n" not in str(error), str(error)
         return "refused"
-    try:
-        frame = of_pandas(pandas, data, encoding, separator)
-    except (ValueError, pandas.errors.ParserError):
-        # Where lines are records, marks that pandas wants to match are letters.
-        assert separator == "\t" and '"' in data.decode(encoding), seed
-        return "read"
+    if separator == "\t" and data.decode(encoding).count('"') % 2:
+        return "not compared"  # where lines are records, marks that pandas wants to match are letters
+    frame = of_pandas(pandas, data, encoding, separator)
     frame.columns = [str(name).strip() for name in frame.columns]
     numeric = [name for name in found.columns if frame[name].dtype.kind in "biuf"]
     if len(frame) != len(found.values) or not numeric:

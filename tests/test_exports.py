@@ -33,7 +33,11 @@ ON_THE_HOST = {
     "jaxgame.theorems.alignment_dimension",
     "jaxgame.theorems.wendel_coverage",
     "jaxgame.theorems.wendel_probability",
-    *(name for name in FUNCTIONS if name.startswith(("jaxgame.plot.", "jaxgame.summary."))),
+    *(
+        name
+        for name in FUNCTIONS
+        if name.startswith(("jaxgame.elicit.", "jaxgame.plot.", "jaxgame.summary."))
+    ),
 }
 
 # Public names by the calls of `CALLED` that reach them.

@@ -62,6 +62,8 @@ def long(table: Table, asked: Asked) -> Scores:
     targets = expand(asked.targets, known)
     wanted = [place for place, name in enumerate(rows.model_names) if name in targets]
     items, models, values = _useful(rows, wanted, [columns[name] for name in targets if name in columns])
+    if not len(items):
+        raise InputError(f"{table.source}: every score of {', '.join(map(repr, targets))} is missing")
     # The items that are left, and of the models the targets and then those with the most scores.
     places, row = np.unique(items, return_inverse=True)
     most = max(int(MOST_CELLS / max(len(places), 1)), 1)
