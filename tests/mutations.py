@@ -981,7 +981,7 @@ MUTATIONS = (
         lower_end_by_the_wrong_model=("(measure @ models).max()", "(measure @ models).min()"),
         measure_too_heavy=("known / len(known)", "1.01 * known / len(known)"),
         multipliers_of_no_use=("[: len(open_rows)], -1.0, 1.0)", "[: len(open_rows)], -0.0, 0.0)"),
-        weights_do_not_sum_to_one=("        weights /= weights.sum()\n", ""),
+        weights_do_not_sum_to_one=("weights /= weights.sum()", "weights /= 1.01 * weights.sum()"),
         weights_of_another_sum=("aim = np.append(aim, 1.0)", "aim = np.append(aim, 0.9)"),
         no_absolute_value=("return float(np.abs(values).mean())", "return float(values.mean())"),
         signs_of_the_other_side=("np.where(residual < 0, -1.0, 1.0)", "np.where(residual < 0, 1.0, -1.0)"),
