@@ -1006,7 +1006,7 @@ MUTATIONS = (
     ),
     *_in(
         "jaxgame/audit/resample.py",
-        ("test_audit",),
+        ("test_audit_groups", "test_audit"),
         rows_drawn_one_by_one=(
             "_, own_block = np.unique(blocks, return_inverse=True)",
             "_, own_block = np.unique(np.arange(len(blocks)), return_inverse=True)",
@@ -1014,6 +1014,80 @@ MUTATIONS = (
         splits_of_single_rows=(
             "moments(rows[~random_split(blocks, random, train_blocks)])",
             "moments(rows[~random_split(np.arange(len(blocks)), random, train_blocks)])",
+        ),
+        shuffled_targets_of_single_rows=("while len(sizes) == len(blocks):", "while True:"),
+        shuffled_targets_lose_their_order=("(place + first[own]) %", "(first[own] - place) %"),
+        larger_givers_give_their_first_rows=(
+            "np.where(sizes[giver] == sizes, 0, random.integers(sizes[giver]))",
+            "np.zeros(len(sizes), int)",
+        ),
+        blocks_of_one_size_turned=("np.where(sizes[giver] == sizes, 0, ", "np.where(sizes[giver] < 0, 0, "),
+    ),
+    *_in(
+        "jaxgame/audit/target.py",
+        ("test_audit_groups",),
+        shuffled_without_groups=(
+            "problem.columns, problem.train, sums, problem.blocks, settings.shuffles",
+            "problem.columns, problem.train, sums, np.arange(len(problem.blocks)), settings.shuffles",
+        ),
+    ),
+    *_in(
+        "jaxgame/audit/absolute.py",
+        ("test_audit_average",),
+        lower_end_by_the_wrong_model=("(measure @ models).max()", "(measure @ models).min()"),
+        measure_too_heavy=("known / len(known)", "1.01 * known / len(known)"),
+        multipliers_of_no_use=("[: len(open_rows)], -1.0, 1.0)", "[: len(open_rows)], -0.0, 0.0)"),
+        weights_do_not_sum_to_one=("weights /= weights.sum()", "weights /= 1.01 * weights.sum()"),
+        weights_of_another_sum=("aim = np.append(aim, 1.0)", "aim = np.append(aim, 0.9)"),
+        no_absolute_value=("return float(np.abs(values).mean())", "return float(values.mean())"),
+        signs_of_the_other_side=("np.where(residual < 0, -1.0, 1.0)", "np.where(residual < 0, 1.0, -1.0)"),
+        constant_where_none_may_be=("    sums[-1, :-1] = sums[:-1, -1] = 0\n", ""),
+        rows_never_join=(
+            "open_rows = np.union1d(open_rows, order[wrong[order]][: len(open_rows)])",
+            "break",
+        ),
+        measure_does_not_sum_to_nothing=("measure = measure - measure.mean()", "measure = measure + 1e-4"),
+    ),
+    *_in(
+        "jaxgame/audit/average.py",
+        ("test_audit_average", "test_audit_groups"),
+        half_the_length=("2 * (scale.upper - scale.lower)", "(scale.upper - scale.lower)"),
+        three_mean_squares=(
+            '_Promise("square", "simplex", 4.0, simplex)',
+            '_Promise("square", "simplex", 3.0, simplex)',
+        ),
+        squares_not_squared=("else sizes**2)", "else sizes)"),
+        errors_cancel=(
+            "sizes = np.abs(_residual(self.mixture, rows))",
+            "sizes = _residual(self.mixture, rows)",
+        ),
+        errors_not_doubled=(
+            "change[models, models], change[-2, models] = 2.0",
+            "change[models, models], change[-2, models] = 1.0",
+        ),
+        target_left_in=("= 2.0, -1.0", "= 2.0, 0.0"),
+        cone_by_its_root=(
+            '_Promise("square", "cone", factor**2, cone)',
+            '_Promise("square", "cone", factor, cone)',
+        ),
+        cone_of_half_the_weights=("Mixture(2 * doubled.weights / factor", "Mixture(doubled.weights / factor"),
+        other_end_of_the_scale=(
+            "min(float(one.min()) for one in seen)",
+            "max(float(one.min()) for one in seen)",
+        ),
+        upper_end_of_the_draws_only=("max(upper, float(found**2) / lower)", "upper"),
+        lower_end_of_the_draws_only=("min(lower, float(found**2) / upper)", "lower"),
+        chosen_by_heldout_rows=("key=lambda bound: bound.train", "key=lambda bound: bound.loss"),
+        intervals_by_rows=("problem.blocks[~problem.train]", "np.arange(len(heldout))"),
+        scores_left_centred=("    rows[:, :-2] += _shift(problem)\n", ""),
+        units_not_squared=("means.of(place, unit**2)", "means.of(place, unit)"),
+        stake_not_squared=(
+            "[heldout[:, -2] ** 2, heldout[:, -1]]",
+            "[np.abs(heldout[:, -2]), heldout[:, -1]]",
+        ),
+        train_rows_for_heldout=(
+            "train, heldout = (_rows(problem, side) for side in sides)",
+            "heldout, train = (_rows(problem, side) for side in sides)",
         ),
     ),
     *_in(

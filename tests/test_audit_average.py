@@ -298,6 +298,20 @@ def test_intervals_are_those_of_resampled_rows_with_the_mixture_as_it_is():
     assert bound.interval.upper == pytest.approx(max(upper, bound.loss**2 / lower), abs=0.06 * width)
 
 
+@pytest.mark.parametrize(
+    ("draws", "lower", "upper"),
+    [
+        ([0.8, 0.9, 1.0, 1.5], 2 / 3, 1.5),  # draws too large by half: as likely too small by it
+        ([0.5, 0.9, 1.0, 1.1], 0.5, 2.0),
+        ([0.0, 0.9, 1.0, 1.5], 0.0, 1.5),  # nothing is reflected in 0
+    ],
+)
+def test_each_end_is_the_farther_of_the_draws_and_their_reflection(draws, lower, upper):
+    means = average._Means(np.array([1.0, 2.0]), np.column_stack([draws, np.full(4, 2.0)]), 1.0)
+    assert means.of(0, 3.0) == (3.0, Interval(3 * lower, 3 * upper))
+    assert means.share(0) == (0.5, Interval(lower / 2, upper / 2))
+
+
 def panel_train(rows):
     """The train rows of an audit with seed 0 of a table without groups."""
     chosen = np.zeros(rows, bool)

@@ -93,6 +93,17 @@ def test_shuffled_targets_respect_groups(sizes):
     assert alarms(SIZES[sizes], 60, by_group=False) > binom.ppf(0.999, 60, 0.05)
 
 
+@pytest.mark.parametrize("group", ["scene", None])
+def test_an_audit_shuffles_as_it_was_told_which_rows_belong_together(group, monkeypatch):
+    told, shuffled = [], resample.shuffled
+    monkeypatch.setattr(resample, "shuffled", lambda *a: told.append(a[3]) or shuffled(*a))
+    random = np.random.default_rng(0)
+    table = {"people": random.normal(size=40), "m": random.normal(size=40)}
+    table |= {"scene": np.tile([f"s{i}" for i in range(8)], 5)} if group else {}
+    panel.audit(table, target="people", group=group, bootstrap=20, shuffles=19, splits=0)
+    np.testing.assert_array_equal(told, [np.tile(np.arange(8), 5) if group else np.arange(40)])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("sizes", SIZES)
 def test_the_level_of_shuffled_targets_is_that_said(sizes):

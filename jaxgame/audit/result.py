@@ -161,9 +161,9 @@ class Rival:
 
 @dataclass(frozen=True)
 class Null:
-    """What chance does: the same fit to targets whose scores are in random order over all rows.
+    """What chance does: the same fit to targets whose scores changed places between groups of rows at random.
 
-    - `shuffles`: how many such targets;
+    - `shuffles`: how many such targets (between single rows, if each is a group by itself);
     - `median`, `least`: of their held-out distances;
     - `p_value`: the share of targets, the true one counted in, that come as near relative to a constant guess
       on the same rows as the true one does. So it does not depend on how far the held-out scores happen to

@@ -110,11 +110,12 @@ def guarantee(report: HullReport, spread: float) -> str:
 
 
 CONDITIONS = (
-    "The bounds on the mean squared error hold if items come as these rows do, if the user loses the square "
-    "of what her rating is off by, if every model wants her rating to be its own score, and if the models "
-    "compete to an equilibrium of one of the three competitions of jaxgame, at which each is as well off as "
-    "if she knew everything. Where a constant is added or weights need not sum to 1 (cone), she must also be "
-    "free to give any number, and best respond. The factors are proved by this project.",
+    "The bounds on the mean squared error hold if items come as these rows do, if the user may give every "
+    "score of the target and loses the square of what her rating is off by, if every model wants her rating "
+    "to be its own score, and if the models compete to an equilibrium of one of the three competitions of "
+    "jaxgame, at which each is at least as well off as if she knew everything. Where a constant is added or "
+    "weights need not sum to 1 (cone), she must also be free to give any number, and best respond. The "
+    "factors are proved by this project.",
     "What the largest error buys holds for any decision, if the rows are all the pairs of action and outcome "
     "that can arise and the scores are the utilities of models and users, who best respond (a user who "
     "responds by quantal response loses what her noise costs besides).",
