@@ -125,6 +125,22 @@ def leader_frontier(game: Game, leader: int | Int[Array, ""]) -> Frontier:
     return _frontier(*jax.lax.stop_gradient((game.prior, game.follower, game.leaders[leader])))
 
 
+def leader_curves(game: Game) -> Curve:
+    """The curves of all leaders of the `game` in standard units, fields with a leading axis K.
+
+    Computed once, several runs of `selection.learning` on one game can share them. Sizes and errors are those
+    of `leader_value`. Works under jit and vmap.
+    """
+    check_leader(game, 0)
+    return _curves(game)
+
+
+@jax.jit
+def _curves(game: Game) -> Curve:
+    units = standard(game)
+    return unheard(units.sound, jax.vmap(curve_of, (None, 0))(units.game, units.game.leaders))
+
+
 @jax.jit
 def _frontier(prior: Array, follower: Array, utility: Array) -> Frontier:
     units = standard(Game(prior, follower, utility[None]))

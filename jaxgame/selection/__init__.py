@@ -1,5 +1,6 @@
 """Best-AI selection: the follower keeps the leader with the best offer (theory, section 4 (3))."""
 
+from jaxgame.persuasion.frontier import leader_curves
 from jaxgame.selection.dynamics import (
     ENDS,
     ORDERS,
@@ -9,7 +10,7 @@ from jaxgame.selection.dynamics import (
     starting_offers,
 )
 from jaxgame.selection.evaluation import Evaluation, evaluate
-from jaxgame.selection.learners import RULES, LearningTrace, learning
+from jaxgame.selection.learners import RANDOM_RULES, RULES, LearningTrace, learning
 from jaxgame.selection.outbidding import best_outbids, exploitability
 from jaxgame.selection.scored import score_error
 from jaxgame.selection.worst import WorstEquilibrium, worst_equilibrium
@@ -17,6 +18,7 @@ from jaxgame.selection.worst import WorstEquilibrium, worst_equilibrium
 __all__ = [
     "ENDS",
     "ORDERS",
+    "RANDOM_RULES",
     "RULES",
     "STARTS",
     "Evaluation",
@@ -27,6 +29,7 @@ __all__ = [
     "best_response_dynamics",
     "evaluate",
     "exploitability",
+    "leader_curves",
     "learning",
     "score_error",
     "starting_offers",

@@ -23,7 +23,7 @@ from jaxgame.core.bracket import Bracket
 from jaxgame.core.game import Game
 from jaxgame.core.record import record
 from jaxgame.core.units import Standard, is_sound, standard, unheard, unknown
-from jaxgame.persuasion.frontier import Curve, curve_of
+from jaxgame.persuasion.frontier import Curve, leader_curves
 from jaxgame.persuasion.value import check_leader
 from jaxgame.selection import rules
 from jaxgame.selection.consulting import check_consulted, draw_consulted
@@ -32,7 +32,7 @@ from jaxgame.selection.regret import Faced, against, best_fixed, felt, payoffs
 from jaxgame.selection.rules import Heard, Menus, Rule, check_menu, points_of
 
 RULES = ("hedge", "regret_matching", "fictitious_play", "gradient", "inertia")
-RANDOM = ("hedge", "regret_matching", "inertia")  # these draw
+RANDOM_RULES = ("hedge", "regret_matching", "inertia")  # these draw: they need a key
 
 REVISE = 0.1  # by inertia: the probability that a leader revises in a round
 MENU = 16
@@ -67,6 +67,11 @@ class LearningTrace:
     path: Float[Array, " N"]
     consulted: Int[Array, ""]
 
+    def after(self, place: int | Int[Array, ""]) -> "LearningTrace":
+        """The averages after one of several numbers of rounds, the one at index `place`."""
+        one = {name: jax.tree.map(lambda x: x[place], getattr(self, name)) for name in _AVERAGES}
+        return dataclasses.replace(self, **one)
+
 
 def learning(
     game: Game,
@@ -79,6 +84,7 @@ def learning(
     outbid: float | None = None,
     consulted: int | None = None,
     key: Array | None = None,
+    known: Curve | None = None,
 ) -> LearningTrace:
     """Let the leaders of a `game` learn by a `rule` over `rounds` rounds, from `offers` [K, T, S, A].
 
@@ -91,8 +97,8 @@ def learning(
     full information to the leader's best outcome; or entries that she would obey, one list per leader.
     `offers` are entries too, the first. `outbid` is that of `best_response_dynamics`, for inertia (None:
     1e-3). `consulted` leaders are drawn at random in each round and compared (None: all). `rounds` may be
-    several numbers, increasing: the averages are told after each. `key` is for what is drawn. Works under jit
-    and vmap.
+    several numbers, increasing: the averages are told after each. `key` is for what is drawn, and `known` is
+    `leader_curves(game)`, if it was computed before. Works under jit and vmap.
 
     Raises ValueError for an unknown rule, fewer than two leaders, rounds that are not positive and
     increasing, a menu of another shape or size, a key that is missing, and an argument that is not used.
@@ -120,7 +126,7 @@ def learning(
     check_menu(game, menu)
     if outbid is not None and (rule != "inertia" or not outbid > 0):
         raise ValueError(f"outbid is {outbid}; it must be positive, and is for rule 'inertia' alone")
-    drawn = rule in RANDOM or consulted < leaders
+    drawn = rule in RANDOM_RULES or consulted < leaders
     if drawn and key is None:
         raise ValueError(
             f"rule {rule!r} with {consulted} of {leaders} leaders consulted draws; it needs a key"
@@ -136,11 +142,9 @@ def learning(
     pace = jnp.asarray(_usual_rate(how, count) if rate is None else rate, game.follower.dtype)
     step = jnp.asarray(OUTBID if outbid is None else outbid, game.follower.dtype)
     key = jax.random.key(0) if key is None else key
-    trace = _learnt(game, offers, entries, pace, step, key, how)
-    if not isinstance(rounds, int):
-        return trace
-    several = {name: jax.tree.map(lambda x: x[0], getattr(trace, name)) for name in _AVERAGES}
-    return dataclasses.replace(trace, **several)
+    curves = leader_curves(game) if known is None else known
+    trace = _learnt(game, curves, offers, entries, pace, step, key, how)
+    return trace.after(0) if isinstance(rounds, int) else trace
 
 
 class _How(NamedTuple):
@@ -155,6 +159,7 @@ class _How(NamedTuple):
 @functools.partial(jax.jit, static_argnames="how")  # else its loops are compiled anew in each call
 def _learnt(
     game: Game,
+    curves: Curve,
     offers: Float[Array, "K T S A"],
     entries: Float[Array, "K M T S A"] | None,
     rate: Float[Array, ""],
@@ -166,7 +171,6 @@ def _learnt(
     units = standard(game)
     sound = units.sound & is_sound(offers, entries, rate, outbid)
     offers = jnp.where(sound, offers, 0.0)
-    curves = jax.vmap(curve_of, (None, 0))(units.game, units.game.leaders)
     listed = points_of(curves, how.points or MENU) if entries is None else jnp.where(sound, entries, 0.0)
     menus = Menus.of(units, jnp.concatenate([offers[:, None], listed], 1))  # where leaders start is one, too
     player: _Mixer | _Reviser
