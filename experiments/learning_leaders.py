@@ -108,10 +108,10 @@ def _by_rule(
 ) -> Mapping[str, Any]:
     """The theorem's check after each number of rounds [H], and what else a row holds."""
     offers = selection.starting_offers(game, settings.start, jax.random.fold_in(key, 1))
-    drawn = {"key": jax.random.fold_in(key, 2)} if rule in selection.RANDOM_RULES else {}
+    drawn = jax.random.fold_in(key, 2) if rule in selection.RANDOM_RULES else None
     rounds = tuple(settings.rounds)
     trace = selection.learning(
-        game, offers, rule=rule, rounds=rounds, menu=settings.menu, known=curves, **drawn
+        game, offers, rule=rule, rounds=rounds, menu=settings.menu, known=curves, key=drawn
     )
 
     def judged(place: Array) -> Guarantee:

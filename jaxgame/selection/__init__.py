@@ -9,7 +9,7 @@ from jaxgame.selection.dynamics import (
     best_response_dynamics,
     starting_offers,
 )
-from jaxgame.selection.evaluation import Evaluation, evaluate
+from jaxgame.selection.evaluation import Evaluation, evaluate, sampled_score
 from jaxgame.selection.learners import RANDOM_RULES, RULES, LearningTrace, learning
 from jaxgame.selection.outbidding import best_outbids, exploitability
 from jaxgame.selection.scored import score_error
@@ -31,6 +31,7 @@ __all__ = [
     "exploitability",
     "leader_curves",
     "learning",
+    "sampled_score",
     "score_error",
     "starting_offers",
     "worst_equilibrium",

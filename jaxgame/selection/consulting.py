@@ -5,11 +5,12 @@ known (theory, section 10): what is computed here are numbers.
 """
 
 import math
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 
 def check_consulted(consulted: int | None, leaders: int) -> int:
@@ -49,3 +50,42 @@ def kept_shares(lost: Float[Array, " K"], consulted: int) -> Float[Array, " K"]:
     leaders = len(lost)
     chance = jnp.asarray(chance_by_rank(consulted, leaders), lost.dtype)
     return jnp.zeros_like(lost).at[jnp.argsort(lost, stable=True)].set(chance)
+
+
+class Rivals(NamedTuple):
+    """A leader's K - 1 rivals from the best offer to the worst, and what it earns with them."""
+
+    lost: Float[Array, " R"]  # what their offers lose the follower
+    who: Int[Array, " R"]
+    chance: Float[Array, " K"]  # of being kept, by rank
+    before: Float[Array, " K"]  # what the leader earns from the rivals above it, by its own rank
+    after: Float[Array, " K"]  # and from those below it
+
+    @classmethod
+    def of(
+        cls,
+        lost: Float[Array, " K"],
+        worth: Float[Array, " K"],
+        leader: Int[Array, ""],
+        consulted: int,
+    ) -> "Rivals":
+        """Of all offers, by what they lose her and are worth to the leader."""
+        leaders = len(lost)
+        order = jnp.argsort(jnp.where(jnp.arange(leaders) != leader, lost, jnp.inf), stable=True)[:-1]
+        chance = jnp.asarray(chance_by_rank(consulted, leaders), lost.dtype)
+        none = jnp.zeros(1, lost.dtype)
+        above, below = chance[:-1] * worth[order], chance[1:] * worth[order]
+        before = jnp.concatenate([none, jnp.cumsum(above)])
+        after = jnp.concatenate([jnp.cumsum(below[::-1])[::-1], none])
+        return cls(lost[order], order, chance, before, after)
+
+    def payoff(
+        self, lost: Float[Array, ""], earned: Float[Array, ""], leader: Int[Array, ""]
+    ) -> Float[Array, ""]:
+        """What the leader earns with an offer that loses her so much, and is worth `earned` to it if kept."""
+        rank = ((self.lost < lost) | ((self.lost == lost) & (self.who < leader))).sum()
+        return self.chance[rank] * earned + self.before[rank] + self.after[rank]
+
+    def last(self, earned: Float[Array, ""]) -> Float[Array, ""]:
+        """The same below all rivals."""
+        return self.chance[-1] * earned + self.before[-1]

@@ -25,16 +25,15 @@ from jaxgame.core.record import record
 from jaxgame.core.response import best_response
 from jaxgame.core.revision import ENDS, ORDERS, ending
 from jaxgame.core.units import Standard, is_sound, standard, unheard, unknown
-from jaxgame.persuasion.frontier import Curve, curve_of
+from jaxgame.persuasion.frontier import Curve, leader_curves
 from jaxgame.persuasion.value import best_at, check_leader, outcome_of_recommendations
-from jaxgame.selection.consulting import chance_by_rank, check_consulted, kept_shares
+from jaxgame.selection.consulting import Rivals, check_consulted, kept_shares
+from jaxgame.selection.outscoring import INDIFFERENT, Reach, judged, outscored, reach_of
+from jaxgame.selection.scored import Contest, check_score
 
 __all__ = ["ENDS", "ORDERS", "STARTS", "OfferTrace", "best_response_dynamics", "starting_offers"]
 
 STARTS = ("selfish", "none", "full", "random")
-
-# Revisions that gain less, in parts of what is at stake for the leader, are not made.
-INDIFFERENT = 1e-9
 
 
 @record
@@ -114,7 +113,9 @@ def best_response_dynamics(
     outbid: float = 1e-3,
     steps: int = 200,
     consulted: int | None = None,
+    score: Float[Array, "*each T S A"] | None = None,
     key: Array | None = None,
+    known: Curve | None = None,
 ) -> OfferTrace:
     """Let the leaders of a `game` revise `offers` [K, T, S, A] by exact best responses, `steps` times.
 
@@ -126,8 +127,13 @@ def best_response_dynamics(
     (None: all): values are then averages over whom she asks, no theorem is known, and `gain` is what a leader
     gains by another offer against those of the others.
 
+    With a `score`, as in `worst_equilibrium`, she keeps the leader whose offer scores most; leaders revise by
+    linear programs, `outbid` is in parts of what is at stake in the scores, and who withdraws scores as
+    little as it can. All leaders are then consulted. `known` is `leader_curves(game)`, if it was computed
+    before; a score has no use for it.
+
     Raises ValueError for an unknown order, fewer than two leaders, an outbid that is not positive, a number
-    of consulted leaders that there is not, and "random" without a key.
+    of consulted leaders that there is not, a score of another shape, and "random" without a key.
 
     >>> import jax
     >>> jax.config.update("jax_enable_x64", True)
@@ -156,22 +162,36 @@ def best_response_dynamics(
         turns = jax.random.randint(key, (steps,), 0, leaders)
 
     check_leader(game, 0)
+    if score is not None:
+        check_score(game, score)
+        if consulted < leaders:
+            raise ValueError(f"consulted is {consulted}; with a score all {leaders} leaders are compared")
+        if known is not None:
+            raise ValueError("known is given; with a score leaders' curves are of no use")
     units = standard(game)
-    sound = units.sound & is_sound(offers)
+    sound = units.sound & is_sound(offers, score)
     offers = jnp.where(sound, offers, 0.0)
     everyone = jnp.arange(leaders)
-    curves = jax.vmap(curve_of, (None, 0))(units.game, units.game.leaders)
-    step = outbid * units.stake
+    if score is None:
+        curves = leader_curves(game) if known is None else known
+        step = outbid * units.stake
+        judge = functools.partial(_entry, units, curves, consulted=consulted)
+        revise = functools.partial(revised, units, curves, outbid=step, consulted=consulted)
+    else:
+        contest = Contest.of(units, jnp.where(sound, score, 0.0))
+        reach = reach_of(contest)
+        judge = functools.partial(_entry_by_score, units, contest, reach)
+        revise = functools.partial(outscored, units, contest, reach, outbid=outbid)
 
     def advance(offers: Array, turn: Array) -> tuple[Array, _Entry]:
         if order == "simultaneous":
-            after = jax.vmap(lambda j: revised(units, curves, offers, j, step, consulted))(everyone)
+            after = jax.vmap(lambda j: revise(offers, j))(everyone)
         else:
-            after = offers.at[turn].set(revised(units, curves, offers, turn, step, consulted))
-        return after, _entry(units, curves, after, consulted)
+            after = offers.at[turn].set(revise(offers, turn))
+        return after, judge(after)
 
     last, later = jax.lax.scan(advance, offers, turns)
-    first = _entry(units, curves, offers, consulted)
+    first = judge(offers)
     entries = jax.tree.map(lambda x, rest: jnp.concatenate([x[None], rest]), first, later)
     end, taken = _end(entries, leaders if order != "simultaneous" else 1, periodic=order != "random")
     gain = jax.tree.map(lambda x: (x * units.leaders.unit[None]).max(1), entries.gain)
@@ -189,8 +209,12 @@ def best_response_dynamics(
 
 
 class _Entry(NamedTuple):
-    """What offers lose the follower, what she has of them, what leaders earn, and what each could gain."""
+    """What offers lose the follower, what she has of them, what leaders earn, and what each could gain.
 
+    `standing` is what she compares, the least being best.
+    """
+
+    standing: Float[Array, "*N K"]
     lost: Float[Array, "*N K"]
     hers: Float[Array, "*N"]
     earned: Float[Array, "*N K"]
@@ -205,14 +229,22 @@ def _entry(units: Standard, curves: Curve, offers: Float[Array, "K T S A"], cons
         worth = jax.vmap(units.earned)(offers).T
         shares = kept_shares(lost, consulted)
         gain = _gains(units, curves, lost, worth, consulted)
-        return _Entry(lost, shares @ lost, worth @ shares, selected, gain)
+        return _Entry(lost, lost, shares @ lost, worth @ shares, selected, gain)
     earned = units.earned(offers[selected])
     rounding = _rounding(units)
     most = (1 + rounding) * lost[selected]
     lower = jax.vmap(lambda curve: curve.value(lost[selected]).lower)(curves)
     upper = jax.vmap(lambda curve: curve.value(most).upper)(curves)
     gain = Bracket(lower - (1 + rounding) * earned, upper - (1 - rounding) * earned)
-    return _Entry(lost, lost[selected], earned, selected, gain)
+    return _Entry(lost, lost, lost[selected], earned, selected, gain)
+
+
+def _entry_by_score(
+    units: Standard, contest: Contest, reach: Reach, offers: Float[Array, "K T S A"]
+) -> _Entry:
+    found = judged(units, contest, reach, offers)
+    hers = found.lost[found.selected]
+    return _Entry(-found.scores, found.lost, hers, found.earned, found.selected, found.gain)
 
 
 def _gains(
@@ -295,45 +327,6 @@ def revised(
     return jnp.where(wins, curve.best(budgets[place]), jnp.where(withdraws, nothing, offers[leader]))
 
 
-class Rivals(NamedTuple):
-    """A leader's K - 1 rivals from the best offer to the worst, and what it earns with them."""
-
-    lost: Float[Array, " R"]  # what their offers lose the follower
-    who: Int[Array, " R"]
-    chance: Float[Array, " K"]  # of being kept, by rank
-    before: Float[Array, " K"]  # what the leader earns from the rivals above it, by its own rank
-    after: Float[Array, " K"]  # and from those below it
-
-    @classmethod
-    def of(
-        cls,
-        lost: Float[Array, " K"],
-        worth: Float[Array, " K"],
-        leader: Int[Array, ""],
-        consulted: int,
-    ) -> "Rivals":
-        """Of all offers, by what they lose her and are worth to the leader."""
-        leaders = len(lost)
-        order = jnp.argsort(jnp.where(jnp.arange(leaders) != leader, lost, jnp.inf), stable=True)[:-1]
-        chance = jnp.asarray(chance_by_rank(consulted, leaders), lost.dtype)
-        none = jnp.zeros(1, lost.dtype)
-        above, below = chance[:-1] * worth[order], chance[1:] * worth[order]
-        before = jnp.concatenate([none, jnp.cumsum(above)])
-        after = jnp.concatenate([jnp.cumsum(below[::-1])[::-1], none])
-        return cls(lost[order], order, chance, before, after)
-
-    def payoff(
-        self, lost: Float[Array, ""], earned: Float[Array, ""], leader: Int[Array, ""]
-    ) -> Float[Array, ""]:
-        """What the leader earns with an offer that loses her so much, and is worth `earned` to it if kept."""
-        rank = ((self.lost < lost) | ((self.lost == lost) & (self.who < leader))).sum()
-        return self.chance[rank] * earned + self.before[rank] + self.after[rank]
-
-    def last(self, earned: Float[Array, ""]) -> Float[Array, ""]:
-        """The same below all rivals."""
-        return self.chance[-1] * earned + self.before[-1]
-
-
 def _end(entries: _Entry, period: int, *, periodic: bool) -> tuple[Int[Array, ""], Int[Array, ""]]:
     """How the process ended, and after how many steps; `period` steps give every leader a turn."""
-    return ending(jnp.concatenate([entries.lost, entries.earned], 1), period, periodic=periodic)
+    return ending(jnp.concatenate([entries.standing, entries.earned], 1), period, periodic=periodic)

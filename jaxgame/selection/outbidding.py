@@ -7,26 +7,37 @@ For K >= 2 an outcome x is that of a pure equilibrium iff no leader could outbid
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from jaxgame.core import checks
 from jaxgame.core.bracket import Bracket
 from jaxgame.core.game import Game, no_information_value
 from jaxgame.core.units import is_sound, standard, unknown
 from jaxgame.persuasion.value import LeaderBest, best_at, check_leader, leader_value
+from jaxgame.selection.outscoring import largest_gain
+from jaxgame.selection.scored import check_score
 
 # An outcome may miss its prior, or obedience in parts of what is at stake, by this much: rounding.
 FEASIBLE = 1e-9
 
 
-def exploitability(game: Game, outcome: Float[Array, "T S A"]) -> Bracket:
+def exploitability(
+    game: Game,
+    outcome: Float[Array, "T S A"],
+    *,
+    score: Float[Array, "*each T S A"] | None = None,
+    kept: int | Int[Array, ""] | None = None,
+) -> Bracket:
     """The largest gain that a leader has by outbidding `outcome`, in the leaders' utility units.
 
     `outcome` [T, S, A] = P(t, s, a) is what the follower of the `game` has now. 0 at equilibria; the bracket
-    rests on those of `leader_value`, without the rounding of large constants, which no gain depends on.
+    rests on those of `leader_value`, without the rounding of large constants, which no gain depends on. With
+    a `score`, as in `worst_equilibrium`, leaders outbid each other in what it counts; where each leader has
+    its own, `kept` says whose offer the outcome is, from 0 to K - 1.
 
     Raises ValueError if the outcome is not one that an obeying follower can have: its law of types and states
-    is not the prior, it is negative, or (one type) an action is taken where another is better.
+    is not the prior, it is negative, or (one type) an action is taken where another is better. Likewise for a
+    score of another shape, and a `kept` that is missing, out of range or of no use.
 
     >>> import jax
     >>> jax.config.update("jax_enable_x64", True)
@@ -41,7 +52,18 @@ def exploitability(game: Game, outcome: Float[Array, "T S A"]) -> Bracket:
     """
     check_leader(game, 0)
     _check_outcome(game, outcome)
-    return _largest_gain(game, outcome)
+    if score is not None:
+        check_score(game, score)
+    own = score is not None and score.ndim == 4
+    leaders = game.leaders.shape[0]
+    if own != (kept is not None) or (checks.is_concrete(kept or 0) and not 0 <= int(kept or 0) < leaders):
+        raise ValueError(
+            f"kept is {kept}; where each leader has a score of its own it must be the leader whose offer the "
+            f"outcome is, from 0 to {leaders - 1}, and be left out elsewhere"
+        )
+    if score is None:
+        return _largest_gain(game, outcome)
+    return largest_gain(game, outcome, score, 0 if kept is None else kept)
 
 
 @jax.jit  # a call outside jit would otherwise compile the solver's loops anew each time

@@ -39,6 +39,7 @@ class Contest(NamedTuple):
     lost: Float[Array, " N"]
     leaders: Float[Array, "K N"]
     scores: Float[Array, "K N"]
+    counted: Float[Array, "K T S A"]  # what each leader's outcomes score
 
     @classmethod
     def of(cls, units: Standard, score: Float[Array, "*each T S A"]) -> "Contest":
@@ -49,7 +50,9 @@ class Contest(NamedTuple):
         scores = jnp.where(possible, scores - scores.max((0, 3), keepdims=True), 0.0)
         scores /= power_of_two((units.game.prior * -scores.min((0, 3))).sum())
         obedient = Obedient.of(units.game)
-        return cls(obedient, obedient.worth(units.loss), obedient.worth(leaders), obedient.worth(scores))
+        return cls(
+            obedient, obedient.worth(units.loss), obedient.worth(leaders), obedient.worth(scores), scores
+        )
 
     def least(
         self, cost: Float[Array, " N"], rows: Float[Array, "R N"], right: Float[Array, " R"]

@@ -63,6 +63,7 @@ def score_selection(
     *,
     tolerance: float = 1e-6,
     slack: float | Float[Array, "*K"] | None = None,
+    error: Bracket | None = None,
     known: Premise | None = None,
 ) -> Guarantee:
     """Check that she gets OPT - max(2 eps, 2 d) if she keeps the leader with the largest `score` [own].
@@ -71,8 +72,8 @@ def score_selection(
     by when she chooses whom to keep, and d = `selection.score_error(game, score)` how far it is off. Either
     full information would win the selection for every leader: then averaging gives 2 eps. Or for one it would
     not: then what is kept scores no less than full information, and is worth at least OPT - 2 d (theory,
-    section 10). `tolerance`, `slack` and `known` are those of `best_ai_selection`, and `game` likewise. Works
-    under jit and vmap, in float64.
+    section 10). `error` is d, if it was computed before. `tolerance`, `slack` and `known` are those of
+    `best_ai_selection`, and `game` likewise. Works under jit and vmap, in float64.
 
     Raises ValueError for fewer than two leaders, and as `selection.worst_equilibrium` does.
     """
@@ -80,7 +81,7 @@ def score_selection(
         raise ValueError("game has 1 leader; the guarantee is about at least two who compete")
     granted = 0.0 if slack is None else slack
     loss = selection.worst_equilibrium(game, tolerance=tolerance, slack=granted, score=score).loss
-    error = selection.score_error(game, score)
+    error = selection.score_error(game, score) if error is None else error
     least = Bracket(2 * error.lower, 2 * error.upper)
     return concluded(game, loss, tolerance, gain=_granted(slack), known=known, least=least)
 
