@@ -57,7 +57,17 @@ def scan(game, scores, levels):
     for kept in range(len(theirs)):
         rivals = max(top for k, top in enumerate(tops) if k != kept)
         low = least(counted[kept], [], [])
-        for level in low + (tops[kept] - low) * np.linspace(0, 1 - 1e-9, levels):
+        # More than any rival can the kept leader scores only where that serves it best: a single level.
+        bar = max(low, min(rivals, tops[kept]))
+        served = linprog(
+            -theirs[kept],
+            np.vstack([rows, -counted[kept]]),
+            np.append(np.zeros(len(rows)), -bar),
+            sums,
+            np.ones(states),
+        )
+        alone = [counted[kept] @ served.x] if served.status == 0 else []
+        for level in (*(low + (tops[kept] - low) * np.linspace(0, 1 - 1e-9, levels)), *alone):
             more, right = [], []
             for j, utility in enumerate(theirs):
                 bar = min(level, rivals) if j == kept else level
@@ -168,6 +178,152 @@ def test_the_error_of_a_score_is_half_its_range():
     assert selection.score_error(game, apart).upper == pytest.approx(0.5, abs=1e-8)
 
 
+gain_by_score = jax.jit(jax.vmap(lambda game, x, score: selection.exploitability(game, x, score=score)))
+gain_of_kept = jax.jit(
+    jax.vmap(lambda game, x, score, kept: selection.exploitability(game, x, score=score, kept=kept))
+)
+
+
+def some_offers(games, seed):
+    """Random offers of every game's leaders, [N, K, T, S, A]."""
+    keys = jax.random.split(jax.random.key(seed), len(games.prior))
+    return jax.vmap(lambda game, key: selection.starting_offers(game, "random", key))(games, keys)
+
+
+def test_by_her_own_value_outscoring_is_outbidding():
+    games = random_games(8, 2, seed=21)
+    outcomes = some_offers(games, 0)[:, 0]
+    known = jax.vmap(selection.exploitability)(games, outcomes)
+    for score in (games.follower, 1e-6 * games.follower):
+        found = gain_by_score(games, outcomes, score)
+        assert (found.lower <= known.upper + 1e-12).all() and (known.lower <= found.upper + 1e-12).all()
+        assert (found.upper - found.lower < 1e-9).all()
+    assert known.lower.max() > 0.01
+
+
+def test_what_leaders_gain_by_scores_of_their_own_agrees_with_highs():
+    games = random_games(6, 3, seed=22)
+    scores = noisy(games, 0.3, 8, each=True)
+    outcomes = some_offers(games, 1)
+    kept = np.arange(6) % 3
+    chosen = outcomes[np.arange(6), kept]
+    found = gain_of_kept(games, chosen, scores, jnp.asarray(kept))
+    for place in range(6):
+        direct = by_highs(one(games, place), np.asarray(chosen[place]), scores[place], kept[place])
+        assert direct == pytest.approx(float(found.upper[place]), abs=1e-8)
+        assert found.lower[place] - 1e-9 <= direct <= found.upper[place] + 1e-9
+
+
+def by_highs(game, outcome, scores, kept):
+    """The largest gain from outscoring `outcome`, offered by `kept`: a program for every leader."""
+    prior, follower = np.asarray(game.prior), np.asarray(game.follower)[0]
+    states, actions = follower.shape
+    pairs = [(a, b) for a in range(actions) for b in range(actions) if a != b]
+    rows = np.zeros((len(pairs), states, actions))
+    for row, (a, b) in zip(rows, pairs, strict=True):
+        row[:, a] = follower[:, b] - follower[:, a]
+    rows, sums = rows.reshape(len(pairs), -1), np.kron(np.eye(states), np.ones(actions))
+    counted = [np.asarray(score)[0].reshape(-1) for score in scores]
+
+    def most(value, least=None, by=None):
+        extra = [] if least is None else [-by]
+        right = np.concatenate([np.zeros(len(rows)), [] if least is None else [-least]])
+        found = linprog(-value, np.vstack([rows, *extra]), right, sums, prior[0])
+        return -found.fun if found.status == 0 else -np.inf
+
+    level = float(counted[kept] @ outcome.reshape(-1))
+    rivals = max(most(score) for j, score in enumerate(counted) if j != kept)
+    gains = []
+    for j, utility in enumerate(np.asarray(game.leaders)[:, 0].reshape(len(counted), -1)):
+        bar = min(level, rivals) if j == kept else level
+        gains.append(most(utility, bar, counted[j]) - utility @ outcome.reshape(-1))
+    return max(gains)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("each", [False, True])
+def test_no_profile_of_menus_is_worse_than_the_worst_equilibrium_with_its_gains_as_slack(each):
+    # Every profile is an equilibrium if leaders forgo what they would gain.
+    games = random_games(4, 2, states=2, seed=23)
+    scores = noisy(games, 0.4, 9, each=each)
+    below = jax.jit(
+        jax.vmap(lambda game, score, slack: selection.worst_equilibrium(game, score=score, slack=slack))
+    )
+    seen = []
+    for seed in range(40):
+        offers = some_offers(games, 100 + seed)
+        own = scores if each else jnp.broadcast_to(scores[:, None], offers.shape)
+        kept = (own * offers).sum((2, 3, 4)).argmax(1)
+        chosen = offers[np.arange(4), kept]
+        gain = gain_of_kept(games, chosen, scores, kept) if each else gain_by_score(games, chosen, scores)
+        worth = (games.follower * chosen).sum((1, 2, 3))
+        least = below(games, scores, jnp.maximum(gain.upper, 0.0))
+        assert (worth >= least.value.lower - 1e-9).all()
+        seen.append(worth - least.value.lower)
+    assert np.min(seen) < 0.02  # some are nearly the worst
+
+
+@pytest.mark.parametrize("order", ["in_turn", "simultaneous"])
+def test_where_leaders_end_who_compete_for_approval_nobody_gains(order):
+    game = judge([[1.0, 2.0], [0.0, 3.0]], [[1.0, -2.0], [0.0, -1.0]])
+    approval = game.follower + jnp.array([[[0.0, 2.0]]])
+    start = selection.starting_offers(game, "none")
+    trace = selection.best_response_dynamics(game, start, order=order, outbid=0.01, steps=120, score=approval)
+    final = selection.exploitability(game, trace.outcome, score=approval)
+    np.testing.assert_allclose(trace.gain.upper[-1], final.upper, atol=1e-9)
+    assert trace.gain.upper[0] > 0.1  # and at the start somebody did
+    worst = selection.worst_equilibrium(game, score=approval, slack=float(final.upper))
+    assert trace.follower[-1] >= worst.value.lower - 1e-9
+    if order == "in_turn":
+        assert selection.ENDS[int(trace.end)] == "converged"
+        assert final.upper < 0.05
+        # As many convicted as she obeys, all the guilty among them: .4 x 1 + .3 x 2 + .3 x 3.
+        assert (approval * trace.outcome).sum() == pytest.approx(1.9, abs=0.02)
+
+
+def test_a_leader_with_a_better_score_is_kept_with_a_worse_offer():
+    # The prosecutor is liked by 0.1 of all, whatever it says: that buys it so much room.
+    liked = jnp.stack([COURT.follower + 0.1, COURT.follower])
+    start = selection.starting_offers(COURT, "full")
+    trace = selection.best_response_dynamics(COURT, start, outbid=1e-6, steps=20, score=liked)
+    assert trace.selected[-1] == 0 and selection.ENDS[int(trace.end)] == "converged"
+    assert trace.follower[-1] == pytest.approx(0.9, abs=1e-5)
+    gain = selection.exploitability(COURT, trace.outcome, score=liked, kept=0)
+    assert gain.upper < 1e-5
+
+
+def test_a_finite_evaluation_period_is_a_score_that_is_right_on_average():
+    rng = np.random.default_rng(3)
+    prior = np.array([[0.5, 0.2, 0.3, 0.0]])
+    game = jg.Game(*map(jnp.asarray, (prior, rng.random((1, 4, 3)), rng.random((2, 1, 4, 3)))))
+    keys = jax.random.split(jax.random.key(0), 4000)
+    score = jax.vmap(lambda key: selection.sampled_score(key, game, 5))(keys)
+    highest = game.follower.max()
+    often = score / (game.follower - highest)[None, None]  # how often a case was drawn, over how often it is
+    often = np.nan_to_num(np.asarray(often), nan=np.inf).min(-1)
+    counted = 5 * often * prior[None, None]
+    np.testing.assert_allclose(counted, np.round(counted), atol=1e-9)
+    np.testing.assert_allclose(counted.sum((2, 3)), 5.0, atol=1e-9)
+    # Multinomial: the mean is 5 P, the variance 5 P (1 - P), and leaders are tried independently.
+    np.testing.assert_allclose(counted.mean(0), np.broadcast_to(5 * prior, (2, 1, 4)), atol=0.08)
+    variance = np.broadcast_to(5 * prior * (1 - prior), (2, 1, 4))
+    np.testing.assert_allclose(counted.var(0), variance, atol=0.12)
+    assert abs(np.corrcoef(counted[:, 0, 0, 0], counted[:, 1, 0, 0])[0, 1]) < 0.06
+    shared = selection.sampled_score(keys[0], game, 5, shared=True)
+    assert shared.shape == game.follower.shape
+
+
+def test_the_error_of_an_evaluation_period_falls_with_the_root_of_its_length():
+    game = one(random_games(1, 2, seed=24), 0)
+    keys = jax.random.split(jax.random.key(1), 200)
+
+    def error(length):
+        law = jax.vmap(lambda key: selection.score_error(game, selection.sampled_score(key, game, length)))
+        return float(law(keys).upper.mean())
+
+    assert error(20) / error(2000) == pytest.approx(10.0, rel=0.15)
+
+
 def test_bad_scores():
     with pytest.raises(ValueError, match=r"score has shape \(1, 2, 3\); it must be \[T, S, A\]"):
         selection.worst_equilibrium(COURT, score=jnp.zeros((1, 2, 3)))
@@ -175,3 +331,20 @@ def test_bad_scores():
         selection.score_error(COURT, COURT.follower.at[0, 0, 0].set(jnp.nan))
     with pytest.raises(ValueError, match="game has 1 leader"):
         theorems.score_selection(judge(PROSECUTOR), COURT.follower)
+    offers = selection.starting_offers(COURT, "full")
+    own = jnp.stack([COURT.follower, COURT.follower])
+    for options in (
+        {"score": own},
+        {"kept": 0},
+        {"score": COURT.follower, "kept": 0},
+        {"score": own, "kept": 2},
+    ):
+        with pytest.raises(ValueError, match=r"kept is (None|0|2); where each leader has a score of its own"):
+            selection.exploitability(COURT, offers[0], **options)
+    with pytest.raises(ValueError, match="consulted is 1; with a score all 2 leaders are compared"):
+        selection.best_response_dynamics(COURT, offers, consulted=1, score=COURT.follower)
+    with pytest.raises(ValueError, match="known is given"):
+        curves = selection.leader_curves(COURT)
+        selection.best_response_dynamics(COURT, offers, score=COURT.follower, known=curves)
+    with pytest.raises(ValueError, match="interactions is 0"):
+        selection.sampled_score(jax.random.key(0), COURT, 0)

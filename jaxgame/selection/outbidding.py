@@ -56,7 +56,8 @@ def exploitability(
         check_score(game, score)
     own = score is not None and score.ndim == 4
     leaders = game.leaders.shape[0]
-    if own != (kept is not None) or (checks.is_concrete(kept or 0) and not 0 <= int(kept or 0) < leaders):
+    known = kept is not None and checks.is_concrete(kept)
+    if own != (kept is not None) or (known and not 0 <= int(jnp.asarray(kept)) < leaders):
         raise ValueError(
             f"kept is {kept}; where each leader has a score of its own it must be the leader whose offer the "
             f"outcome is, from 0 to {leaders - 1}, and be left out elsewhere"

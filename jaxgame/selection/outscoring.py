@@ -114,7 +114,7 @@ def largest_gain(
     kept: int | Int[Array, ""],
 ) -> Bracket:
     """The exploitability of an outcome that the leader `kept` offers, in the leaders' utility units."""
-    return _largest_gain(game, outcome, score, jnp.asarray(kept, jnp.int32))
+    return _largest_gain(game, outcome, score, jnp.asarray(kept, int))
 
 
 @jax.jit
