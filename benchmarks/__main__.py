@@ -22,6 +22,7 @@ SUITES = (
     "hull",
     "leader",
     "selection",
+    "score",
     "learning",
     "competition",
     "conversation",

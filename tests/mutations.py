@@ -487,6 +487,40 @@ MUTATIONS = (
         ),
     ),
     *_in(
+        "jaxgame/selection/outscoring.py",
+        ("test_score",),
+        the_kept_leader_must_beat_itself=(
+            "level = jnp.where(everyone == kept, jnp.minimum(score, others), score)",
+            "level = jnp.broadcast_to(score, others.shape + everyone.shape)",
+        ),
+        the_kept_leader_is_its_own_rival=(
+            "others = jnp.where(everyone == kept, -jnp.inf, reach.highest.lower).max()",
+            "others = reach.highest.lower.max()",
+        ),
+        gains_are_what_is_earned=(
+            "Bracket(found.lower - earned - ROUNDING, found.upper - earned + ROUNDING)",
+            "Bracket(found.lower - ROUNDING, found.upper + ROUNDING)",
+        ),
+        leaders_outscore_themselves=(
+            "bar = jnp.where(jnp.arange(len(scores)) == leader, -jnp.inf, scores).max()",
+            "bar = scores.max()",
+        ),
+        the_worst_score_is_kept=("selected = scores.argmax()", "selected = scores.argmin()"),
+        scores_of_the_first=(
+            "return (contest.counted * offers).sum((1, 2, 3))",
+            "return (contest.counted[:1] * offers).sum((1, 2, 3))",
+        ),
+    ),
+    *_in(
+        "jaxgame/selection/evaluation.py",
+        ("test_score",),
+        cases_drawn_without_the_prior=("jnp.log(prior), shape", "0.0 * prior, shape"),
+        rare_cases_count_as_common=(
+            "often = divided(seen, game.prior[None], game.prior[None] > 0)",
+            "often = seen",
+        ),
+    ),
+    *_in(
         "jaxgame/selection/scored.py",
         ("test_score",),
         chords_are_flat=(

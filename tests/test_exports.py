@@ -55,6 +55,8 @@ REACHED = {
     "jaxgame.selection.evaluate": "evaluate",
     "jaxgame.selection.learning": "learning",
     "jaxgame.selection.exploitability": "exploitability",
+    "jaxgame.selection.leader_curves": "leader_curves",
+    "jaxgame.selection.sampled_score": "sampled_score",
     "jaxgame.selection.score_error": "worst by score",
     "jaxgame.selection.starting_offers": "starting_offers",
     "jaxgame.selection.worst_equilibrium": "worst_equilibrium",

@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.optimize import linprog
 
 import jaxgame as jg
 from jaxgame import selection, theorems
 from tests.games import DEFENDER, PROSECUTOR, judge, one
+from tests.reference.score import largest_gain, worst_value
 from tests.test_learning import random_games
 
 COURT = judge(PROSECUTOR, DEFENDER)
@@ -21,63 +21,6 @@ def noisy(games, size, seed, each=False):
     rng = np.random.default_rng(seed)
     like = games.leaders if each else games.follower
     return (games.follower[:, None] if each else games.follower) + size * rng.normal(size=like.shape)
-
-
-def scan(game, scores, levels):
-    """The least value of outcomes that meet the conditions of an equilibrium at some level, by HiGHS."""
-    prior, follower, leaders = (
-        np.asarray(x)[..., 0, :, :] for x in (game.prior[..., None], game.follower, game.leaders)
-    )
-    prior = prior[:, 0]
-    states, actions = follower.shape
-    rows = [
-        np.where(np.arange(actions) == a, follower[:, [b]] - follower[:, [a]], 0.0) * prior[:, None]
-        for a in range(actions)
-        for b in range(actions)
-        if a != b
-    ]
-    rows = np.array(rows).reshape(len(rows), -1)
-    sums = np.kron(np.eye(states), np.ones(actions))
-    weighed = [(prior[:, None] * x).reshape(-1) for x in (follower, *leaders)]
-    value, theirs = weighed[0], weighed[1:]
-    counted = [(prior[:, None] * np.asarray(x)[0]).reshape(-1) for x in scores]
-
-    def least(cost, more, right, equal=(), level=()):
-        found = linprog(
-            cost,
-            np.vstack([rows, *more]),
-            np.concatenate([np.zeros(len(rows)), right]),
-            np.vstack([sums, *equal]),
-            np.concatenate([np.ones(states), level]),
-        )
-        return found.fun if found.status == 0 else None
-
-    tops = [-least(-g, [], []) for g in counted]
-    lowest = np.inf
-    for kept in range(len(theirs)):
-        rivals = max(top for k, top in enumerate(tops) if k != kept)
-        low = least(counted[kept], [], [])
-        # More than any rival can the kept leader scores only where that serves it best: a single level.
-        bar = max(low, min(rivals, tops[kept]))
-        served = linprog(
-            -theirs[kept],
-            np.vstack([rows, -counted[kept]]),
-            np.append(np.zeros(len(rows)), -bar),
-            sums,
-            np.ones(states),
-        )
-        alone = [counted[kept] @ served.x] if served.status == 0 else []
-        for level in (*(low + (tops[kept] - low) * np.linspace(0, 1 - 1e-9, levels)), *alone):
-            more, right = [], []
-            for j, utility in enumerate(theirs):
-                bar = min(level, rivals) if j == kept else level
-                best = least(-utility, [-counted[j]], [-bar])
-                if best is not None:
-                    more.append(-utility)
-                    right.append(best + 1e-9)
-            found = least(value, more, right, [counted[kept]], [level])
-            lowest = min(lowest, np.inf if found is None else found)
-    return lowest
 
 
 def test_by_her_own_value_it_is_best_ai_selection():
@@ -102,7 +45,7 @@ def test_a_score_agrees_with_highs_level_by_level():
     found = worst(games, scores)
     assert (found.loss.width >= 0).all()
     for place in range(6):
-        seen = scan(one(games, place), [scores[place]] * 2, 60)
+        seen = worst_value(one(games, place), [scores[place]] * 2, 60)
         # A scan steps over levels: it may miss the worst one, and never goes below it.
         assert float(found.value.lower[place]) <= seen + 1e-7
         assert seen <= float(found.value.upper[place]) + 0.02
@@ -116,7 +59,7 @@ def test_scores_of_single_leaders_agree_with_highs_level_by_level():
     found = worst(games, scores)
     settled = 0
     for place in range(12):
-        seen = scan(one(games, place), scores[place], 60)
+        seen = worst_value(one(games, place), scores[place], 60)
         assert float(found.value.lower[place]) <= seen + 1e-7
         settled += bool(found.converged[place])
         if found.converged[place]:
@@ -209,35 +152,9 @@ def test_what_leaders_gain_by_scores_of_their_own_agrees_with_highs():
     chosen = outcomes[np.arange(6), kept]
     found = gain_of_kept(games, chosen, scores, jnp.asarray(kept))
     for place in range(6):
-        direct = by_highs(one(games, place), np.asarray(chosen[place]), scores[place], kept[place])
+        direct = largest_gain(one(games, place), np.asarray(chosen[place]), scores[place], kept[place])
         assert direct == pytest.approx(float(found.upper[place]), abs=1e-8)
         assert found.lower[place] - 1e-9 <= direct <= found.upper[place] + 1e-9
-
-
-def by_highs(game, outcome, scores, kept):
-    """The largest gain from outscoring `outcome`, offered by `kept`: a program for every leader."""
-    prior, follower = np.asarray(game.prior), np.asarray(game.follower)[0]
-    states, actions = follower.shape
-    pairs = [(a, b) for a in range(actions) for b in range(actions) if a != b]
-    rows = np.zeros((len(pairs), states, actions))
-    for row, (a, b) in zip(rows, pairs, strict=True):
-        row[:, a] = follower[:, b] - follower[:, a]
-    rows, sums = rows.reshape(len(pairs), -1), np.kron(np.eye(states), np.ones(actions))
-    counted = [np.asarray(score)[0].reshape(-1) for score in scores]
-
-    def most(value, least=None, by=None):
-        extra = [] if least is None else [-by]
-        right = np.concatenate([np.zeros(len(rows)), [] if least is None else [-least]])
-        found = linprog(-value, np.vstack([rows, *extra]), right, sums, prior[0])
-        return -found.fun if found.status == 0 else -np.inf
-
-    level = float(counted[kept] @ outcome.reshape(-1))
-    rivals = max(most(score) for j, score in enumerate(counted) if j != kept)
-    gains = []
-    for j, utility in enumerate(np.asarray(game.leaders)[:, 0].reshape(len(counted), -1)):
-        bar = min(level, rivals) if j == kept else level
-        gains.append(most(utility, bar, counted[j]) - utility @ outcome.reshape(-1))
-    return max(gains)
 
 
 @pytest.mark.slow

@@ -96,4 +96,4 @@ def sampled_score(
     often = divided(seen, game.prior[None], game.prior[None] > 0)
     # A large constant would round the score: all leaders' scores lack the same one.
     score = often[..., None] * (game.follower - game.follower.max())[None]
-    return score[0] if shared else score
+    return unheard(is_sound(game.prior, game.follower), score[0] if shared else score)

@@ -7,6 +7,7 @@ For K >= 2 an outcome x is that of a pure equilibrium iff no leader could outbid
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxgame.core import checks
@@ -57,7 +58,7 @@ def exploitability(
     own = score is not None and score.ndim == 4
     leaders = game.leaders.shape[0]
     known = kept is not None and checks.is_concrete(kept)
-    if own != (kept is not None) or (known and not 0 <= int(jnp.asarray(kept)) < leaders):
+    if own != (kept is not None) or (known and not 0 <= int(np.asarray(kept)) < leaders):
         raise ValueError(
             f"kept is {kept}; where each leader has a score of its own it must be the leader whose offer the "
             f"outcome is, from 0 to {leaders - 1}, and be left out elsewhere"
