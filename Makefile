@@ -12,7 +12,7 @@ test: .venv/installed
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m slow
 
-# Plants faults of the mathematics one at a time: which do the fast tests overlook? Half an hour or more.
+# Plants faults of the mathematics one at a time: which do the fast tests overlook? Half an hour or so.
 mutants: .venv/installed
 	$(BIN)/python -m tests.mutants
 

@@ -488,7 +488,11 @@ MUTATIONS = (
     ),
     *_in(
         "jaxgame/selection/outscoring.py",
-        ("test_score",),
+        (
+            "test_score::test_what_leaders_gain_by_scores_of_their_own_agrees_with_highs",
+            "test_score::test_a_leader_with_a_better_score_is_kept_with_a_worse_offer",
+            "test_score",
+        ),
         the_kept_leader_must_beat_itself=(
             "level = jnp.where(everyone == kept, jnp.minimum(score, others), score)",
             "level = jnp.broadcast_to(score, others.shape + everyone.shape)",
@@ -513,7 +517,7 @@ MUTATIONS = (
     ),
     *_in(
         "jaxgame/selection/evaluation.py",
-        ("test_score",),
+        ("test_score::test_a_finite_evaluation_period_is_a_score_that_is_right_on_average",),
         cases_drawn_without_the_prior=("jnp.log(prior), shape", "0.0 * prior, shape"),
         rare_cases_count_as_common=(
             "often = divided(seen, game.prior[None], game.prior[None] > 0)",
