@@ -138,14 +138,14 @@ def leader_curves(game: Game) -> Curve:
 @jax.jit
 def _curves(game: Game) -> Curve:
     units = standard(game)
-    return unheard(units.sound, jax.vmap(curve_of, (None, 0))(units.game, units.game.leaders))
+    return jax.vmap(lambda utility: _sound(units, curve_of(units.game, utility)))(units.game.leaders)
 
 
 @jax.jit
 def _frontier(prior: Array, follower: Array, utility: Array) -> Frontier:
     units = standard(Game(prior, follower, utility[None]))
     curve = curve_of(units.game, units.game.leaders[0])
-    curve = dataclasses.replace(unheard(units.sound, curve), converged=curve.converged & units.sound)
+    curve = _sound(units, curve)
     hers, theirs = units.follower, units.leader(0)
     price = curve.price * (theirs.unit / hers.unit)
     return Frontier(
@@ -158,6 +158,11 @@ def _frontier(prior: Array, follower: Array, utility: Array) -> Frontier:
         curve=curve,
         units=units,
     )
+
+
+def _sound(units: Standard, curve: Curve) -> Curve:
+    """The curve, of which nothing is known if the game is not finite."""
+    return dataclasses.replace(unheard(units.sound, curve), converged=curve.converged & units.sound)
 
 
 def curve_of(game: Game, utility: Float[Array, "T S A"]) -> Curve:
