@@ -52,8 +52,9 @@ def on_game(function, *names):
     return lambda x: function(jg.Game(x["prior"], x["follower"], x["leaders"]), *(x[name] for name in names))
 
 
-def scored(found: theorems.Guarantee) -> list[jg.Bracket]:
-    """What depends on a score alone: the bounds are known to promise no more than 2 eps and D allow."""
+def attained(found: theorems.Guarantee) -> list[jg.Bracket]:
+    """What no premise bounds: without score or offers the bounds are still known to promise no more than
+    2 eps and D allow."""
     return [found.worst, found.loss, found.slack, found.mean_slack]
 
 
@@ -90,7 +91,7 @@ CALLED = {
         ("score",),
         True,
     ),
-    "score theorem": (lambda g, u: scored(theorems.score_selection(g, u)), ("score",), True),
+    "score theorem": (lambda g, u: attained(theorems.score_selection(g, u)), ("score",), True),
     "gains by score": (
         lambda g, x, u: selection.exploitability(g, x, score=u),
         ("outcome", "score"),
@@ -129,8 +130,8 @@ CALLED = {
         False,
     ),
     "learning theorem": (
-        lambda g, offers: theorems.learning(
-            g, selection.learning(g, offers, rule="fictitious_play", rounds=3, menu=2)
+        lambda g, offers: attained(
+            theorems.learning(g, selection.learning(g, offers, rule="fictitious_play", rounds=3, menu=2))
         ),
         ("offers",),
         True,

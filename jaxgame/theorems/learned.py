@@ -6,6 +6,7 @@ weights that is `V >= OPT - 2 eps - sum_j w_j R_j`, for average values, whatever
 correlated equilibrium is a law of profiles at which nobody regrets anything.
 """
 
+import dataclasses
 import functools
 
 import jax
@@ -133,7 +134,7 @@ def coarse_correlated(
         guarantee=concluded(game, loss, tolerance, gain=Bracket(ties, ties), known=known),
         law=unheard(sound, solution.x),
         menus=unheard(sound, menus),
-        solution=solution,
+        solution=dataclasses.replace(unheard(sound, solution), value=unknown(sound, solution.value)),
     )
 
 
