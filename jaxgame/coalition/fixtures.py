@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxgame.core import checks
+
 
 class Reviewing(NamedTuple):
     """A principal, reviewers and what may be proposed: the first arguments of the room's functions.
@@ -73,7 +75,12 @@ def _check_ring(reviewers: int, angle: float) -> None:
 
 
 def noisy(
-    key: Array, reviewers: int, outcomes: int, *, strength: float = 0.2, diversity: float | Array = 1.0
+    key: Array,
+    reviewers: int,
+    outcomes: int,
+    *,
+    strength: float | Array = 0.2,
+    diversity: float | Array = 1.0,
 ) -> Reviewing:
     """Reviewers who are the principal plus noise, each its own or in part common: u_i = u_P + strength xi_i.
 
@@ -91,7 +98,7 @@ def noisy(
     """
     if reviewers < 1 or outcomes < 1:
         raise ValueError(f"reviewers is {reviewers} and outcomes {outcomes}; they must be at least 1")
-    if not strength > 0:
+    if checks.is_concrete(strength) and not strength > 0:
         raise ValueError(f"strength is {strength}; it must be positive")
     hers, common, own = jax.random.split(key, 3)
     principal = jax.random.normal(hers, (outcomes,))
