@@ -1,11 +1,13 @@
-"""Rejection depth by number of reviewers, depth and dimension: programs and faces against all coalitions.
+"""Rejection depth by number of reviewers, depth and dimension: programs and faces against plain counting.
 
-The peer looks at every coalition by HiGHS, smallest removals first, until one lets harm through. Panels are
-the principal and noise; the remark gives the depth and the programs of the search, or the vertices.
+The peers look at every coalition by HiGHS, smallest removals first, until one lets harm through; in three
+dimensions with many reviewers, at every cross product of two in NumPy. Panels are the principal and noise;
+the remark gives the depth, and the programs of the search or the number of vertices.
 """
 
+import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
@@ -16,7 +18,9 @@ from jaxgame.coalition import faces
 from jaxgame.runs.batch import spread
 from tests.reference import coalition as reference
 
-OURS, THEIRS = 512, 4
+Program = Callable[[coalition.Reviewing], coalition.RejectionDepth]
+
+OURS, THEIRS = 256, 2
 # Reviewers, outcomes, and by which method: the depth grows with the first, the dimension is the second.
 SIZES = (
     (7, 3, "programs"),
@@ -27,54 +31,71 @@ SIZES = (
     (7, 3, "faces"),
     (15, 3, "faces"),
     (45, 3, "faces"),
-    (15, 4, "faces"),
+    (11, 4, "faces"),
 )
+MOST = 11  # reviewers whose coalitions are all looked at, where the depth is a third of them
 
 
 def cells(quick: bool) -> Iterator[Cell]:
-    """Every size and method; the peer answers a few, and none with many reviewers."""
+    """Every size and method, against the peer that comes to an end."""
     for reviewers, outcomes, method in SIZES:
         count = 8 if quick else OURS
         keys = jax.random.split(jax.random.key(0), count)
-        panels = jax.jit(jax.vmap(lambda key, n=reviewers, o=outcomes: coalition.noisy(key, n, o)))(keys)
-        program = spread(
-            lambda panel, method=method: coalition.rejection_depth(*panel, method=method, partial=True),
-            jax.devices(),
-            batch=None,
-        )
-        few = reviewers <= 15
+        panels = jax.jit(jax.vmap(functools.partial(_panel, reviewers, outcomes)))(keys)
+        program = spread(functools.partial(_depth, method), jax.devices(), batch=None)
+        crossed = outcomes == 3 and reviewers > MOST
+        peer = by_cross_products if crossed else by_coalitions
         yield Cell(
             name=f"depth {method}",
             size=f"n={reviewers} r={outcomes}",
-            ours=lambda program=program, panels=panels: np.asarray(program(panels).depth.upper),
+            ours=functools.partial(_upper, program, panels),
             count=count,
-            peer="all coalitions (HiGHS)" if few else "none",
-            theirs=lambda panels=panels, few=few: by_coalitions(panels, THEIRS if few else 0),
+            peer="cross products (NumPy)" if crossed else "all coalitions (HiGHS)",
+            theirs=functools.partial(_first, peer, panels),
             their_count=THEIRS,
-            remark=lambda program=program, panels=panels: _remark(program(panels), panels),
+            remark=functools.partial(_remark, program, panels),
         )
 
 
-def by_coalitions(panels: coalition.Reviewing, count: int) -> np.ndarray:
-    """The depths of the first panels, NaN for those beyond `count`."""
-    found = np.full(THEIRS, np.nan)
-    for place in range(count):
-        principal, reviewers, directions = (np.asarray(part[place]) for part in panels)
-        hers, theirs = directions @ principal, reviewers @ directions.T
-        everyone = range(len(reviewers))
-        found[place] = next(
-            (
-                k
-                for k in range(len(reviewers) + 1)
-                for some in itertools.combinations(everyone, len(reviewers) - k)
-                if reference.let_through(hers, theirs[list(some)]) >= 1e-6 * np.abs(hers).max()
-            ),
-            len(reviewers) + 1,
-        )
-    return found
+def _panel(reviewers: int, outcomes: int, key: jax.Array) -> coalition.Reviewing:
+    return coalition.noisy(key, reviewers, outcomes)
 
 
-def _remark(found: coalition.RejectionDepth, panels: coalition.Reviewing) -> str:
+def _depth(method: str, panel: coalition.Reviewing) -> coalition.RejectionDepth:
+    return coalition.rejection_depth(*panel, method=method, partial=True)
+
+
+def _upper(program: Program, panels: coalition.Reviewing) -> np.ndarray:
+    return np.asarray(program(panels).depth.upper)
+
+
+def _first(peer: Callable[..., int], panels: coalition.Reviewing) -> np.ndarray:
+    """The depths of the first panels."""
+    return np.array([peer(*(np.asarray(part[place]) for part in panels)) for place in range(THEIRS)], float)
+
+
+def by_coalitions(principal: np.ndarray, reviewers: np.ndarray, directions: np.ndarray) -> int:
+    """The fewest removals after which some coalition lets harm through."""
+    hers, theirs = directions @ principal, reviewers @ directions.T
+    count, least = len(reviewers), 1e-6 * np.abs(hers).max()
+    return next(
+        (
+            k
+            for k in range(count + 1)
+            for some in itertools.combinations(range(count), count - k)
+            if reference.let_through(hers, theirs[list(some)]) >= least
+        ),
+        count + 1,
+    )
+
+
+def by_cross_products(principal: np.ndarray, reviewers: np.ndarray, directions: np.ndarray) -> int:
+    """The same where every direction of space can be proposed."""
+    return reference.depth_in_space(principal, reviewers)
+
+
+def _remark(program: Program, panels: coalition.Reviewing) -> str:
+    found = program(panels)
     (_, reviewers, outcomes), proposals = panels.reviewers.shape, panels.directions.shape[1]
     depth, solved = np.asarray(found.depth.upper), np.asarray(found.programs)
     work = (

@@ -281,7 +281,7 @@ register(
         ),
         page=(
             Run(
-                place=60,
+                place=70,
                 name="coalition",
                 title="Misaligned reviewers who can block",
                 about=(

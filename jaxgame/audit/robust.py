@@ -7,16 +7,12 @@ least number of objectors over all changes by which the target loses: a panel th
 models reject is safe iff it exceeds k.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from jaxtyping import Float, Int
 
 from jaxgame.audit.errors import InputError
 from jaxgame.audit.prepare import Problem
 from jaxgame.audit.standing import Depth, Standing, Stands
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int
 
 LARGEST = 40  # rows of a context
 REMOVED = (0, 1, 2, 3, 5, 10, 20)
@@ -49,20 +45,20 @@ def standing(problem: Problem) -> Standing:
 
 
 def _depths(
-    target: "Float[np.ndarray, 'C A']", models: "Float[np.ndarray, 'C K A']"
-) -> tuple["Int[np.ndarray, '2 C']", str]:
+    target: Float[np.ndarray, "C A"], models: Float[np.ndarray, "C K A"]
+) -> tuple[Int[np.ndarray, "2 C"], str]:
     """Both ends of the depths of contexts with A options each, and by which method they were found."""
     import jax  # the audit does not wait for it otherwise
 
     from jaxgame.coalition import rejection_depth
-    from jaxgame.coalition.depth import chosen
+    from jaxgame.coalition.depth import method_for
 
     with jax.enable_x64(True):
         # Changes sum to 0: scores count from the last option's, and one dimension less is left.
         options = target.shape[1]
         directions = (np.eye(options) - 1 / options)[:, :-1]
         target, models = (x[..., :-1] - x[..., -1:] for x in (target, models))
-        method = chosen("auto", models[0], directions)
+        method = method_for(models[0], directions)
 
         def one(context: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
             found = rejection_depth(
@@ -76,8 +72,8 @@ def _depths(
 
 def _summary(
     problem: Problem,
-    lower: "Int[np.ndarray, ' C']",
-    upper: "Int[np.ndarray, ' C']",
+    lower: Int[np.ndarray, " C"],
+    upper: Int[np.ndarray, " C"],
     left_out: int,
     method: str,
 ) -> Standing:

@@ -92,11 +92,12 @@ def rejection_depth(
     >>> float(found.depth.lower), found.objectors.tolist(), [round(float(x), 6) for x in found.witness]
     (1.0, [True, False, False], [0.666667, -0.333333])
     """
+    given = directions  # of a constant the rank is known under jit too
     principal, reviewers, directions = checked(principal, reviewers, directions)
     checks.check_choice("proposals", proposals, PROPOSALS)
-    method = chosen(method, reviewers, directions)
     check_search(tolerance, programs)
-    size = dimension(reviewers, directions)
+    size = dimension(reviewers, directions, given)
+    method = chosen(method, reviewers, directions, size)
     found = _depth(principal, reviewers, directions, proposals, method, size, tolerance, programs)
     if not partial:
         check_done(found.converged, "depth", found.depth, programs)
@@ -255,18 +256,28 @@ def least_harm(scores: Scores, tolerance: float) -> Float[Array, ""]:
     return tolerance * jnp.where(largest > 0, largest, 1.0)
 
 
-def dimension(reviewers: Array, directions: Array) -> int:
-    """The dimension of the scores, as far as it can be seen: proposals in use at a vertex are no more."""
+def dimension(reviewers: Array, directions: Array, given: Numbers) -> int:
+    """The dimension of the scores, as far as it can be seen: proposals in use at a vertex are no more.
+
+    `given` are the directions as they were given, which may be concrete when arrays made of them are not.
+    """
     least = min(*directions.shape, len(reviewers) + 1)
-    if checks.is_concrete(directions):
-        least = min(least, int(np.linalg.matrix_rank(np.asarray(directions))))
+    if checks.is_concrete(given):
+        # Small proposals and rare outcomes count as much as others.
+        seen = np.asarray(given, float)
+        for axis in (1, 0):
+            size = np.abs(seen).max(axis, keepdims=True)
+            seen = seen / np.where(size > 0, size, 1.0)
+        least = min(least, int(np.linalg.matrix_rank(seen)))
     return max(least, 1)
 
 
-def chosen(method: str, reviewers: Array, directions: Array) -> str:
-    """The method that "auto" stands for here. Raises ValueError for unknown ones and too many vertices."""
+def chosen(method: str, reviewers: Array, directions: Array, size: int) -> str:
+    """The method that "auto" stands for in `size` dimensions.
+
+    Raises ValueError for unknown methods and too many vertices.
+    """
     checks.check_choice("method", method, METHODS)
-    size = dimension(reviewers, directions)
     vertices = faces.count(len(reviewers), len(directions), size)
     if method == "faces" and vertices > faces.MOST:
         raise ValueError(
@@ -275,6 +286,12 @@ def chosen(method: str, reviewers: Array, directions: Array) -> str:
             "must be fewer reviewers or proposals"
         )
     return method if method != "auto" else "faces" if vertices <= FEW else "programs"
+
+
+def method_for(reviewers: np.ndarray, directions: np.ndarray) -> str:
+    """The method that "auto" stands for with `reviewers` [N, O] and `directions` [M, O]."""
+    checked_arrays = jnp.asarray(reviewers), jnp.asarray(directions)
+    return chosen("auto", *checked_arrays, dimension(*checked_arrays, directions))
 
 
 def check_search(tolerance: float, programs: int) -> None:

@@ -171,6 +171,7 @@ def worst_loss(
     >>> [round(float(x), 6) for x in coalition.worst_loss(*panel, tolerated=2).curve.upper]
     [0.0, 0.0, 0.348633]
     """
+    given = directions
     principal, reviewers, directions = checked(principal, reviewers, directions)
     checks.check_choice("proposals", proposals, PROPOSALS)
     check_search(tolerance, programs)
@@ -190,8 +191,8 @@ def worst_loss(
             f"{len(reviewers)} reviewers"
         )
     some = members_of(members, len(asked))
-    method = chosen(method, asked, directions)
-    size = dimension(asked, directions)
+    size = dimension(asked, directions, given)
+    method = chosen(method, asked, directions, size)
     found = _worst_loss(
         principal, asked, directions, some, tolerated, proposals, method, size, tolerance, programs
     )

@@ -141,7 +141,8 @@ def program(scores: Scores, removed: Bool[Array, " N"]) -> tuple[Float[Array, " 
     )
     found = linprog(scores.principal, rows, jnp.zeros(reviewers + 1, dtype).at[-1].set(1.0))
     mixture = jnp.maximum(jnp.where(jnp.isfinite(found.x), found.x, 0.0), 0.0)
-    weights = jnp.where(removed, 0.0, -found.dual_ub[:-1])
+    idle = removed | (scores.reviewers == 0).all(1)
+    weights = jnp.where(idle, 0.0, -found.dual_ub[:-1])
     return mixture / jnp.maximum(mixture.sum(), 1.0), jnp.where(weights > SMALL, weights, 0.0)
 
 
