@@ -122,13 +122,17 @@ def rule_function(settings: DictConfig) -> DrawFunction:
 
 
 def ring_table(settings: DictConfig) -> pl.DataFrame:
-    """Depth and worst loss of the rings, beside their closed forms."""
-    rows = []
+    """Depth and worst loss of the rings, beside their closed forms.
+
+    All are made up to the size of the largest by reviewers who are indifferent: one program solves them.
+    """
+    rows, most = [], max(settings.ring)
     for n in settings.ring:
         for angle in settings.angles:
-            panel = coalition.ring(n, math.radians(angle))
+            principal, ring, directions = coalition.ring(n, math.radians(angle))
+            panel = principal, jnp.pad(ring, ((0, most - n), (0, 0))), directions
             depth = coalition.rejection_depth(*panel, method="programs").depth
-            loss = coalition.worst_loss(*panel, tolerated=n // 2).loss
+            curve = coalition.worst_loss(*panel, tolerated=most // 2).curve
             rows.append(
                 {
                     "reviewers": n,
@@ -136,8 +140,8 @@ def ring_table(settings: DictConfig) -> pl.DataFrame:
                     "depth_lower": float(depth.lower),
                     "depth_upper": float(depth.upper),
                     "depth": n // 2,
-                    "loss_lower": float(loss.lower),
-                    "loss_upper": float(loss.upper),
+                    "loss_lower": float(curve.lower[n // 2]),
+                    "loss_upper": float(curve.upper[n // 2]),
                     "loss": coalition.ring_loss(n, math.radians(angle)),
                 }
             )
@@ -174,11 +178,10 @@ def summarise(table: pl.DataFrame, settings: DictConfig) -> pl.DataFrame:
             pl.Series(f"low_{k}", [low for low, _ in ends]),
             pl.Series(f"high_{k}", [high for _, high in ends]),
         )
-    return summary.with_columns(
-        wendel=pl.struct("diversity", "reviewers").map_elements(
-            lambda row: _wendel(row["diversity"], row["reviewers"], settings.outcomes), pl.Float64
-        )
-    )
+    formula = [
+        _wendel(d, n, settings.outcomes) for d, n in summary.select("diversity", "reviewers").iter_rows()
+    ]
+    return summary.with_columns(pl.Series("wendel", formula, dtype=pl.Float64))
 
 
 def _wendel(diversity: float, reviewers: int, outcomes: int) -> float | None:
@@ -206,7 +209,8 @@ def _check(settings: DictConfig) -> None:
     check_increasing("removed", settings.removed, 0)
     check_increasing("tolerated", settings.tolerated, 0)
     check_diversity(settings.diversity)
-    check_list("ring", settings.ring, "increasing odd integers from 3 on", lambda n: n > 2 and n % 2 == 1)
+    odd = "increasing odd integers from 3 on"
+    check_list("ring", settings.ring, odd, lambda n: n > 2 and n % 2 == 1, increasing=True)
     check_list("strengths", settings.strengths, "distinct positive numbers", lambda strength: strength > 0)
     check_list("angles", settings.angles, "distinct, between 0 and 90", lambda angle: 0 < angle < 90)
     if settings.outcomes < 2:
@@ -220,14 +224,17 @@ def _check(settings: DictConfig) -> None:
 def verdicts(directory: Path, column: str, premise: str) -> Finding:
     """How many rules of the table violate what `column` says."""
     rules = pl.read_parquet(directory / RULES / "results.parquet")
-    tightest = (rules["loss_upper"] / rules["bound_upper"]).to_list()
+    tightest = rules.filter(pl.col("bound_upper") > EXACT).select(
+        pl.col("loss_upper") / pl.col("bound_upper")
+    )
+    near = max(tightest.to_series().to_list(), default=0.0)
     return Finding(
         premise=premise,
         draws=rules["draw"].n_unique(),
         checked=rules.height,
         violations=rules.filter(pl.col(column) == "no").height,
         undecided=rules.filter(pl.col(column) == "undecided").height,
-        nearest=f"largest loss {max(tightest):.0%} of what is allowed" if column == "holds" else "",
+        nearest=f"largest loss {near:.0%} of what is allowed" if column == "holds" else "",
         unit="rules",
     )
 

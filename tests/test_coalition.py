@@ -100,8 +100,8 @@ def panels(kind, count, reviewers=6, proposals=5, outcomes=4, seed=0):
             directions = np.eye(outcomes)[rng.integers(0, outcomes, (count, proposals))] - 1 / outcomes
         case "scales":  # everybody in units and with constants of their own, laws that differ
             directions = directions - directions.mean(2, keepdims=True)
-            principal = 1e-6 * principal + 3.0
-            theirs = theirs * 10.0 ** rng.uniform(-6, 6, (count, reviewers, 1)) + 1e3
+            principal = 1e-3 * principal + 3.0
+            theirs = theirs * 10.0 ** rng.uniform(-3, 6, (count, reviewers, 1)) + 1.0
         case "copies":
             theirs = theirs[:, rng.integers(0, 3, reviewers)]
         case "indifferent":

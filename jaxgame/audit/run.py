@@ -79,8 +79,7 @@ def audit(
       so many are kept that scored most;
     - `range`: the lowest and the highest rating a user may give, for what average errors promise her (None:
       as seen in the rows);
-    - `robust`: whether to find how many models may fail, or be bribed, before the panel as reviewers lets an
-      agent that chooses among the rows of a group harm the target (see `Standing`); needs `group`;
+    - `robust`: also how many models may fail before the panel, as reviewers, lets harm through (`Standing`);
     - `progress` shows a bar on standard error.
 
     Deterministic for a `seed`. Raises InputError (a ValueError), one line that names source, row and column.
