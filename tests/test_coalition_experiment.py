@@ -13,7 +13,8 @@ from tests.test_experiments import application
 SMALL = [
     "experiment=coalition", "experiment.draws=40", "experiment.reviewers=[3,6]", "experiment.outcomes=2",
     "experiment.diversity=[0.0,1.0]", "experiment.removed=[0,1]", "experiment.panel=3",
-    "experiment.ring=[3,5]", "experiment.tolerated=[0,1]", "experiment.strengths=[0.2]", "experiment.angles=[60.0]",
+    "experiment.ring=[3,5]", "experiment.tolerated=[0,1]", "experiment.strengths=[0.2]",
+    "experiment.angles=[60.0]",
 ]  # fmt: skip
 
 
