@@ -20,6 +20,7 @@ WIDTHS = ("<18", "<14", ">12", "<24", ">12", ">8", ">14", ">11", "")
 SUITES = (
     "lp",
     "hull",
+    "coalition",
     "leader",
     "selection",
     "score",

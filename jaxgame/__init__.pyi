@@ -1,5 +1,5 @@
 # The public names. Each module is imported when one of them is first used (see __init__.py).
-from . import competition, conversation, hull, lp, panel, sampling, selection, theorems
+from . import coalition, competition, conversation, hull, lp, panel, sampling, selection, theorems
 from .core.beliefs import Beliefs, action_values, joint_scheme, outcome, update
 from .core.bracket import Bracket
 from .core.game import (
@@ -27,6 +27,7 @@ __all__ = [
     "LeaderBest",
     "action_values",
     "best_response",
+    "coalition",
     "competition",
     "conversation",
     "full_information_value",

@@ -37,6 +37,8 @@ def _room_for_programs():
 # Examples in docstrings that compile large programs; the tests of their modules cover the same ground.
 SLOW_EXAMPLES = (
     "jaxgame/selection/",
+    "jaxgame/coalition/",
+    "jaxgame/theorems/coalitions.py",
     "jaxgame/competition/",
     "jaxgame/conversation/search.py",
     "jaxgame/persuasion/frontier.py",

@@ -1190,6 +1190,108 @@ MUTATIONS = (
         anybody_may_write=("fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH | fcntl.LOCK_NB"),
     ),
     *_in(
+        "jaxgame/coalition/entered.py",
+        ("test_coalition",),
+        who_does_not_care_objects=(
+            "self.reviewers @ mixture < -(APPROVES",
+            "self.reviewers @ mixture <= 0 * -(APPROVES",
+        ),
+        covers_of_the_opposite=(
+            "blame = weights @ self.reviewers - self.principal",
+            "blame = weights @ self.reviewers + self.principal",
+        ),
+        totals_do_not_matter=("scores = centred @ directions.T + shift", "scores = centred @ directions.T"),
+        constants_stay=("centred = utilities - middle[:, None]", "centred = utilities"),
+        committees_of_all=("jnp.where(members[:, None], self.reviewers, 0.0)", "self.reviewers"),
+    ),
+    *_in(
+        "jaxgame/coalition/search.py",
+        ("test_coalition", "test_coalition_limits"),
+        only_large_weights_branch=("cover = (weights > 0) & ~kept", "cover = (weights > 0.3) & ~kept"),
+        the_best_cover_counts=('.max(lost, mode="drop")', '.min(lost, mode="drop")'),
+        what_is_left_is_safe=(
+            "certified = jnp.where(left, jnp.inf, state.certified)",
+            "certified = state.certified",
+        ),
+        a_full_queue_is_none=(
+            "left=_at_levels(state.left, removed, real & (place >= capacity))",
+            "left=state.left",
+        ),
+        removed_reviewers_block=("jnp.where(removed[:, None], 0.0, -scores.reviewers)", "-scores.reviewers"),
+        most_objectors_first=("merit = cost / 4 - objectors", "merit = cost / 4 + objectors"),
+        those_before_it_go=("earlier = np.tri(cover.shape[1], k=-1", "earlier = np.tri(cover.shape[1], k=0"),
+    ),
+    *_in(
+        "jaxgame/coalition/faces.py",
+        ("test_coalition",),
+        negative_mixtures=("(vector >= -FLAT * total[..., None]).all(-1)", "(vector >= -FLAT).any(-1)"),
+        minors_without_signs=("(-1.0) ** k * minors", "minors"),
+        vertices_of_one_dimension_less=(
+            "for size in range(1, dimension + 1):",
+            "for size in range(1, dimension):",
+        ),
+    ),
+    *_in(
+        "jaxgame/coalition/depth.py",
+        ("test_coalition",),
+        everything_harms=("return tolerance * jnp.where(largest > 0, largest, 1.0)", "return -0.5 * largest"),
+        robustness_is_the_depth=("(end.astype(harm.dtype) - 1 for end", "(end.astype(harm.dtype) for end"),
+        the_coalition_that_objects=(
+            "coalition=~scores.objects(mixture)",
+            "coalition=scores.objects(mixture)",
+        ),
+        covers_of_what_gets_through=("jnp.where(proves, found.covers, 0.0)", "found.covers"),
+        one_objector_too_few=("few = objectors[None] <= jnp", "few = objectors[None] < jnp"),
+        harm_in_parts=(
+            "harm=-(mixture @ scores.principal) * scores.unit,\n        programs=solved",
+            "harm=-(mixture @ scores.principal),\n        programs=solved",
+        ),
+    ),
+    *_in(
+        "jaxgame/coalition/rules.py",
+        ("test_coalition",),
+        covers_of_the_others=("program(scores, ~members)", "program(scores, members)"),
+        covers_in_parts=("weights=weights * (scores.unit / scores.units)", "weights=weights"),
+        losses_of_unanimity=(
+            "loss=Bracket(curve.lower[-1], curve.upper[-1])",
+            "loss=Bracket(curve.lower[0], curve.upper[0])",
+        ),
+        weights_sum_to_one=('offset="none", scale="cone")', 'offset="none", scale="simplex")'),
+    ),
+    *_in(
+        "jaxgame/coalition/fixtures.py",
+        ("test_coalition",),
+        a_wider_ring=("math.sin(math.pi / (2 * reviewers))", "math.sin(math.pi / reviewers)"),
+        clauses_are_hard_to_please=("wanted - (len(clause) - 2) * last", "wanted - (len(clause) - 4) * last"),
+        noise_in_common=("jnp.sqrt(1 - share) * jax", "(1 - share + 0.5) * jax"),
+        one_side_counts=(
+            "min((angles <= 0).sum(), (angles >= 0).sum())",
+            "min((angles < 0).sum(), (angles >= 0).sum())",
+        ),
+    ),
+    *_in(
+        "jaxgame/theorems/coalitions.py",
+        ("test_coalition",),
+        the_best_coalition=(
+            "jax.tree.map(lambda x: x.max(), jax.vmap(alone)(members))",
+            "jax.tree.map(lambda x: x.min(), jax.vmap(alone)(members))",
+        ),
+        proposals_of_size_one=(
+            "bound = Bracket(size.max() * distance.lower, size.max()",
+            "bound = Bracket(distance.lower, 1.0",
+        ),
+    ),
+    *_in(
+        "jaxgame/audit/robust.py",
+        ("test_audit_robust",),
+        the_depth_itself_is_stood=("float((lower > removed).mean())", "float((lower >= removed).mean())"),
+        options_in_the_agents_order=(
+            "np.swapaxes(members[rows], 1, 2)",
+            "members[rows].reshape(len(rows), -1, size)",
+        ),
+        the_last_option_is_no_choice=("(np.eye(options) - 1 / options)[:, :-1]", "np.eye(options)[:-1, :-1]"),
+    ),
+    *_in(
         "jaxgame/elicit/questions.py",
         ("test_elicit",),
         the_scale_does_not_matter=("system, user, *ends, repeat]", "system, user, repeat]"),

@@ -20,6 +20,9 @@ SOLVERS = {
     "leader_closure": lambda game: competition.leader_closure(game, 0),
     "leader_closure_logit": lambda game: competition.leader_closure(game, 0, rationality=5.0),
     "theorem": jg.theorems.best_ai_selection,
+    "coalition": lambda game: jg.coalition.rejection_depth(
+        game.follower[0, 0], game.leaders[0, 0], np.eye(2), method="programs"
+    ),
 }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import jaxgame as jg
-from jaxgame import competition, conversation, theorems
+from jaxgame import coalition, competition, conversation, theorems
 from jaxgame.core.response import TIES
 from jaxgame.panel import PanelGames
 from jaxgame.sampling import FAMILIES, Shape
@@ -30,6 +30,11 @@ ON_THE_HOST = {
     "jaxgame.run_statistics",
     "jaxgame.runs.compiled.keep_compiled",
     "jaxgame.quantal_regret_bound",
+    "jaxgame.coalition.all_clauses",
+    "jaxgame.coalition.plane_depth",
+    "jaxgame.coalition.ring",
+    "jaxgame.coalition.ring_loss",
+    "jaxgame.coalition.satisfiability",
     "jaxgame.theorems.alignment_dimension",
     "jaxgame.theorems.wendel_coverage",
     "jaxgame.theorems.wendel_probability",
@@ -76,6 +81,7 @@ REACHED = {
     "jaxgame.theorems.score_selection": "score theorem",
 }
 
+PANEL = "target", "utilities", "directions"  # principal, reviewers, proposals
 KEY = 7  # of jax.random, made inside: a typed key is no array
 
 
@@ -137,6 +143,21 @@ FURTHER = {
     "jaxgame.competition.worst_equilibrium": of_game(
         lambda g, eta: [both(competition.worst_equilibrium)(g, slack=slack) for slack in (0.0, eta)], "slack"
     ),
+    "jaxgame.coalition.best_weights": of_arrays(coalition.best_weights, *PANEL),
+    "jaxgame.coalition.covers": of_arrays(
+        lambda *panel: coalition.covers(*panel, members=jnp.arange(len(panel[1])) > 0), *PANEL
+    ),
+    "jaxgame.coalition.noisy": of_arrays(
+        lambda share: coalition.noisy(jax.random.key(KEY), 3, 3, diversity=share.sum()), "target"
+    ),
+    "jaxgame.coalition.rejection_depth": of_arrays(
+        lambda *panel: [coalition.rejection_depth(*panel, method=m) for m in coalition.METHODS], *PANEL
+    ),
+    "jaxgame.coalition.robustness": of_arrays(coalition.robustness, *PANEL),
+    "jaxgame.coalition.worst_loss": of_arrays(
+        lambda *panel: [coalition.worst_loss(*panel, tolerated=k) for k in (0, 1)], *PANEL
+    ),
+    "jaxgame.theorems.coalition": of_arrays(theorems.coalition, *PANEL),
     "jaxgame.conversation.beliefs": of_arrays(conversation.beliefs, "law of types", "law of transcripts"),
     "jaxgame.conversation.observed": of_arrays(conversation.observed, "law of types", "law of transcripts"),
     "jaxgame.conversation.spell": of_arrays(lambda scheme: conversation.spell(ONCE, scheme), "scheme"),
@@ -166,6 +187,7 @@ def arrays() -> dict[str, np.ndarray]:
         "law of types": one["prior"],
         "scheme": one["views"][0],
         "utility": one["follower"],
+        "directions": rng.normal(size=(4, one["target"].size)),
         "posteriors": rng.dirichlet(np.ones(2), (1, 2)),
         "responses": rng.dirichlet(np.ones(2), (1, 2)),
         "law of transcripts": rng.dirichlet(np.ones(2), (1, 2)),
@@ -207,6 +229,9 @@ SLOW = {
     "jaxgame.theorems.bayes_optimal_learning",
     "jaxgame.theorems.quantal_response",
     "jaxgame.theorems.score_selection",
+    "jaxgame.theorems.coalition",
+    "jaxgame.coalition.robustness",
+    "jaxgame.coalition.worst_loss",
 }
 
 

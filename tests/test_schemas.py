@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from jaxgame import panel
-from jaxgame.audit import result, settings
+from jaxgame.audit import result, settings, standing
 from jaxgame.cli import app
 from jaxgame.runs import run_directory
 from jaxgame.runs.batch import run_draws, run_statistics
@@ -80,6 +80,8 @@ def kind(annotation):
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is types.UnionType:
         one = kind(next(part for part in inner if part is not type(None)))
+        if "$ref" in one:
+            return {"anyOf": [one, {"type": "null"}]}
         return one | {"type": [one["type"], "null"]}
     if origin is tuple:
         sizes = {} if inner[-1] is ... else {"minItems": len(inner), "maxItems": len(inner)}
@@ -97,7 +99,8 @@ def told(about):
     return {key: value for key, value in about.items() if key not in ("description", "enum", "const")}
 
 
-RECORDS = [one for one in vars(result).values() if dataclasses.is_dataclass(one) and one is not result.Audit]
+KNOWN = {**vars(result), **vars(standing)}.values()
+RECORDS = [one for one in KNOWN if dataclasses.is_dataclass(one) and one is not result.Audit]
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
@@ -137,6 +140,7 @@ def written(tmp_path_factory):
     table |= {f"m{i}": scores[:, i] for i in range(4)} | {"scene": [f"s{i // 4}" for i in range(120)]}
     pl.DataFrame(table).write_csv(directory / "t.csv")
     question = ["-t", "people", "-t", "others", "--candidate", "m3", "--group", "scene", "--range", "0,10"]
+    question.append("--robust")
     answer = ["--bootstrap", "20", "--out", str(directory)]
     result = CliRunner().invoke(app, ["audit", str(directory / "t.csv"), *question, *answer])
     assert result.exit_code == 1

@@ -14,6 +14,7 @@ ROOMS = (
     "core",
     "lp",
     "hull",
+    "coalition",
     "sampling",
     "persuasion",
     "selection",

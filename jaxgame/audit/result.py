@@ -9,6 +9,8 @@ train, measured on held-out rows.
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from jaxgame.audit.standing import Standing
+
 # Of `Audit.to_dict`, and so of `audit.json`: a number of its own for each set of fields (audit.schema.json).
 SCHEMA_VERSION = 1
 
@@ -266,8 +268,8 @@ class TargetAudit:
       what was done to the table for this target;
     - `hulls`: a `HullReport` for "cone" and for "simplex";
     - `rivals`, `null`: what a simple prediction and what chance gives;
-    - `growth`, `values`, `small_panel`, `losses`: what models are worth, in the hull that the verdict is
-      about.
+    - `growth`, `values`, `small_panel`, `losses`: what models are worth, in the verdict's hull;
+    - `standing`: how many may fail before the panel lets harm through; None unless that was asked.
     """
 
     target: str
@@ -292,6 +294,7 @@ class TargetAudit:
     values: tuple[Value, ...]
     small_panel: SmallPanel
     losses: tuple[Loss, ...]
+    standing: Standing | None
 
     @property
     def covered(self) -> bool:

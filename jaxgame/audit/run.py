@@ -49,6 +49,7 @@ def audit(
     max_models: int = 300,
     seed: int = 0,
     range: Sequence[float | int] | None = None,
+    robust: bool = False,
     progress: bool = False,
 ) -> Audit:
     """Does a panel of models cover its users: is their utility near a mixture of the models' scores?
@@ -78,6 +79,7 @@ def audit(
       so many are kept that scored most;
     - `range`: the lowest and the highest rating a user may give, for what average errors promise her (None:
       as seen in the rows);
+    - `robust`: also how many models may fail before the panel, as reviewers, lets harm through (`Standing`);
     - `progress` shows a bar on standard error.
 
     Deterministic for a `seed`. Raises InputError (a ValueError), one line that names source, row and column.
@@ -96,7 +98,7 @@ def audit(
     """
     settings = Settings(
         epsilon, hull, scale, missing, bootstrap, shuffles, splits, confidence, min_scored, max_models, seed,
-        rating_scale(range),
+        rating_scale(range), robust,
     )  # fmt: skip
     aims, panel, added = entries(target), None if models is None else entries(models), entries(candidates)
     scores = read_scores(table, item, model, score, split, group, separator, aims, panel, added)

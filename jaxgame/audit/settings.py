@@ -33,6 +33,7 @@ class Settings:
     max_models: int
     seed: int
     range: tuple[float, float] | None = None
+    robust: bool = False
 
     def __post_init__(self) -> None:
         for name, options in _CHOICES.items():

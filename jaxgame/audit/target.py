@@ -22,6 +22,7 @@ from jaxgame.audit.result import (
     Value,
     Weight,
 )
+from jaxgame.audit.robust import standing
 from jaxgame.audit.settings import HULLS, Settings
 
 # Shuffled targets that come as near in more than this share of cases: not beyond chance.
@@ -60,6 +61,9 @@ def audit_target(problem: Problem, settings: Settings, bar: Bar) -> TargetAudit:
     limit = epsilon if report.train.upper <= epsilon else NEARLY * report.train.upper
     small, method = value.smallest(fits, sorted(everyone), limit)
     verdict = words.verdict(report.heldout, report.interval, null, epsilon)
+    if settings.robust:
+        bar.start(f"{problem.name}: reviewers who may fail", None)
+    stands = standing(problem) if settings.robust else None
     names = np.array(problem.names)
     train_rows, heldout_rows = map(len, sides)
     return TargetAudit(
@@ -97,6 +101,7 @@ def audit_target(problem: Problem, settings: Settings, bar: Bar) -> TargetAudit:
             Loss(**row | {"models": tuple(names[row["models"]].tolist())})
             for row in value.losses(fits, sorted(everyone), LOST, random[5])
         ),
+        standing=stands,
     )
 
 

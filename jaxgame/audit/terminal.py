@@ -7,6 +7,7 @@ from rich.text import Text
 
 from jaxgame.audit.names import listed
 from jaxgame.audit.result import Audit, TargetAudit
+from jaxgame.audit.standing import Standing
 from jaxgame.audit.words import basis, signed
 
 STYLES = {"covered": "bold green", "not covered": "bold red", "too close to call": "bold yellow"}
@@ -99,6 +100,8 @@ def _show_target(target: TargetAudit, found: Audit, console: Console) -> None:
     console.print(weights)
     console.print()
     _show_values(target, console)
+    if target.standing is not None:
+        _show_standing(target.standing, console)
 
 
 def _show_values(target: TargetAudit, console: Console) -> None:
@@ -130,6 +133,19 @@ def _show_values(target: TargetAudit, console: Console) -> None:
             models = ", ".join(loss.models[:3]) + (" ..." if len(loss.models) > 3 else "")
             table.add_row(str(loss.lost), f"{loss.distance:.3f}", found, escape(models))
         console.print(table)
+
+
+def _show_standing(found: Standing, console: Console) -> None:
+    """How many models may fail as reviewers."""
+    console.print()
+    console.print(Text("If the models review what an agent does", style="bold"))
+    console.print(Text(found.sentence))
+    console.print()
+    table = _table("Contexts in which the others block all harm", "any so many models removed", "share")
+    for one in found.stands:
+        ends = sorted({f"{one.lower:.1%}", f"{one.upper:.1%}"}, key=lambda end: float(end[:-1]))
+        table.add_row(str(one.removed), " to ".join(ends))
+    console.print(table)
 
 
 def _show_promises(target: TargetAudit, console: Console) -> None:

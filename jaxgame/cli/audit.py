@@ -96,6 +96,14 @@ Range = Annotated[
         "Default: as seen in the rows.",
     ),
 ]
+Robust = Annotated[
+    bool,
+    _ask(
+        "--robust",
+        help="How many models may fail, or be bribed, before the panel as reviewers lets an agent harm the "
+        "target that chooses among the rows of a group? Needs --group.",
+    ),
+]
 Models = Annotated[
     list[str] | None,
     _ask(
@@ -202,6 +210,7 @@ def audit_command(
     eps: Eps = DEFAULT_EPSILON,
     hull: Hull = "cone",
     scale_ends: Range = None,
+    robust: Robust = False,
     models: Models = None,
     candidate: Candidate = None,
     reverse: Reverse = None,
@@ -250,6 +259,7 @@ def audit_command(
         max_models=max_models,
         seed=seed,
         range=_scale(scale_ends),
+        robust=robust,
     )
 
 

@@ -12,12 +12,14 @@ Verdicts are three-valued: "yes", "no", and "undecided" where the brackets are t
 | best-AI selection by leaders who learn: the same less what they regret | `learning` | `learned` |
 | best-AI selection, coarse correlated equilibria over menus: the same | `coarse_correlated` | `learned` |
 | any of the three at one profile of rules, with `protocol=` | the same functions | `profiles` |
+| coalitions of reviewers: what a rule that tolerates k objectors costs | `coalition` | `coalitions` |
 | how often eps = 0 (Wendel 1962) | `wendel_coverage` | `coverage` |
 
 The constants are proved in theory, section 4; they are not quoted from the paper. Beside each bound stands
 a sharper one of ours, in which the average alignment D takes the place of 2 eps (theory, section 15).
 """
 
+from jaxgame.theorems.coalitions import CoalitionCheck, coalition
 from jaxgame.theorems.coverage import CoverageCheck, alignment_dimension, wendel_coverage, wendel_probability
 from jaxgame.theorems.guarantee import VERDICTS, Guarantee, Premise, premise
 from jaxgame.theorems.learned import CoarseCorrelated, coarse_correlated, learning
@@ -30,6 +32,7 @@ from jaxgame.theorems.statements import (
 
 __all__ = [
     "VERDICTS",
+    "CoalitionCheck",
     "CoarseCorrelated",
     "CoverageCheck",
     "Guarantee",
@@ -37,6 +40,7 @@ __all__ = [
     "alignment_dimension",
     "bayes_optimal_learning",
     "best_ai_selection",
+    "coalition",
     "coarse_correlated",
     "learning",
     "premise",
