@@ -21,6 +21,7 @@ ROOMS = (
     "competition.rich",
     "competition",
     "conversation",
+    "users",
     "summary",
     "theorems",
     "runs",

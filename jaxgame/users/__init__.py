@@ -1,0 +1,18 @@
+"""Many users: each keeps the leader best for her, and all hear the same (theory, section 11)."""
+
+from jaxgame.users.dynamics import UsersTrace, dynamics
+from jaxgame.users.personal import personalised
+from jaxgame.users.population import opposed, population
+from jaxgame.users.reply import UsersBest, best_response, exploitability, sets_of
+
+__all__ = [
+    "UsersBest",
+    "UsersTrace",
+    "best_response",
+    "dynamics",
+    "exploitability",
+    "opposed",
+    "personalised",
+    "population",
+    "sets_of",
+]
