@@ -5,6 +5,8 @@ from jaxgame.users.dynamics import UsersTrace, dynamics
 from jaxgame.users.personal import personalised
 from jaxgame.users.population import opposed, population
 from jaxgame.users.reply import UsersBest, best_response, exploitability, sets_of
+from jaxgame.users.standing import alone
+from jaxgame.users.worst import UsersWorst, worst_equilibrium
 
 __all__ = [
     "KINDS",
@@ -12,7 +14,9 @@ __all__ = [
     "UsersAlignment",
     "UsersBest",
     "UsersTrace",
+    "UsersWorst",
     "alignment",
+    "alone",
     "best_response",
     "dynamics",
     "exploitability",
@@ -20,4 +24,5 @@ __all__ = [
     "personalised",
     "population",
     "sets_of",
+    "worst_equilibrium",
 ]

@@ -9,9 +9,9 @@ all leaders together prefer an equilibrium to full information, so that with an 
     sum_j lam_j (OPT_j - V_j) <= sum_s P(s) sum_j (max_a r_j - min_a r_j) <= 2 eps.
 
 No term on the left is negative, and V_j >= OPT_j - 2 eps / lam_j for every user. If users have equal shares
-and the same law of the state, J P(j|s) and P(s|j) / P(s) are 1, and eps is the sup-norm distance of
-sum_j lam_j u_j to the cone of the leaders' whole pays, over all (s, a_1, ..., a_J). The sup separates over
-users. The middle of the inequality, D, is average alignment (theory, section 15), and may take the place of 2 eps.
+and the same law of the state, J P(j|s) and P(s|j) / P(s) are 1, and eps is the sup-norm distance of sum_j
+lam_j u_j to the cone of the leaders' whole pays, over all (s, a_1, ..., a_J). The sup separates over users.
+The middle of the inequality, D, is average alignment (theory, section 15), and may take the place of 2 eps.
 """
 
 import dataclasses
@@ -43,9 +43,9 @@ class UsersAlignment:
     """How far users are from the leaders' cone, and what each may lose at most at any equilibrium.
 
     Of kind "each": `distance` [T] is every user's own, `weights` [T, K] those of the leaders that attain it,
-    `users` [T] is 1 for all. Of kind "common": `distance` [] is the least for weights `users` [T] of the users
-    with sum 1, attained with `weights` [K] of the leaders. `measure` [T, S, A] (of kind "each" [T, S A]) proves its
-    lower end.
+    `users` [T] is 1 for all. Of kind "common": `distance` [] is the least for weights `users` [T] of the
+    users with sum 1, attained with `weights` [K] of the leaders. `measure` [T, S, A] (of kind "each" [T, S
+    A]) proves its lower end.
 
     `allowed` [T] is the most that a user may lose of her full information at a pure equilibrium, in her
     utility units: twice the distance in the norm "sup", the distance in the norm "mean", of kind "common"
@@ -66,9 +66,9 @@ def alignment(game: Game, *, kind: str = "each", norm: str = "sup") -> UsersAlig
 
     `kind` "each": user j's utility against the leaders' pays for her alone, `game_hull_distance` with the
     scale "cone". It is what counts where leaders treat every user by herself (`personalised`). `kind`
-    "common": one mixture of leaders' whole pays against one of all users' utilities; it counts where all users
-    hear the same. `norm` is "sup" (eps) or "mean" (D); see the module. In the common program, weights with
-    sum 1 may leave some users out: `allowed` says for each user what the best weights for her promise.
+    "common": one mixture of leaders' whole pays against one of all users' utilities; it counts where all
+    users hear the same. `norm` is "sup" (eps) or "mean" (D); see the module. In the common program, weights
+    with sum 1 may leave some users out: `allowed` says for each user what the best weights for her promise.
     Works under jit and vmap, for any number of users.
 
     The lower end of kind "common" holds against weights with `sum_i w_i |U_i| <= 1e4 |u|`, and against all
@@ -115,7 +115,9 @@ def _common(game: Game, norm: str) -> UsersAlignment:
     fits = jax.vmap(lambda rule: terms.fit(rule, norm))(rules)
     factor = 2.0 if norm == "sup" else 1.0
     together = terms.balanced(fits, rules[0], norm)
-    allowed = Bracket(*(factor * x[1:] * units.users.unit for x in (fits.distance.lower, fits.distance.upper)))
+    allowed = Bracket(
+        *(factor * x[1:] * units.users.unit for x in (fits.distance.lower, fits.distance.upper))
+    )
     weights = together.weights * least / (users * units.theirs.unit)
     narrow = (fits.distance.width >= 0) & (fits.distance.width <= 1e-6)
     found = UsersAlignment(
@@ -127,7 +129,9 @@ def _common(game: Game, norm: str) -> UsersAlignment:
         converged=narrow.all() & units.sound,
     )
     known = jax.tree.map(lambda x: jnp.where(units.sound, x, jnp.inf), (found.distance, found.allowed))
-    lower = jax.tree.map(lambda x: jnp.where(units.sound, x, 0.0), (found.distance.lower, found.allowed.lower))
+    lower = jax.tree.map(
+        lambda x: jnp.where(units.sound, x, 0.0), (found.distance.lower, found.allowed.lower)
+    )
     return dataclasses.replace(
         unheard(units.sound, found),
         distance=Bracket(lower[0], known[0].upper),
@@ -200,10 +204,12 @@ class _Terms:
         return self.certified(found.x[:leaders], lam, measure, rule, norm)
 
     def balanced(self, fits: _Fit, rule: Float[Array, " T"], norm: str) -> _Fit:
-        """The first of the fits, or where they are as near the mean of the others, which leaves nobody out."""
+        """The first of the fits; the mean of the others, which leaves nobody out, where it is as near."""
         first = jax.tree.map(lambda x: x[0], fits)
         sums = fits.users[1:] @ rule
-        weights, users = (divided(x[1:], sums[:, None], sums[:, None] > 0).mean(0) for x in (fits.weights, fits.users))
+        weights, users = (
+            divided(x[1:], sums[:, None], sums[:, None] > 0).mean(0) for x in (fits.weights, fits.users)
+        )
         total = rule @ users
         total = jnp.where(total > 0, total, 1.0)
         mean = self.certified(weights / total, users / total, first.measure, rule, norm)

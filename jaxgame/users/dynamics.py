@@ -56,13 +56,13 @@ def dynamics(
     steps: int = 60,
     key: Array | None = None,
 ) -> UsersTrace:
-    """Let the leaders of a `game` of users revise `offers` [K, T, S, A] by exact best responses, `steps` times.
+    """Let the leaders of a `game` of users revise `offers` [K, T, S, A] by best responses, `steps` times.
 
-    `offers` are outcomes P(t, s, a), t the user, such as `selection.starting_offers` gives. `order`: "in_turn"
-    (0, ..., K - 1, 0, ...), "random" (one leader drawn at each step, with `key`) or "simultaneous" (all at
-    once). `outbid` > 0 is the smallest amount, in parts of what is at stake for a user, by which an offer
-    must exceed its rivals' to win her from them, and fall short of them to leave her to them; where less
-    room than that is left only the end of what is possible does. Size is that of `best_response`.
+    `offers` are outcomes P(t, s, a), t the user, such as `selection.starting_offers` gives. `order`:
+    "in_turn" (0, ..., K - 1, 0, ...), "random" (one leader drawn at each step, with `key`) or "simultaneous"
+    (all at once). `outbid` > 0 is the smallest amount, in parts of what is at stake for a user, by which an
+    offer must exceed its rivals' to win her from them, and fall short of them to leave her to them; where
+    less room than that is left only the end of what is possible does. Size is that of `best_response`.
 
     Raises ValueError for an unknown order, fewer than two leaders, an outbid that is not positive, "random"
     without a key, and as `best_response` does.
@@ -96,7 +96,7 @@ def dynamics(
 
 @functools.partial(jax.jit, static_argnames="order")
 def _dynamics(
-    game: Game, offers: Float[Array, "K T S A"], turns: Int[Array, " N"], outbid: float, *, order: str
+    game: Game, offers: Float[Array, "K T S A"], turns: Int[Array, " N"], outbid: Array, *, order: str
 ) -> UsersTrace:
     units = standing(game)
     sound = units.sound & is_sound(offers)

@@ -17,10 +17,10 @@ def personalised(
 
     Types of the `game` are users. Leaders who commit to a scheme for each user play J games of one user each,
     and best-AI selection's guarantee holds for each with her own distance to the hull (theory, section 11).
-    All fields of the result lead with axis T, the users; values are those given that she is the user. `tolerance`
-    is that of `selection.worst_equilibrium`, in parts of what is at stake for each; with `slack`, a number or
-    one for each leader [K], leaders may forgo that much of what they are paid for each user, given that she
-    is the user. Works under jit and vmap, for any number of users.
+    All fields of the result lead with axis T, the users; values are those given that she is the user.
+    `tolerance` is that of `selection.worst_equilibrium`, in parts of what is at stake for each; with `slack`,
+    a number or one for each leader [K], leaders may forgo that much of what they are paid for each user,
+    given that she is the user. Works under jit and vmap, for any number of users.
 
     Raises ValueError as `selection.worst_equilibrium` does, and for a user of probability 0.
 

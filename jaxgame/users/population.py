@@ -10,12 +10,12 @@ from jaxgame.sampling import Family, Shape
 
 
 def opposed(k: float, users: int = 2) -> Game:
-    """Users with a leader each, that is paid for her match, less `k` times every other user's (theory, section 11).
+    """Users with a leader each, paid for her match less `k` times every other user's (theory, section 11).
 
-    Two states of probability 1/2; all users, J = `users` of them with shares 1/J, want to match the state, and
-    each has a leader whose pay for her is hers. With two of them who hear the same, every user's value at pure
-    equilibria is exactly 1 for k < 1, and all of [1/2, 1] for k > 1; with a scheme for each it is 1 for every k
-    [own]. k is in units of utility per unit.
+    Two states of probability 1/2; all users, J = `users` of them with shares 1/J, want to match the state,
+    and each has a leader whose pay for her is hers. With two of them who hear the same, every user's value at
+    pure equilibria is exactly 1 for k < 1, and all of [1/2, 1] for k > 1; with a scheme for each it is 1 for
+    every k [own]. k is in units of utility per unit.
 
     Raises ValueError for fewer than two users and a k that is not a finite number.
 
@@ -45,10 +45,10 @@ def population(
 
     With e = `users_diversity` from 0 (all users are alike, and leaders want the same of each) to 1 (nothing
     in common), user j's utility and what leaders are paid for her are sqrt(1 - e) G_0 + sqrt(e) G_j, where
-    G_0, G_1, ... are drawn from `key`, of the sizes of `shape` (whose `types` is the number of users J) at the leaders'
-    `diversity`. Whatever a family says of leaders' mistakes that are added to the user's utility holds for
-    each user. States have the law of G_0 for all users, whose shares are equal. The first J users, and the
-    first K leaders, are the same however many more are drawn. Works under jit and vmap.
+    G_0, G_1, ... are drawn from `key`, of the sizes of `shape` (whose `types` is the number of users J) at
+    the leaders' `diversity`. Whatever a family says of leaders' mistakes that are added to the user's utility
+    holds for each user. States have the law of G_0 for all users, whose shares are equal. The first J users,
+    and the first K leaders, are the same however many more are drawn. Works under jit and vmap.
 
     >>> import jax
     >>> import jaxgame as jg

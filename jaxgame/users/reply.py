@@ -5,12 +5,11 @@ The rivals' best offer to user j loses her r_j. For each set W of users to be wo
     max sum_{j in W} U_ij(y)   over obedient y that lose the users in W at most r_j, the others at least r_j,
 
 who stay with the rival that serves them, and pay what they paid. The best of the 2^J sets is the leader's
-best response [own]. Ties go to whoever deviates: what nobody can gain then is an equilibrium whatever users do
-when offers tie, and with one user it is f_j of best-AI selection.
+best response [own]. Ties go to whoever deviates: what nobody can gain then is an equilibrium whatever users
+do when offers tie, and with one user it is f_j of best-AI selection.
 """
 
 import dataclasses
-import functools
 import itertools
 from typing import NamedTuple
 
@@ -66,10 +65,10 @@ def best_response(game: Game, offers: Float[Array, "K T S A"], leader: int | Int
     """The best that one `leader` can offer all users of a `game`, against the others' `offers`.
 
     `offers` [K, T, S, A] are outcomes P(t, s, a), t the user; the leader's own is ignored. Each user keeps
-    the offer that is worth most to her; of those that tie the leader's own, then that with the lowest index. Exact, over
-    all schemes: 2^J programs by `lp.linprog`, for up to 4 users, with S A^J at most 128 and J A^J (A - 1) at
-    most 512. A single leader has all users, who need not follow it. Values count as kept within 1e-12 of what is at
-    stake for a user. Works under jit and vmap.
+    the offer that is worth most to her; of those that tie the leader's own, then that with the lowest index.
+    Exact, over all schemes: 2^J programs by `lp.linprog`, for up to 4 users, with S A^J at most 128 and J A^J
+    (A - 1) at most 512. A single leader has all users, who need not follow it. Values count as kept within
+    1e-12 of what is at stake for a user. Works under jit and vmap.
 
     Raises ValueError for a game that is too large, a leader that is not there, offers of another shape or
     that no follower would obey, a user of probability 0, and precision below float64.
@@ -100,9 +99,7 @@ def _best(game: Game, offers: Float[Array, "K T S A"], leader: Int[Array, ""]) -
     place = found.value.lower.argmax()
     theirs = jax.tree.map(lambda x: x[leader], units.theirs)
     upper = found.value.upper.max()
-    by_set = jax.vmap(theirs.bracket)(
-        jax.tree.map(lambda x: jnp.where(jnp.isfinite(x), x, 0.0), found.value)
-    )
+    by_set = jax.vmap(theirs.bracket)(jax.tree.map(lambda x: jnp.where(jnp.isfinite(x), x, 0.0), found.value))
     by_set = Bracket(
         jnp.where(jnp.isfinite(found.value.lower), by_set.lower, found.value.lower),
         jnp.where(jnp.isfinite(found.value.upper), by_set.upper, found.value.upper),
@@ -211,7 +208,8 @@ def replies(
         won_at = jnp.maximum(rivals.lost - margin, 0.0)
         sign = jnp.where(members, 1.0, -1.0)
         level = jnp.where(members, won_at, -(rivals.lost + margin)) + WITHIN
-        found = least(programs, -(members @ programs.paid[leader]), sign[:, None] * programs.lost, level)
+        pay = members.astype(sign.dtype) @ programs.paid[leader]
+        found = least(programs, -pay, sign[:, None] * programs.lost, level)
         stay = jnp.where(members, 0.0, rivals.paid).sum()
         possible = members.all() | rivals.free
         # What it attains rests on levels that are met within WITHIN: the multipliers say what that brought.

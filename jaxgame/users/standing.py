@@ -57,7 +57,7 @@ class Standing:
 
 
 def check_users(game: Game) -> None:
-    """Raise ValueError for a user of probability 0: nobody is paid for her, and her law of states is unknown."""
+    """Raise ValueError for a user of probability 0, of whose states nothing is known."""
     checks.check_float64("game", game.follower, "games of users")
     if not checks.is_concrete(game.prior):
         return
@@ -83,10 +83,17 @@ def check_size(game: Game) -> None:
 
 
 def alone(game: Game) -> Game:
-    """The games of one user each, as a batch: fields lead with axis J. Each is given that she is the user."""
+    """The games of one user each, as a batch: fields lead with axis T. Each is given that she is the user.
+
+    `game` is a game of users. The leaders' utilities are what they are paid for her alone.
+    """
     share = game.prior.sum(1, keepdims=True)
     law = game.prior / jnp.where(share > 0, share, 1.0)
-    return Game(law[:, None], game.follower[:, None], jnp.moveaxis(game.leaders, 1, 0)[:, :, None])
+
+    def single(law: Array, follower: Array, leaders: Array) -> Game:
+        return Game(law[None], follower[None], leaders[:, None])
+
+    return jax.vmap(single, (0, 0, 1))(law, game.follower, game.leaders)
 
 
 def standing(game: Game) -> Standing:
@@ -131,6 +138,19 @@ class Programs(NamedTuple):
     def outcome(self, scheme: Float[Array, " N"]) -> Float[Array, "T S A"]:
         """The outcome of a scheme y."""
         return self.obedient.outcome(scheme) * self.share[:, None, None]
+
+    def informed(self) -> Float[Array, " N"]:
+        """The scheme of full information: in each state what is best for all users there."""
+        states = self.obedient.sums.shape[0]
+        lost = self.lost.sum(0).reshape(states, -1)
+        return jax.nn.one_hot(lost.argmin(1), lost.shape[1], dtype=lost.dtype).reshape(-1)
+
+    def uninformed(self) -> Float[Array, " N"]:
+        """The scheme of no information: in all states what is best for all users without it."""
+        states = self.obedient.sums.shape[0]
+        lost = self.lost.sum(0).reshape(states, -1)
+        best = jax.nn.one_hot(lost.sum(0).argmin(), lost.shape[1], dtype=lost.dtype)
+        return jnp.broadcast_to(best[None], lost.shape).reshape(-1)
 
 
 # Thresholds count as met within this, in a user's unit.
