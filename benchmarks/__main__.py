@@ -23,6 +23,7 @@ SUITES = (
     "leader",
     "selection",
     "learning",
+    "users",
     "competition",
     "conversation",
     "scaling",

@@ -22,7 +22,8 @@ def figure(fixture: pl.DataFrame, table: pl.DataFrame, summary: pl.DataFrame, co
     caption = (
         "Left: two users with a leader each, paid for her match less k times the other's; from k = 1 on one "
         "policy for both may leave everybody uninformed, a policy for each does not. Middle: random users, "
-        f"mean of all (solid) and the least served (dashed); {settings.draws:,} draws of the family {called(config.family)}, "
+        f"mean of all (solid) and the least served (dashed); {settings.draws:,} draws of the family "
+        f"{called(config.family)}, "
         f"J = {settings.types}, S = {settings.states}, A = {settings.actions}. Right: each game, twice the "
         "distance "
         "of users one by one against the one with common weights, of the user who fares worst; in "

@@ -56,7 +56,7 @@ def worst_equilibrium(
     slack: float | Float[Array, "*K"] = 0.0,
     steps: int = 300,
 ) -> UsersWorst:
-    """Bracket on the least `sum_j weights_j V_j` over pure equilibria of a `game` where all users hear the same.
+    """Bracket on the least `sum_j weights_j V_j` over pure equilibria of a `game` where users hear the same.
 
     `weights` [T], at least 0, say which users count: their shares if None, [1, 0] for the first of two alone.
     With two users the lower end is proved in at most `steps` cuts of boxes for each of three kinds of
