@@ -20,6 +20,13 @@ SOLVERS = {
     "leader_closure": lambda game: competition.leader_closure(game, 0),
     "leader_closure_logit": lambda game: competition.leader_closure(game, 0, rationality=5.0),
     "theorem": jg.theorems.best_ai_selection,
+    "users": lambda game: jg.users.worst_equilibrium(
+        jg.Game(
+            np.concatenate([game.prior] * 2) / 2,
+            np.concatenate([game.follower] * 2),
+            np.concatenate([game.leaders] * 2, 1),
+        )
+    ),
 }
 
 

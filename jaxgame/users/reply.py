@@ -170,20 +170,21 @@ class Rivals(NamedTuple):
 
     lost: Float[Array, " T"]
     paid: Float[Array, " T"]
+    none: Float[Array, " T"]  # what users lose without information
     free: bool
 
     @classmethod
     def of(cls, units: Standing, offers: Float[Array, "K T S A"], leader: Int[Array, ""]) -> "Rivals":
         """Those of a leader."""
+        none = units.uninformed()
         if len(offers) == 1:
-            none = units.uninformed()
-            return cls(none, jnp.zeros_like(none), False)
+            return cls(none, jnp.zeros_like(none), none, False)
         lost = jax.vmap(units.lost)(offers)
         lost = jnp.where(jnp.arange(len(offers))[:, None] == leader, jnp.inf, lost)
         best = lost.argmin(0)
         worth = (units.leaders[leader][None] * offers).sum((2, 3))
         users = np.arange(lost.shape[1])
-        return cls(lost[best, users], worth[best, users], True)
+        return cls(lost[best, users], worth[best, users], none, True)
 
 
 class Replies(NamedTuple):
@@ -207,7 +208,8 @@ def replies(
     def one(members: Bool[Array, " T"]) -> Replies:
         won_at = jnp.maximum(rivals.lost - margin, 0.0)
         sign = jnp.where(members, 1.0, -1.0)
-        level = jnp.where(members, won_at, -(rivals.lost + margin)) + WITHIN
+        left_at = jnp.minimum(rivals.lost + margin, rivals.none)
+        level = jnp.where(members, won_at, -left_at) + WITHIN
         pay = members.astype(sign.dtype) @ programs.paid[leader]
         found = least(programs, -pay, sign[:, None] * programs.lost, level)
         stay = jnp.where(members, 0.0, rivals.paid).sum()

@@ -156,7 +156,7 @@ class Square(NamedTuple):
         alpha, beta = jnp.where(holds, alpha, 0.0), jnp.where(holds[..., None], beta, 0.0)
         won = jnp.einsum("wj,kjn->kwn", jnp.asarray(SETS, case.paid.dtype), case.paid)
         rows = jnp.einsum("pkwj,jn->pkwn", beta, case.lost) - won[None]
-        right = beta @ low - alpha + self.slack[None, :, None]
+        right = beta @ low - alpha + self.slack[None, :, None] + 2 * WITHIN * jnp.abs(beta).sum(3)
         rows = jnp.where(holds[..., None], rows, 0.0).reshape(-1, rows.shape[-1])
         right = jnp.where(holds, right, 1.0).reshape(-1)
         A_ub = jnp.concatenate([case.rows, rows, case.lost, -case.lost])
@@ -199,7 +199,7 @@ class Square(NamedTuple):
             return jnp.broadcast_to(x[None], (holders, *x.shape))
 
         boxes = _Boxes(
-            filled(each(low)), filled(each(high)), filled(everyone, 0), filled(bound, -jnp.inf),
+            filled(each(low)), filled(each(high)), filled(everyone), filled(bound, -jnp.inf),
             filled(scheme), filled(each(corners)),
         )  # fmt: skip
         return _Search(boxes, jnp.asarray(holders), found)
