@@ -1329,12 +1329,12 @@ MUTATIONS = (
     *_in(
         "jaxgame/audit/common.py",
         ("test_audit_common",),
-        slopes_below_nothing=("np.maximum(shared, 0.0) / np.where", "shared / np.where"),
+        weights_of_any_sum=("gram = np.ones((models", "gram = np.zeros((models"),
+        models_turned_round=("gram[place, :models] = -one.moment", "gram[place, :models] = one.moment"),
         raw_scores_as_they_are=(
-            "full[places] = slope * weights / problem.factor[places]",
-            "full[places] = slope * weights",
+            "return problem.unit / problem.factor[list(places)]",
+            "return np.ones(len(places))",
         ),
-        one_turn=("if not error < before - SETTLED * len(groups):", "if True:"),
         own_error_only=("loss=2 * together / float(part) if everybody", "loss=2 * largest if everybody"),
     ),
     *_in(

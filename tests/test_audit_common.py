@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.optimize import nnls
 
 from jaxgame import panel
 
@@ -53,30 +54,47 @@ def test_groups_that_part_are_served_alone_and_not_together():
         np.testing.assert_allclose(one.distance, np.sqrt(0.5), atol=0.08)
 
 
-def test_against_each_other_nobody_serves_both():
-    scores = table({"a": (np.eye(4)[0], 1.0)})
-    scores["b"] = -scores["a"]
-    found = panel.audit(scores, target=["a", "b"], models=["m0", "m1", "m2", "m3"], **QUICK)
+def test_who_is_against_the_others_is_not_served():
+    scores = table({"a": (np.eye(4)[0], 1.0), "b": (np.eye(4)[0], 3.0)})
+    scores["c"] = -scores["a"]
+    found = panel.audit(scores, target=["a", "b", "c"], models=["m0", "m1", "m2", "m3"], **QUICK)
     (shared,) = found.common
-    assert not shared.covered and "nothing is promised" in shared.sentence
-    served = [one for one in shared.groups if one.weight > 0]
-    assert len(served) <= 1 and all(one.loss is None for one in shared.groups)
+    assert not shared.covered and "It tells nothing of 'c'" in shared.sentence
+    assert [one.weight > 0 for one in shared.groups] == [True, True, False]
+    assert all(one.loss is None for one in shared.groups)
+    np.testing.assert_allclose(shared.groups[2].distance, 1.0, atol=0.15)  # a constant's
 
 
 def test_the_mixture_is_that_of_a_search():
-    """Two groups, two models: against a grid of all mixtures, each group with her best slope."""
+    """Two groups, two models: against a grid of weights of the groups, with the best mixture for each."""
     groups = {"a": (np.array([0.9, 0.1, 0.0, 0.0]), 2.0), "b": (np.array([0.3, 0.7, 0.0, 0.0]), 0.5)}
     scores = table(groups, noise=0.3)
-    found = panel.audit(scores, target=["a", "b"], models=["m0", "m1"], split=None, **QUICK)
+    # All rows are train rows but for some copies: what is minimised is known without their split.
+    doubled = {name: np.concatenate([column, column]) for name, column in scores.items()}
+    doubled["part"] = np.repeat(["train", "test"], len(scores["a"]))
+    found = panel.audit(doubled, target=["a", "b"], models=["m0", "m1"], split="part", **QUICK)
     (shared,) = found.common
+    z = {name: (scores[name] - scores[name].mean()) / scores[name].std() for name in groups}
+    models = np.column_stack([scores["m0"], scores["m1"]])
+    models -= models.mean(axis=0)
 
-    def missed(weights):
-        mixed = weights[0] * scores["m0"] + weights[1] * scores["m1"]
-        return np.mean([1 - max(np.corrcoef(mixed, scores[name])[0, 1], 0.0) ** 2 for name in groups])
+    def missed(lam, weights):
+        return sum(
+            ((part * z[name] - models @ weights) ** 2).mean() for part, name in zip(lam, z, strict=True)
+        )
 
-    angles = np.linspace(0, np.pi / 2, 400)
-    best = min(missed((np.cos(x), np.sin(x))) for x in angles)
-    assert missed((shared.weights["m0"], shared.weights["m1"])) <= best + 0.01
+    def best(share):
+        lam = (share, 1 - share)
+        wanted = np.concatenate([part * z[name] for part, name in zip(lam, z, strict=True)])
+        return missed(lam, nnls(np.concatenate([models, models]), wanted)[0])
+
+    least = min(best(share) for share in np.linspace(0, 1, 401))
+    lam = [one.weight for one in shared.groups]
+    here = missed(lam, np.array([shared.weights["m0"], shared.weights["m1"]]))
+    assert abs(sum(lam) - 1) < 1e-12 and here <= least + 1e-9 and here >= least - 1e-4
+    for part, one in zip(lam, shared.groups, strict=True):  # test rows are the train rows
+        left = z[one.target] - models @ [shared.weights["m0"], shared.weights["m1"]] / part
+        np.testing.assert_allclose([one.distance, one.largest], [left.std(), np.abs(left).max()], rtol=1e-9)
 
 
 def test_a_single_target_asks_for_nothing_and_units_do_not_matter():

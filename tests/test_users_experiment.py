@@ -8,7 +8,8 @@ from experiments.users import fixture_finding, guarantee_finding
 from tests.test_experiments import application
 
 SMALL = [
-    "experiment=users", "experiment.draws=3", "experiment.leaders=[2]", "experiment.users_diversity=[0.0,1.0]",
+    "experiment=users", "experiment.draws=3", "experiment.leaders=[2]",
+    "experiment.users_diversity=[0.0,1.0]",
     "experiment.diversity=[1.0]", "experiment.opposition=[0.5,2.0]",
 ]  # fmt: skip
 

@@ -1,13 +1,15 @@
 """One mixture of the models for all groups of users at once, and with which weights of the groups.
 
 Every target has a mixture of her own in `target`. Here there is one, m = sum_i w_i x_i with w >= 0 on raw
-scores, and group j's scores h_j are to be lam_j h_j = m + constant, up to errors: in standard deviations of
-the target, z_j = slope_j m + constant with slope_j = 1 / lam_j >= 0. It minimises the mean over groups of the
-mean squared error on train rows, by turns over w (non-negative least squares) and the slopes, from equal
-slopes on; each turn lowers it, and where it ends another start might end lower.
+scores, and weights lam_j >= 0 of the groups with sum 1, so that lam_j z_j = m + constant up to errors, where
+z_j are group j's scores in standard deviations of hers. Both are fitted together: they minimise
 
-What it buys (theory, section 11) [own]: let scores be utilities, let all groups hear the same, and let each
-keep the model best for her. With largest errors E_j of m / lam_j, a group loses at every equilibrium at most
+    sum_j mean square of (lam_j z_j - m - constant_j)    on train rows,
+
+a convex problem: the program of theory, section 11, in least squares. m / lam_j predicts z_j.
+
+What it buys [own]: let scores be utilities, let all groups hear the same, and let each keep the model best
+for her. With the largest errors E_j of m / lam_j, a group loses at every pure equilibrium at most
 
     (2 / lam_j) sum_l lam_l E_l.
 
@@ -25,9 +27,7 @@ from jaxgame.audit.moments import Mixture, distance, moments
 from jaxgame.audit.prepare import Problem
 from jaxgame.audit.result import CommonReport, GroupServed, TargetAudit
 
-TURNS = 200
-SETTLED = 1e-12  # a turn that lowers the mean squared error by less is the last
-UNUSED = 1e-6  # a slope below serves nobody
+UNSERVED = 1e-6  # a weight below is none
 
 
 class _Group(NamedTuple):
@@ -48,26 +48,20 @@ def common(
     names = [name for name in _panel(problems[0]) if all(name in _panel(one) for one in problems)]
     if len(problems) < 2 or not names:
         return ()
-    groups = [_moments(one, names) for one in problems]
-    weights, slopes = _fitted(groups)
-    served = [_served(one, names, weights, slope) for one, slope in zip(problems, slopes, strict=True)]
-    lam = np.where(slopes > UNUSED, 1 / np.where(slopes > UNUSED, slopes, 1.0), 0.0)
-    lam = lam / lam.sum() if lam.sum() > 0 else lam
-    together = float(sum(part * one[1] for part, one in zip(lam, served, strict=True)))
+    weights, lam = _fitted([_moments(one, names) for one in problems])
+    served = [_served(one, names, weights, part) for one, part in zip(problems, lam, strict=True)]
+    together = float(sum(part * largest for part, (_, largest) in zip(lam, served, strict=True)))
     everybody = bool((lam > 0).all())
     found = tuple(
         GroupServed(
             target=one.name,
             weight=float(part),
-            slope=float(slope),
             distance=heldout,
             own=audit.distance,
             largest=largest,
             loss=2 * together / float(part) if everybody else None,
         )
-        for one, part, slope, (heldout, largest), audit in zip(
-            problems, lam, slopes, served, own, strict=True
-        )
+        for one, part, (heldout, largest), audit in zip(problems, lam, served, own, strict=True)
     )
     used = {name: float(weight) for name, weight in zip(names, weights, strict=True) if weight > 0}
     covered = all(one.distance <= epsilon for one in found)
@@ -83,42 +77,39 @@ def _places(problem: Problem, names: Sequence[str]) -> list[int]:
 
 
 def _moments(problem: Problem, names: Sequence[str]) -> _Group:
-    """Of a group's train rows. On a model's column the weight of its raw score is 1 / `factor` as large."""
+    """Of a group's train rows; raw scores are in the models' units, her target in its standard deviations."""
     places = _places(problem, names)
     rows = problem.columns[problem.train]
     sums = moments(rows[:, [*places, -2, -1]])
     total = sums[-1, -1]
     means = sums[-1, :-1] / total
     covariance = sums[:-1, :-1] / total - np.outer(means, means)
-    scale = 1 / problem.factor[places]
-    return _Group(
-        covariance[:-1, :-1] * scale[:, None] * scale[None, :],
-        covariance[:-1, -1] * scale,
-        covariance[-1, -1],
-    )
+    scale = _divisors(problem, places)
+    gram = covariance[:-1, :-1] * scale[:, None] * scale[None, :]
+    return _Group(gram, covariance[:-1, -1] * scale, covariance[-1, -1])
+
+
+def _divisors(problem: Problem, places: Sequence[int]) -> np.ndarray:
+    """What raw scores were divided by."""
+    return problem.unit / problem.factor[list(places)]
 
 
 def _fitted(groups: Sequence[_Group]) -> tuple[np.ndarray, np.ndarray]:
-    """Weights of the models, and the slope of each group; the mean slope of those served is 1."""
-    slopes = np.ones(len(groups))
-    weights, before = np.zeros(len(groups[0].moment)), np.inf
-    for _ in range(TURNS):
-        gram = sum(slope**2 * one.gram for slope, one in zip(slopes, groups, strict=True))
-        moment = sum(slope * one.moment for slope, one in zip(slopes, groups, strict=True))
-        weights = _least(np.asarray(gram), np.asarray(moment))
-        size = np.array([weights @ one.gram @ weights for one in groups])
-        shared = np.array([weights @ one.moment for one in groups])
-        slopes = np.where(size > 0, np.maximum(shared, 0.0) / np.where(size > 0, size, 1.0), 0.0)
-        error = sum(
-            one.spread - 2 * slope * part + slope**2 * square
-            for slope, part, square, one in zip(slopes, shared, size, groups, strict=True)
-        )
-        if not error < before - SETTLED * len(groups):
-            break
-        before = error
-    positive = slopes[slopes > UNUSED]
-    unit = float(positive.mean()) if len(positive) else 1.0
-    return weights * unit, slopes / unit
+    """Weights of the models, and those of the groups.
+
+    The problem is homogeneous but for sum lam = 1: with (1 - sum lam)^2 added instead, the least squares
+    solution has the same direction, and is scaled afterwards.
+    """
+    models = len(groups[0].moment)
+    gram = np.ones((models + len(groups),) * 2)
+    gram[:models] = gram[:, :models] = 0.0
+    gram[:models, :models] = sum(one.gram for one in groups)
+    for place, one in enumerate(groups, models):
+        gram[:models, place] = gram[place, :models] = -one.moment
+        gram[place, place] += one.spread
+    found = _least(gram, np.repeat([0.0, 1.0], [models, len(groups)]))
+    found = np.where(np.arange(len(found)) < models, found, np.where(found > UNSERVED, found, 0.0))
+    return found[:models] / found[models:].sum(), found[models:] / found[models:].sum()
 
 
 def _least(gram: np.ndarray, moment: np.ndarray) -> np.ndarray:
@@ -130,11 +121,15 @@ def _least(gram: np.ndarray, moment: np.ndarray) -> np.ndarray:
     return nnls(roots[:, None] * vectors.T, (vectors.T @ (moment / length)) / roots)[0] / length
 
 
-def _served(problem: Problem, names: Sequence[str], weights: np.ndarray, slope: float) -> tuple[float, float]:
-    """How far the common mixture is from one target on held-out rows, and its largest error on all rows."""
+def _served(problem: Problem, names: Sequence[str], weights: np.ndarray, part: float) -> tuple[float, float]:
+    """How far m / lam_j is from one target on held-out rows, and its largest error on all rows.
+
+    A group without weight is told nothing: a constant.
+    """
     full = np.zeros(len(problem.names))
     places = _places(problem, names)
-    full[places] = slope * weights / problem.factor[places]
+    if part > 0:
+        full[places] = weights * _divisors(problem, places) / part
     mixture = Mixture(full, 0.0)  # train means are 0
     heldout = problem.columns[~problem.train]
     largest = np.abs(mixture.residual(problem.models, problem.target)).max()

@@ -304,9 +304,9 @@ class GroupServed:
     """What one mixture for all groups is to one of them, in standard deviations of her target.
 
     - `target`: the group's column; `weight`: hers, at least 0, the sum of all is 1: the mixture is near
-      `weight` times her scores, up to a factor common to all groups (0: it tells nothing of her);
-    - `slope`: what the mixture is multiplied with to predict her, 1 on average over groups that it serves;
-    - `distance`: of that prediction on her held-out rows; `own`: that of the mixture fitted to her alone;
+      `weight` times her scores, in standard deviations of hers (0: it tells nothing of her);
+    - `distance`: of the mixture, divided by `weight`, on her held-out rows; `own`: that of the mixture fitted
+      to her alone;
     - `largest`: its largest error on any row, train or held out;
     - `loss`: what she loses at most where all groups hear the same, if scores are utilities; None if the
       mixture does not serve everybody.
@@ -314,7 +314,6 @@ class GroupServed:
 
     target: str
     weight: float
-    slope: float
     distance: float
     own: float
     largest: float
