@@ -2,7 +2,7 @@
 
 import functools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,9 +110,7 @@ def draw_function(family: Family, settings: DictConfig) -> DrawFunction:
         by_diversity = jnp.asarray([float(d) for d in settings.diversity])
         by_users = jnp.asarray([float(d) for d in settings.users_diversity])
         found = [
-            jax.vmap(
-                lambda apart, k=k: jax.vmap(lambda d: at(k, apart, d))(by_diversity)  # type: ignore[misc]
-            )(by_users)
+            jax.vmap(jax.vmap(functools.partial(at, k), (None, 0)), (0, None))(by_users, by_diversity)
             for k in settings.leaders
         ]
         return jax.tree.map(lambda *x: jnp.stack(x), *found)
@@ -229,9 +227,7 @@ def fixture_finding(directory: Path) -> Finding:
 def guarantee_finding(directory: Path, kind: str) -> Finding:
     """Games in which some user gets less than a statement promises her."""
     table = pl.read_parquet(directory / "results.parquet")
-    counts: Mapping[str, Sequence[Any]] = {
-        word: table.filter(pl.col(f"{kind}_holds") == word) for word in VERDICTS
-    }
+    counts = {word: table.filter(pl.col(f"{kind}_holds") == word).height for word in VERDICTS}
     loss, allowed = ("personal_least_served", "each") if kind == "personal" else ("least_served", "common")
     largest = float(table[f"{loss}_lower"].to_numpy().max())
     middle = 100 * float(table.select(pl.col(f"{allowed}_upper").median()).item())
@@ -239,8 +235,8 @@ def guarantee_finding(directory: Path, kind: str) -> Finding:
         premise=f"what is allowed the user who fares worst: median {middle:.2g}% of her stake",
         draws=table["draw"].n_unique(),
         checked=table.height,
-        violations=len(counts["no"]),
-        undecided=len(counts["undecided"]),
+        violations=counts["no"],
+        undecided=counts["undecided"],
         nearest=(
             f"largest loss of a user {largest:.0%} of her stake, least slack "
             f"{float(table[f'{kind}_slack_upper'].to_numpy().min()):.2g}"

@@ -32,12 +32,13 @@ LOOSEST = 1e-3  # a tolerance above is this one
 class UsersWorst:
     """The least that users have at pure equilibria, by weights of theirs, and an equilibrium near it.
 
-    No equilibrium is worth less than `value.lower`, a weighted sum of users' values; `outcome` [T, S, A],
-    offered by all leaders, is one, up to gains of 1e-8 of the leaders' units, and is worth `value.upper`.
-    `loss` is the same counted from full information downwards, and `users` [T] what each user has there.
-    `converged` says that the bracket is no wider than the tolerance: never for more than two users, unless
-    nothing can be lost. `steps` counts the boxes that were cut. Of a game that is not finite nothing is
-    known.
+    A user leaves the leader she has only for what is better for her; she who has full information already
+    counts as had by whoever offers it, which matters only where several actions are best. No equilibrium is
+    worth less than `value.lower`, a weighted sum of users' values; `outcome` [T, S, A], offered by all
+    leaders, is one, up to gains of 1e-8 of the leaders' units, and is worth `value.upper`. `loss` is the same
+    counted from full information downwards, and `users` [T] what each user has there. `converged` says that
+    the bracket is no wider than the tolerance: never for more than two users, unless nothing can be lost.
+    `steps` counts the boxes that were cut. Of a game that is not finite nothing is known.
     """
 
     value: Bracket
