@@ -25,6 +25,7 @@ SUITES = (
     "selection",
     "score",
     "learning",
+    "users",
     "competition",
     "conversation",
     "scaling",

@@ -1,5 +1,5 @@
 # The public names. Each module is imported when one of them is first used (see __init__.py).
-from . import coalition, competition, conversation, hull, lp, panel, sampling, selection, theorems
+from . import coalition, competition, conversation, hull, lp, panel, sampling, selection, theorems, users
 from .core.beliefs import Beliefs, action_values, joint_scheme, outcome, update
 from .core.bracket import Bracket
 from .core.game import (
@@ -53,5 +53,6 @@ __all__ = [
     "selection",
     "theorems",
     "update",
+    "users",
     "value_curve",
 ]

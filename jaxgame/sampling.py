@@ -12,7 +12,7 @@ between leaders. A family that wants values in [0, 1] applies the normal distrib
 """
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -40,6 +40,7 @@ class Shape:
                 raise ValueError(f"{name} is {size}; it must be at least 1")
 
 
+@runtime_checkable  # the tests check types while they run
 class Family(Protocol):
     """A law of games. Instances are immutable and hashable; `sample` is pure and works under jit and vmap.
 

@@ -42,6 +42,8 @@ SLOW_EXAMPLES = (
     "jaxgame/competition/",
     "jaxgame/conversation/search.py",
     "jaxgame/persuasion/frontier.py",
+    "jaxgame/users/",
+    "jaxgame/theorems/users.py",
 )
 
 

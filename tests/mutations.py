@@ -1351,6 +1351,133 @@ MUTATIONS = (
         the_least_rated_films=("descending=[True, False]", "descending=[False, False]"),
     ),
     *_in(
+        "jaxgame/users/standing.py",
+        ("test_users",),
+        shares_of_the_others=(
+            "return (self.loss * outcome).sum((1, 2)) / self.share",
+            "return (self.loss * outcome).sum((1, 2))",
+        ),
+        leaders_paid_without_shares=(
+            "pay = units.leaders * units.share[None, :, None, None]",
+            "pay = units.leaders",
+        ),
+        all_users_lose_alike=(
+            "own = jnp.eye(len(units.share))",
+            "own = jnp.ones_like(jnp.eye(len(units.share)))",
+        ),
+    ),
+    *_in(
+        "jaxgame/users/reply.py",
+        ("test_users",),
+        others_may_be_won_too=(
+            "sign = jnp.where(members, 1.0, -1.0)\n        left_at",
+            "sign = jnp.where(members, 1.0, 0.0)\n        left_at",
+        ),
+        nothing_from_those_who_stay=(
+            "stay = jnp.where(members, 0.0, rivals.paid).sum()",
+            "stay = 0.0 * rivals.paid.sum()",
+        ),
+        the_worst_rival=(
+            "best = lost.argmin(0)",
+            "best = jnp.where(jnp.isfinite(lost), lost, -1.0).argmax(0)",
+        ),
+        single_leader_may_lose_users=(
+            "possible = members.all() | rivals.free",
+            "possible = members.all() | True",
+        ),
+        gain_without_what_is_had=(
+            "return Bracket(lower - now - 4 * rounding",
+            "return Bracket(lower - 4 * rounding",
+        ),
+    ),
+    *_in(
+        "jaxgame/users/dynamics.py",
+        ("test_users::test_dynamics_end_in_equilibria_or_go_on",),
+        revisions_for_nothing=(
+            "better = earned[place] > paid(offers[leader]) + INDIFFERENT",
+            "better = earned[place] > -jnp.inf",
+        ),
+        nobody_revises=("return jnp.where(better, made[place], offers[leader])", "return offers[leader]"),
+    ),
+    *_in(
+        "jaxgame/users/alignment.py",
+        ("test_users",),
+        weights_of_users_half=("upper = spread.sum(0).max() / 2 if", "upper = spread.sum(0).max() if"),
+        largest_user_alone=("total = 2 * mass.max(0).sum()", "total = 2 * mass.sum()"),
+        eps_without_two=(
+            'factor = 2.0 if norm == "sup" else 1.0\n    together',
+            "factor = 1.0\n    together",
+        ),
+        units_of_users_forgotten=(
+            "rules = jnp.concatenate([(least / units.users.unit)[None]",
+            "rules = jnp.concatenate([jnp.ones_like(units.users.unit)[None]",
+        ),
+        states_count_alike=(
+            'upper = spread.sum(0).max() / 2 if norm == "sup" else self.law @ spread.sum(0)',
+            'upper = spread.sum(0).max() / 2 if norm == "sup" else spread.sum(0).mean()',
+        ),
+        somebody_left_out=(
+            "near = mean.distance.upper <= first.distance.upper + NEAR",
+            "near = mean.distance.upper <= -1.0",
+        ),
+    ),
+    *_in(
+        "jaxgame/users/square.py",
+        ("test_users",),
+        planes_above=("along = f00 + f11 >= f01 + f10", "along = f00 + f11 <= f01 + f10"),
+        holder_leaves_both=("one[:, :, 1:] = ~np.eye", "one[:, :, 1:] = True | ~np.eye"),
+        cross_offers_free=("crossed * float(apart)", "crossed * 0.0"),
+        any_outcome_is_one=(
+            "better = self.case.look & (gain <= GAIN)",
+            "better = self.case.look & (gain <= GAIN + 10)",
+        ),
+    ),
+    *_in(
+        "jaxgame/users/climb.py",
+        ("test_users::test_more_than_two_users_are_searched",),
+        slopes_turned=(
+            "slope = -found.dual_ub[-len(level) :] * rate",
+            "slope = found.dual_ub[-len(level) :] * rate",
+        ),
+        any_outcome_is_one=(
+            "return (gain - slack[:, None]).max() <= GAIN",
+            "return (gain - slack[:, None]).max() <= GAIN + 10",
+        ),
+    ),
+    *_in(
+        "jaxgame/users/population.py",
+        ("test_users::test_populations", "test_users::test_the_fixture_is_known"),
+        users_alike=("jnp.sqrt(apart) * x[1:]", "jnp.sqrt(apart) * x[:1]"),
+        the_other_is_not_in_the_way=("1.0, -float(k))", "1.0, -0.0 * float(k))"),
+    ),
+    *_in(
+        "jaxgame/users/worst.py",
+        ("test_users",),
+        others_weights=(
+            "counted = jnp.where(sound, weights * units.users.unit, 1.0)",
+            "counted = jnp.where(sound, jnp.ones_like(weights), 1.0)",
+        ),
+    ),
+    *_in(
+        "jaxgame/theorems/users.py",
+        ("test_users::test_both_statements",),
+        one_statement_for_both=(
+            'anonymous=_concluded(game, "common", anonymous',
+            'anonymous=_concluded(game, "common", personal',
+        ),
+    ),
+    *_in(
+        "jaxgame/audit/common.py",
+        ("test_audit_common",),
+        weights_of_any_sum=("gram = np.ones((models", "gram = np.zeros((models"),
+        models_turned_round=("gram[place, :models] = -one.moment", "gram[place, :models] = one.moment"),
+        raw_scores_as_they_are=(
+            "return problem.unit / problem.factor[list(places)]",
+            "return np.ones(len(places))",
+        ),
+        own_error_only=("loss=2 * together / float(part) if everybody", "loss=2 * largest if everybody"),
+    ),
+    *_in(
         "jaxgame/plot.py",
         ("test_plot",),
         labels_run_into_each_other=("fits = middle + half + LABEL_GAP <= right", "fits = True"),

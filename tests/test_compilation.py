@@ -23,6 +23,13 @@ SOLVERS = {
     "coalition": lambda game: jg.coalition.rejection_depth(
         game.follower[0, 0], game.leaders[0, 0], np.eye(2), method="programs"
     ),
+    "users": lambda game: jg.users.worst_equilibrium(
+        jg.Game(
+            np.concatenate([game.prior] * 2) / 2,
+            np.concatenate([game.follower] * 2),
+            np.concatenate([game.leaders] * 2, 1),
+        )
+    ),
 }
 
 

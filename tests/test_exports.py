@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import jaxgame as jg
-from jaxgame import coalition, competition, conversation, theorems
+from jaxgame import coalition, competition, conversation, theorems, users
 from jaxgame.core.response import TIES
 from jaxgame.panel import PanelGames
 from jaxgame.sampling import FAMILIES, Shape
@@ -38,6 +38,8 @@ ON_THE_HOST = {
     "jaxgame.theorems.alignment_dimension",
     "jaxgame.theorems.wendel_coverage",
     "jaxgame.theorems.wendel_probability",
+    "jaxgame.users.opposed",
+    "jaxgame.users.sets_of",
     *(
         name
         for name in FUNCTIONS
@@ -96,6 +98,23 @@ def of_arrays(function: Callable[..., Any], *names: str) -> tuple[Callable[..., 
 def both(function: Callable[..., Any]) -> Callable[..., Any]:
     """With a follower who responds best, and with a logit one."""
     return lambda *given, **options: [function(*given, rationality=r, **options) for r in (jnp.inf, 5.0)]
+
+
+def with_two_users(game: jg.Game) -> jg.Game:
+    """The follower, and another one whose utility is turned round."""
+    return jg.Game(
+        jnp.concatenate([game.prior] * 2) / 2,
+        jnp.concatenate([game.follower, game.follower[:, ::-1]]),
+        jnp.concatenate([game.leaders, game.leaders[::-1]], 1),
+    )
+
+
+def of_users(function: Callable[..., Any]) -> tuple[Callable[..., Any], tuple[str, ...]]:
+    return of_game(lambda g: function(with_two_users(g)))
+
+
+def silent(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda game: function(game, jg.selection.starting_offers(game, "none"))
 
 
 # The others: a function of a dictionary of arrays, and the names of those that it takes.
@@ -176,6 +195,22 @@ FURTHER = {
     "jaxgame.conversation.viewed": of_game(conversation.viewed, "scheme"),
     "jaxgame.theorems.bayes_optimal_learning": of_game(theorems.bayes_optimal_learning),
     "jaxgame.theorems.quantal_response": of_game(lambda g: theorems.quantal_response(g, 5.0)),
+    "jaxgame.theorems.many_users": of_users(lambda g: theorems.many_users(g, steps=2)),
+    "jaxgame.users.alignment": of_users(
+        lambda g: [users.alignment(g, kind=kind, norm=norm) for kind in users.KINDS for norm in users.NORMS]
+    ),
+    "jaxgame.users.alone": of_users(users.alone),
+    "jaxgame.users.best_response": of_users(silent(lambda g, x: users.best_response(g, x, 0))),
+    "jaxgame.users.dynamics": of_users(silent(lambda g, x: users.dynamics(g, x, steps=2))),
+    "jaxgame.users.exploitability": of_users(silent(users.exploitability)),
+    "jaxgame.users.personalised": of_users(users.personalised),
+    "jaxgame.users.population": of_arrays(
+        lambda _: users.population(
+            FAMILIES["noise"](), jax.random.key(KEY), Shape(2, 2, 2, 2), 0.5, users_diversity=0.5
+        ),
+        "target",
+    ),
+    "jaxgame.users.worst_equilibrium": of_users(lambda g: users.worst_equilibrium(g, steps=2)),
 }
 
 
@@ -232,6 +267,13 @@ SLOW = {
     "jaxgame.theorems.coalition",
     "jaxgame.coalition.robustness",
     "jaxgame.coalition.worst_loss",
+    "jaxgame.theorems.many_users",
+    "jaxgame.users.alignment",
+    "jaxgame.users.best_response",
+    "jaxgame.users.dynamics",
+    "jaxgame.users.exploitability",
+    "jaxgame.users.personalised",
+    "jaxgame.users.worst_equilibrium",
 }
 
 

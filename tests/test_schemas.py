@@ -149,7 +149,7 @@ def written(tmp_path_factory):
 
 def test_audits_are_as_their_schema_says(written):
     jsonschema.validate(written, AUDIT)
-    assert written["schema_version"] == 1 and written["settings"]["range"] == [0, 10]
+    assert written["schema_version"] == 2 and written["settings"]["range"] == [0, 10]
     for name, target in (("eqbench", None), ("senate", "kohl_d_wi")):
         found = panel.audit(name, target=target, **QUICK).to_dict()
         jsonschema.validate(json.loads(json.dumps(found, allow_nan=False)), AUDIT)
@@ -174,7 +174,7 @@ def test_other_audits_are_refused(written):
     ):
         refused(lambda place, name=name: place.pop(name), at)
         refused(lambda place: place.update(more=1), at)
-    refused(lambda place: place.update(schema_version=2))
+    refused(lambda place: place.update(schema_version=1))
     refused(lambda place: place.update(verdict="perhaps"), target)
     refused(lambda place: place.update(distance="near"), target)
     refused(lambda place: place["hulls"].pop("cone"), target)

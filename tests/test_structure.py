@@ -22,6 +22,7 @@ ROOMS = (
     "competition.rich",
     "competition",
     "conversation",
+    "users",
     "summary",
     "theorems",
     "runs",

@@ -9,13 +9,14 @@ from threadpoolctl import threadpool_limits
 
 from jaxgame import __version__
 from jaxgame.audit import words
+from jaxgame.audit.common import common
 from jaxgame.audit.errors import InputError
 from jaxgame.audit.likeness import remarks, without_derived
 from jaxgame.audit.names import entries
-from jaxgame.audit.prepare import Scores, prepare
+from jaxgame.audit.prepare import Problem, Scores, prepare
 from jaxgame.audit.progress import bar as progress_bar
 from jaxgame.audit.reading import read_scores
-from jaxgame.audit.result import Audit
+from jaxgame.audit.result import Audit, TargetAudit
 from jaxgame.audit.roles import choose, turned
 from jaxgame.audit.settings import DEFAULT_EPSILON, Settings, rating_scale
 from jaxgame.audit.target import audit_target
@@ -128,7 +129,8 @@ def _audit_scores(
     progress: bool,
 ) -> Audit:
     """The audit of a table as read, one target after the other."""
-    found = []
+    found: list[TargetAudit] = []
+    problems: list[Problem] = []
     # The matrices are small or thin: a second BLAS thread gains little on a free machine and costs 50-fold
     # on a busy one.
     with progress_bar(progress) as bar, threadpool_limits(1, user_api="blas"):
@@ -145,7 +147,9 @@ def _audit_scores(
                 max_models=settings.max_models,
                 seed=settings.seed,
             )
+            problems.append(problem)
             found.append(audit_target(problem, settings, bar))
+        shared = common(problems, found, settings.epsilon)
     return Audit(
         source=scores.source,
         version=__version__,
@@ -157,6 +161,7 @@ def _audit_scores(
         settings={name: value for name, value in asdict(settings).items() if name not in _FIELDS},
         notes=scores.notes,
         targets=tuple(found),
+        common=shared,
     )
 
 

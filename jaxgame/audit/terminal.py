@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jaxgame.audit.names import listed
-from jaxgame.audit.result import Audit, TargetAudit
+from jaxgame.audit.result import Audit, CommonReport, TargetAudit
 from jaxgame.audit.standing import Standing
 from jaxgame.audit.words import basis, signed
 
@@ -25,6 +25,9 @@ def show(found: Audit, console: Console, *, quiet: bool = False) -> None:
         _bullet(note, console)
     if len(found.targets) > 1:
         console.print(_overview(found))
+    for shared in found.common:
+        console.print(_common(shared))
+        console.print(Text(shared.sentence))
     for target in found.targets:
         _show_target(target, found, console)
     console.print()
@@ -44,6 +47,19 @@ def _overview(found: Audit) -> Table:
             f"{target.distance:.3f}",
             f"{target.interval.lower:.3f} to {target.interval.upper:.3f}",
             f"{target.rows:,}",
+        )
+    return table
+
+
+def _common(shared: CommonReport) -> Table:
+    table = _table("One mixture for all groups", "target", "weight", "distance", "alone", "largest error")
+    for group in shared.groups:
+        table.add_row(
+            escape(group.target),
+            f"{group.weight:.3f}",
+            f"{group.distance:.3f}",
+            f"{group.own:.3f}",
+            f"{group.largest:.3g}",
         )
     return table
 

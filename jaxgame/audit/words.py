@@ -1,6 +1,8 @@
 """The verdict's rule, the verdict and the guarantee in plain words."""
 
-from jaxgame.audit.result import AverageReport, Bound, HullReport, Interval, Null
+from collections.abc import Sequence
+
+from jaxgame.audit.result import AverageReport, Bound, GroupServed, HullReport, Interval, Null
 
 HULL_WORDS = {
     "cone": "weights of at least 0 and a constant",
@@ -92,6 +94,33 @@ def average(target: str, report: AverageReport, *, moved: bool) -> str:
     if moved:
         said += " Models are first brought to the mean and the spread of the target."
     return said
+
+
+def common(groups: Sequence[GroupServed], epsilon: float) -> str:
+    """What one mixture for all `groups` reaches, and what that buys, for a reader who reads nothing else."""
+    worst = max(groups, key=lambda one: one.distance)
+    told = ", ".join(f"{one.target!r} {one.distance:.3g} (alone {one.own:.3g})" for one in groups)
+    said = f"One mixture for all groups, each on a scale of her own, comes as near as: {told}. "
+    left = [one.target for one in groups if one.loss is None and one.weight == 0]
+    if left:
+        named = ", ".join(map(repr, left))
+        return said + (
+            f"It tells nothing of {named}: if one policy of the models serves all, nothing is promised to "
+            "anybody; with a policy for each group, each has what her own distance buys."
+        )
+    if worst.distance <= epsilon:
+        said += (
+            f"So one mixture covers everybody within eps = {epsilon:g}: where the models compete with one "
+            "policy for all who hear the same, every group keeps its promise, in the largest error"
+        )
+    else:
+        said += (
+            f"The least served, {worst.target!r}, is beyond eps = {epsilon:g}: where the models compete with "
+            "one policy for all who hear the same, good mixtures for each group alone promise nothing, and "
+            "this one promises, in the largest error"
+        )
+    losses = ", ".join(f"{one.target!r} loses at most {one.loss:.3g}" for one in groups)
+    return said + f", if scores are utilities: {losses} (standard deviations)."
 
 
 def guarantee(report: HullReport, spread: float) -> str:

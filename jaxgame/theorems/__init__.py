@@ -11,6 +11,7 @@ Verdicts are three-valued: "yes", "no", and "undecided" where the brackets are t
 | best-AI selection by a score: OPT - max(2 eps, 2 d) | `score_selection` | `statements` |
 | best-AI selection by leaders who learn: the same less what they regret | `learning` | `learned` |
 | best-AI selection, coarse correlated equilibria over menus: the same | `coarse_correlated` | `learned` |
+| many users: OPT_j - 2 eps_j alone, OPT_j - 2 eps / lam_j if all hear the same | `many_users` | `users` |
 | any of the three at one profile of rules, with `protocol=` | the same functions | `profiles` |
 | coalitions of reviewers: what a rule that tolerates k objectors costs | `coalition` | `coalitions` |
 | how often eps = 0 (Wendel 1962) | `wendel_coverage` | `coverage` |
@@ -29,6 +30,7 @@ from jaxgame.theorems.statements import (
     quantal_response,
     score_selection,
 )
+from jaxgame.theorems.users import ManyUsers, UsersGuarantee, many_users
 
 __all__ = [
     "VERDICTS",
@@ -36,13 +38,16 @@ __all__ = [
     "CoarseCorrelated",
     "CoverageCheck",
     "Guarantee",
+    "ManyUsers",
     "Premise",
+    "UsersGuarantee",
     "alignment_dimension",
     "bayes_optimal_learning",
     "best_ai_selection",
     "coalition",
     "coarse_correlated",
     "learning",
+    "many_users",
     "premise",
     "quantal_response",
     "score_selection",
