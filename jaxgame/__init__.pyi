@@ -1,5 +1,5 @@
 # The public names. Each module is imported when one of them is first used (see __init__.py).
-from . import competition, conversation, hull, lp, panel, sampling, selection, theorems
+from . import competition, conversation, hull, lp, panel, proof, sampling, selection, theorems, verify
 from .core.beliefs import Beliefs, action_values, joint_scheme, outcome, update
 from .core.bracket import Bracket
 from .core.game import (
@@ -42,6 +42,7 @@ __all__ = [
     "no_information_value",
     "outcome",
     "panel",
+    "proof",
     "quantal_regret_bound",
     "quantal_response",
     "rating_game",
@@ -53,4 +54,5 @@ __all__ = [
     "theorems",
     "update",
     "value_curve",
+    "verify",
 ]

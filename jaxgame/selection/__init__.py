@@ -11,6 +11,7 @@ from jaxgame.selection.dynamics import (
 from jaxgame.selection.evaluation import Evaluation, evaluate
 from jaxgame.selection.learners import RULES, LearningTrace, learning
 from jaxgame.selection.outbidding import best_outbids, exploitability
+from jaxgame.selection.proving import prove, prove_exploitability
 from jaxgame.selection.scored import score_error
 from jaxgame.selection.worst import WorstEquilibrium, worst_equilibrium
 
@@ -28,6 +29,8 @@ __all__ = [
     "evaluate",
     "exploitability",
     "learning",
+    "prove",
+    "prove_exploitability",
     "score_error",
     "starting_offers",
     "worst_equilibrium",
