@@ -22,6 +22,7 @@ SUITES = (
     "hull",
     "leader",
     "selection",
+    "proofs",
     "learning",
     "competition",
     "conversation",
