@@ -378,8 +378,8 @@ MUTATIONS = (
             "ends = jnp.stack([interval.low, -interval.low])",
         ),
         solver_is_trusted=(
-            "return Proof(offset - best.upper[0], parts[-1], outcome)",
-            "return Proof(offset - best.lower[0] + 1e-3, parts[-1], outcome)",
+            "return Proof(offset - best.upper[0], parts[-1], outcome, ",
+            "return Proof(offset - best.lower[0] + 1e-3, parts[-1], outcome, ",
         ),
         weights_are_trusted=("    weights = law(weights)\n", ""),
         the_made_up_leader_forgets_the_chords=(

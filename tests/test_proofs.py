@@ -152,7 +152,104 @@ def test_ties_at_opt_are_no_room_for_claims_above_it():
     assert not agreed(document)
 
 
-# Saved proofs: of selection, and the other kinds
+# The other kinds, by hand
+
+PROOF = {"multipliers": NONE, "price": 1}
+HALF, QUARTER = Fraction(1, 2), Fraction(1, 4)
+RESPONSE = {
+    "schema_version": 1,
+    "kind": "best response",
+    "game": JUDGE,
+    "leader": 0,
+    "threshold": Fraction(17, 20),
+    "lower": Fraction(9, 20),
+    "upper": Fraction(9, 20),
+    "scheme": [[Fraction(11, 14), Fraction(3, 14)], [0, 1]],  # 3/20 of the innocents are convicted
+    "outbidding": PROOF,
+}
+GAIN = {
+    "schema_version": 1,
+    "kind": "exploitability",
+    "game": JUDGE,
+    "scheme": [[1, 0], [1, 0]],  # nobody is: the prosecutor gains 3/5
+    "lower": Fraction(3, 5),
+    "upper": Fraction(3, 5),
+    "leader": 0,
+    "offer": [[Fraction(4, 7), Fraction(3, 7)], [0, 1]],
+    "outbidding": [PROOF, PROOF],
+}
+
+
+def distance(norm, scale, **change):
+    """Of (0, 1, 0, 1) from (1, 1, 0, 0) and (0, 0, 1, 1) with an offset for each half: no mixture matters."""
+    document = {
+        "schema_version": 1,
+        "kind": "hull distance",
+        "target": [0, 1, 0, 1],
+        "utilities": [[1, 1, 0, 0], [0, 0, 1, 1]],
+        "groups": [0, 0, 1, 1],
+        "prior": [QUARTER, 1 - QUARTER] if norm == "mean" else [],
+        "norm": norm,
+        "scale": scale,
+        "lower": 1 if norm == "mean" else HALF,
+        "upper": 1 if norm == "mean" else HALF,
+        "weights": [2, 2],
+        "measure": [-1, 1, -3, 3] if norm == "mean" else [-1, 1, -1, 1],
+    }
+    if norm == "mean":
+        document["measure"] = [-QUARTER, QUARTER, QUARTER - 1, 1 - QUARTER]
+    return document | change
+
+
+NORMS = [(norm, scale) for norm in ("sup", "square", "mean") for scale in ("simplex", "cone")]
+KINDS = {
+    "best response": RESPONSE,
+    "exploitability": GAIN,
+    **{f"{norm} {scale}": distance(norm, scale) for norm, scale in NORMS},
+    "simplex": distance(
+        "sup", "simplex", groups=[], target=[0, 2], utilities=[[0, 0], [1, 1]], weights=[0, 1],
+        lower=1, upper=1, measure=[0, 7],
+    ),
+    "off centre": distance("sup", "cone", measure=[3, 5, 7, 9]),
+    "cone without offset": distance(
+        "sup", "cone", groups=[], utilities=[[-1, 0, 0, 0]], weights=[0],
+        lower=1, upper=1, measure=[0, 1, 0, 1],
+    ),
+}  # fmt: skip
+WRONG = {
+    "best response": [
+        {"lower": HALF}, {"upper": Fraction(4, 10)}, {"threshold": Fraction(86, 100)}, {"leader": 1},
+        {"scheme": [[HALF, HALF], [0, 1]]}, {"outbidding": PROOF | {"price": 0}},
+        {"outbidding": PROOF | {"price": -1}},
+    ],
+    "exploitability": [
+        {"lower": Fraction(7, 10)}, {"upper": HALF}, {"leader": 1}, {"offer": [[0, 1], [0, 1]]},
+        {"scheme": [[0, 0], [0, 0]]}, {"outbidding": [PROOF]},
+    ],
+    "sup simplex": [
+        {"lower": HALF + QUARTER}, {"upper": QUARTER}, {"weights": [0, 0]}, {"weights": [1, -1]},
+        {"measure": [1, -1, 1, -1]}, {"norm": "max"}, {"scale": "hull"}, {"target": [0, 2, 0, 2]},
+    ],
+    "square cone": [{"lower": HALF + QUARTER}, {"upper": QUARTER}, {"measure": [0, 0, 0, 0]}],
+    "mean simplex": [
+        {"lower": 2}, {"upper": HALF}, {"measure": [-1, 1, -3, 3]}, {"prior": [1, 1]}, {"prior": [0, 0]},
+    ],
+    "simplex": [{"lower": Fraction(11, 10)}, {"weights": [1, 0]}],
+    "cone without offset": [
+        {"utilities": [[-1, 1, 0, 0]]},
+        {"utilities": [[-1, 1, 0, 0], [0, 1, 0, 1]], "weights": [0, 1], "upper": 0},
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_proofs_of_other_kinds_by_hand(kind):
+    assert agreed(KINDS[kind]), verify.check_document(KINDS[kind]).sentence
+    for change in WRONG.get(kind, []):
+        assert not agreed(KINDS[kind] | change), change
+
+
+# Saved proofs, and what random changes make of them
 
 
 @pytest.mark.parametrize("path", SAVED, ids=lambda path: path.stem)
@@ -166,12 +263,15 @@ def test_saved_proofs_hold(path, tmp_path):
     assert proofs.read(path) == document
 
 
+DOCUMENTS = [*map(verify.read, SAVED), by_hand(), *KINDS.values()]
+
+
 def leaves(data, place=()):
     """Places of all numbers."""
     if isinstance(data, dict | list):
         for key in data if isinstance(data, dict) else range(len(data)):
             yield from leaves(data[key], (*place, key))
-    elif isinstance(data, Fraction):
+    elif isinstance(data, Fraction | int):
         yield place
 
 
@@ -232,7 +332,7 @@ def tamper(count, documents):
 
 
 def test_tampering_is_rejected_or_leaves_a_proof():
-    counts = tamper(150, [verify.read(path) for path in SAVED] + [by_hand()])
+    counts = tamper(150, DOCUMENTS)
     assert sum(n for (_, proved), n in counts.items() if not proved) > 70
     assert ("claim", True) not in counts and ("claim", False) in counts
 
@@ -422,7 +522,7 @@ def test_proofs_of_games_made_by_hand():
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 def test_ten_thousand_tamperings(capsys):
-    counts = tamper(10_000, [verify.read(path) for path in SAVED] + [by_hand()])
+    counts = tamper(10_000, DOCUMENTS)
     with capsys.disabled():
         print({f"{what}, {'a proof still' if good else 'rejected'}": n for (what, good), n in counts.items()})
     assert ("claim", True) not in counts

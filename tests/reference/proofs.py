@@ -163,6 +163,7 @@ def _hull(document) -> None:
     groups = np.array([int(x) for x in document["groups"]]) if document["groups"] else None
     norm, scale, prior = document["norm"], document["scale"], document["prior"]
     weights, measure = _array(document["weights"]), _array(document["measure"])
+    _require(norm in ("sup", "square", "mean") and scale in ("simplex", "cone"), "an option")
     power = 2 if norm == "square" else 1
     try:
         most = exact.hull_upper(target, utilities, weights, groups, scale, norm, prior)
