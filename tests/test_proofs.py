@@ -233,6 +233,7 @@ WRONG = {
     "square cone": [{"lower": HALF + QUARTER}, {"upper": QUARTER}, {"measure": [0, 0, 0, 0]}],
     "mean simplex": [
         {"lower": 2}, {"upper": HALF}, {"measure": [-1, 1, -3, 3]}, {"prior": [1, 1]}, {"prior": [0, 0]},
+        {"groups": [], "prior": []},
     ],
     "simplex": [{"lower": Fraction(11, 10)}, {"weights": [1, 0]}],
     "cone without offset": [
@@ -539,7 +540,7 @@ def test_errors_of_prove():
         with pytest.raises(ValueError, match="value is"):
             jg.selection.prove(judge, value)
     with pytest.raises(ValueError, match="tolerance is 0"):
-        jg.selection.prove(judge, tolerance=0)
+        jg.selection.prove(judge, tolerance=0.0)
     with pytest.raises(ValueError, match="slack is"):
         jg.selection.prove(judge, slack=-1.0)
     with pytest.raises(ValueError, match="game is traced"):

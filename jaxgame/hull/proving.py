@@ -44,9 +44,7 @@ def prove_distance(
         raise ValueError("target is traced; it must be concrete: a proof is made of numbers, not under jit")
     fit = hull_distance(target, utilities, norm, offset, scale)
     size = len(fit.measure)
-    labels = [0] * size if isinstance(offset, str) else np.asarray(offset).tolist()
-    if isinstance(offset, str) and offset == "none":
-        labels = []
+    labels = _labels(offset, size)
     data = {"target": exact(np.asarray(target, float)), "utilities": exact(np.asarray(utilities, float))}
     return _proof(fit, data | {"groups": labels, "prior": [], "norm": norm, "scale": scale})
 
@@ -61,20 +59,22 @@ def prove_game_distance(
     if not checks.is_concrete(game.prior, game.follower, game.leaders):
         raise ValueError("game is traced; it must be concrete: a proof is made of numbers, not under jit")
     fit = game_hull_distance(game, offset, scale, norm)
-    labels = game_labels(game, offset, norm)
-    if isinstance(labels, str):
-        groups = [] if labels == "none" else [0] * game.follower.size
-    else:
-        groups = labels.tolist()
     data = {
         "target": exact(np.asarray(game.follower).reshape(-1)),
         "utilities": exact(np.asarray(game.leaders).reshape(len(game.leaders), -1)),
-        "groups": groups,
+        "groups": _labels(game_labels(game, offset, norm), game.follower.size),
         "prior": exact(np.asarray(game.prior).reshape(-1)) if norm == "mean" else [],
         "norm": norm,
         "scale": scale,
     }
     return _proof(fit, data)
+
+
+def _labels(offset: str | Numbers, size: int) -> list[int]:
+    """Labels from 0, in the order of those given; none without an offset."""
+    if isinstance(offset, str):
+        return [] if offset == "none" else [0] * size
+    return np.unique(np.asarray(offset), return_inverse=True)[1].tolist()
 
 
 def _proof(fit: HullFit, data: dict[str, Any]) -> Proof:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, ArrayLike, Bool, Float
 
 from jaxgame import verify
 from jaxgame.core import checks
@@ -162,7 +162,6 @@ class _Start(NamedTuple):
     tolerance: Float[Array, ""]
     top: Float[Array, ""]
     kinks: Solved
-    full: Float[Array, "K T S A"]  # full information, ties in each leader's favour
 
 
 @jax.jit
@@ -174,7 +173,7 @@ def _start(game: Game, tolerance: Float[Array, ""], slack: Float[Array, " K"]) -
     informed = starting_offers(units.game, "full")
     curves, kinks = Curves.proved(units, slack / units.leaders.unit)
     none = -(1 + BELOW) * units.uninformed()
-    start = _Start(units, curves, tolerance, top, kinks, informed)
+    start = _Start(units, curves, tolerance, top, kinks)
     return start, Search.start(units, none, top, informed)
 
 
@@ -214,7 +213,8 @@ def _searched(
     intervals: list[dict[str, Any]] = []
     while not search.done and search.steps < MAX_STEPS:
         search, step = _step(start, search)
-        if step.excluded and (value is None or not intervals or intervals[-1]["high"] < value):
+        reached = intervals[-1]["high"] if intervals else book.game.none
+        if step.excluded and (value is None or reached < value):
             intervals.append(book.interval(step, value))
     return intervals, np.asarray(search.outcome)
 
@@ -232,12 +232,13 @@ class _Book:
         units = start.units
         self.hers = Fraction(float(units.follower.unit))
         self.theirs = [Fraction(float(unit)) for unit in units.leaders.unit]
-        self.curve = jax.tree.map(np.asarray, start.curves.curve)
-        kinks = jax.tree.map(np.asarray, start.kinks)
-        full = np.stack([scheme_of(self.game, outcome) for outcome in np.asarray(start.full)])
-        self.kinks = np.concatenate([full[:, None], kinks.scheme], 1)  # [K,N,S,M]
-        # The first proves that nobody earns more than everything.
-        self.obedience = np.pad(kinks.obedience, ((0, 0), (1, 0), (0, 0), (0, 0)))  # [K,N,M,Q]
+        curve, kinks = start.curves.curve, start.kinks
+        self.lost, self.height, self.price = map(np.asarray, (curve.lost, curve.height, curve.price))
+        # The first kink is full information, ties in the leader's favour.
+        full = np.stack([scheme_of(self.game, np.asarray(one)) for one in curve.outcome[:, 0]])
+        self.kinks = np.concatenate([full[:, None], np.asarray(kinks.scheme)], 1)  # [K,N,S,M]
+        # Its multipliers, none, prove that nobody earns more than everything.
+        self.obedience = np.pad(np.asarray(kinks.obedience), ((0, 0), (1, 0), (0, 0), (0, 0)))  # [K,N,M,Q]
 
     def interval(self, step: _Step, value: Fraction | None) -> dict[str, Any]:
         """One interval, up to the value if that is in it."""
@@ -265,11 +266,10 @@ class _Book:
         proofs, gains = [], []
         for j, (unit, utility) in enumerate(zip(self.theirs, self.game.leaders, strict=True)):
             size = unit / self.hers
-            height, price = self.curve.height[j], self.curve.price[j]
-            best = (height + price * budget).argmin()
+            best = int((self.height[j] + self.price[j] * budget).argmin())
             proof = {
                 "multipliers": self._multipliers(self.obedience[j, best], size),
-                "price": exact(price[best]) * size,
+                "price": exact(self.price[j, best]) * size,
             }
             proofs.append(proof)
             bound = self.game.best_response(j, outbid, Place(proof, "outbidding"))
@@ -302,7 +302,7 @@ class _Book:
 
     def _best(self, leader: int, budget: float) -> np.ndarray:
         """A leader's best scheme that loses her no more, between two kinks of its curve."""
-        lost = self.curve.lost[leader]
+        lost = self.lost[leader]
         first = max(int((lost <= budget).sum()) - 1, 0)
         second = min(first + 1, len(lost) - 1)
         run = lost[second] - lost[first]
@@ -314,7 +314,7 @@ class _Book:
             self.schemes.append(numbers)
         return self.schemes.index(numbers)
 
-    def _multipliers(self, obedience: Float[Array, "M Q"], size: Fraction) -> list[Any]:
+    def _multipliers(self, obedience: ArrayLike, size: Fraction) -> list[Any]:
         """[M][T][A] of standard units, times a size."""
         types, actions = self.game.types, self.game.actions
         placed = np.asarray(by_action(jnp.asarray(obedience)[None], types, actions))[0]

@@ -29,13 +29,14 @@ NORMS, SCALES = ("sup", "square", "mean"), ("simplex", "cone")
 def hull_distance(proof: Place) -> str:
     """(1) for the upper end, (2) to (4) for the lower one; of the norm square squares are compared."""
     norm, scale = proof["norm"].word(NORMS), proof["scale"].word(SCALES)
-    target = proof["target"].numbers(len(proof["target"].list()))
+    target = proof["target"].numbers(len(proof["target"].entries()))
     size = len(target)
-    utilities = [place.numbers(size) for place in proof["utilities"].list()]
+    utilities = [place.numbers(size) for place in proof["utilities"].entries()]
     proof["utilities"].must(bool(utilities and size), "is empty")
-    labels = proof["groups"].numbers(size) if proof["groups"].list() else []
+    labels = [place.index(size) for place in proof["groups"].entries(size if proof["groups"].value else 0)]
     groups = [[d for d in range(size) if labels[d] == label] for label in sorted(set(labels))]
     prior = proof["prior"].numbers(len(groups), least=0) if norm == "mean" else []
+    proof["norm"].must(bool(groups) or norm != "mean", "needs groups")
     lower, upper = proof["lower"].number(0), proof["upper"].number(0)
 
     weights = proof["weights"].numbers(len(utilities), least=0)

@@ -44,7 +44,7 @@ class Place:
         self.must(isinstance(self.value, dict) and key in self.value, f"has no {key}")
         return Place(self.value[key], f"{self.name}.{key}".lstrip("."))
 
-    def list(self, length: int | None = None) -> "list[Place]":
+    def entries(self, length: int | None = None) -> "list[Place]":
         """Its entries, `length` of them if that is given."""
         good = isinstance(self.value, list) and length in (None, len(self.value))
         self.must(good, "is no list" + (f" of {length}" if length else ""))
@@ -66,7 +66,7 @@ class Place:
         """Lists of lists of numbers."""
         if not shape:
             return self.number(least)
-        return [entry.numbers(*shape[1:], least=least) for entry in self.list(shape[0])]
+        return [entry.numbers(*shape[1:], least=least) for entry in self.entries(shape[0])]
 
     def word(self, words: tuple[str, ...]) -> str:
         """One of a few words."""

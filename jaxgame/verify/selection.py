@@ -55,15 +55,15 @@ class Game:
 
     def __init__(self, place: Place):
         prior, follower, leaders = (place[name] for name in ("prior", "follower", "leaders"))
-        self.states = len(prior.list()[0].list()) if prior.list() else 0
-        self.actions = len(follower.list()[0].list()[0].list()) if self.states else 0
-        self.types = len(prior.list())
-        place.must(bool(self.actions and leaders.list()), "has an empty axis")
+        self.states = len(prior.entries()[0].entries()) if prior.entries() else 0
+        self.actions = len(follower.entries()[0].entries()[0].entries()) if self.states else 0
+        self.types = len(prior.entries())
+        place.must(bool(self.actions and leaders.entries()), "has an empty axis")
         place.must(self.actions**self.types <= MOST_MAPS, "has too many recommendations")
         shape = self.types, self.states, self.actions
         self.prior = prior.numbers(*shape[:2], least=0)
         self.follower = follower.numbers(*shape)
-        self.leaders = leaders.numbers(len(leaders.list()), *shape)
+        self.leaders = leaders.numbers(len(leaders.entries()), *shape)
         total = sum((p for row in self.prior for p in row), Fraction(0))
         prior.must(abs(total - 1) <= Fraction(1, 10**9), f"sums to {shown(total)}")
         self.maps = list(product(range(self.actions), repeat=self.types))
@@ -179,7 +179,7 @@ def exploitability(proof: Place) -> str:
     earned = [game.worth(utility, scheme) for utility in game.leaders]
     leader = proof["leader"].index(count)
     gain = game.worth(game.leaders[leader], offer) - earned[leader]
-    proofs = enumerate(proof["outbidding"].list(count))
+    proofs = enumerate(proof["outbidding"].entries(count))
     most = max(game.best_response(j, outbid, place) - earned[j] for j, place in proofs)
     lower, upper = _claimed(proof, gain, most)
     return (
@@ -193,17 +193,17 @@ def selection(proof: Place) -> str:
     game = Game(proof["game"])
     count = len(game.leaders)
     slack = proof["slack"].numbers(count, least=0)
-    schemes = [game.read_scheme(place) for place in proof["schemes"].list()]
+    schemes = [game.read_scheme(place) for place in proof["schemes"].entries()]
     worth = [game.worth(game.follower, x) for x in schemes]
     earned = [[game.worth(u, x) for u in game.leaders] for x in schemes]
     below = game.none
-    for interval in proof["intervals"].list():
+    for interval in proof["intervals"].entries():
         low, high, end = (interval[name].number() for name in ("low", "high", "end"))
         interval["low"].must(low <= below, f"leaves a gap: it is above {shown(below)}, which is not excluded")
         interval.must(low <= high <= end, "needs low <= high <= end")
         chords = [
             _chord(place, j, (low, end), worth, earned)
-            for j, place in enumerate(interval["chords"].list(count))
+            for j, place in enumerate(interval["chords"].entries(count))
         ]
         weights = interval["weights"].numbers(count, least=0)
         alpha, beta = (interval[name].number(0) for name in ("weight_of_low", "weight_of_high"))
@@ -229,7 +229,7 @@ def _chord(
     place: Place, leader: int, ends: tuple[Fraction, Fraction], worth: list, earned: list
 ) -> tuple[Fraction, Fraction]:
     """c_j(0) and c_j' of (7)."""
-    x, z = (entry.index(len(worth)) for entry in place.list(2))
+    x, z = (entry.index(len(worth)) for entry in place.entries(2))
     if len(earned[0]) == 1:
         return earned[x][leader], Fraction(0)
     low, end = ends
@@ -246,7 +246,7 @@ def _equilibrium(place: Place, game: Game, worth: list, earned: list) -> str:
     alone = len(game.leaders) == 1
     if alone or worth[x] < game.opt:
         outbid = game.none if alone else worth[x]
-        for j, proof in enumerate(place["outbidding"].list(len(game.leaders))):
+        for j, proof in enumerate(place["outbidding"].entries(len(game.leaders))):
             gain = game.best_response(j, outbid, proof) - earned[x][j]
             proof.must(gain <= gains[j], f"allows leader {j} a gain of {shown(gain)}, more than claimed")
     more = f"more than {shown(max(gains), up=True)} " if any(gains) else ""

@@ -46,6 +46,11 @@ def _require(good, what) -> None:
         raise Wrong(what)
 
 
+def _place(number, count) -> int:
+    _require(number == int(number) and 0 <= number < count, "a place in a list is none")
+    return int(number)
+
+
 def _array(data) -> np.ndarray:
     return np.array(data, dtype=object)
 
@@ -99,8 +104,7 @@ def _selection(document) -> None:
     offers = [game.complete(numbers) for numbers in document["schemes"]]
 
     def offer(place):
-        _require(0 <= place < len(offers), "no such scheme")
-        return offers[int(place)]
+        return offers[_place(place, len(offers))]
 
     excluded = []
     for interval in document["intervals"]:
@@ -141,7 +145,8 @@ def _selection(document) -> None:
 
 
 def _best_response(document) -> None:
-    game, j, value = _Game(document["game"]), int(document["leader"]), document["threshold"]
+    game, value = _Game(document["game"]), document["threshold"]
+    j = _place(document["leader"], len(game.leaders))
     y = game.complete(document["scheme"])
     _require(game.worth(y) >= value, "the threshold")
     _require(document["lower"] <= game.earned(y, j), "the lower end")
@@ -149,20 +154,26 @@ def _best_response(document) -> None:
 
 
 def _exploitability(document) -> None:
-    game, j = _Game(document["game"]), int(document["leader"])
+    game = _Game(document["game"])
+    j = _place(document["leader"], len(game.leaders))
     x, offer = game.complete(document["scheme"]), game.complete(document["offer"])
     value = game.none if game.alone else game.worth(x)
     _require(game.worth(offer) >= value, "the offer does not outbid")
     _require(document["lower"] <= game.earned(offer, j) - game.earned(x, j), "the lower end")
+    _require(len(document["outbidding"]) == len(game.leaders), "a leader is left out")
     most = max(game.most(j, value, z) - game.earned(x, j) for j, z in enumerate(document["outbidding"]))
     _require(most <= document["upper"], "the upper end")
 
 
 def _hull(document) -> None:
     target, utilities = _array(document["target"]), _array(document["utilities"])
-    groups = np.array([int(x) for x in document["groups"]]) if document["groups"] else None
+    labels = document["groups"]
+    _require(all(x == int(x) and 0 <= x < len(target) for x in labels), "a label is no small integer")
+    _require(len(labels) in (0, len(target)), "labels")
+    groups = np.array([int(x) for x in labels]) if labels else None
     norm, scale, prior = document["norm"], document["scale"], document["prior"]
     weights, measure = _array(document["weights"]), _array(document["measure"])
+    _require(labels or norm != "mean", "the norm mean without groups")
     _require(norm in ("sup", "square", "mean") and scale in ("simplex", "cone"), "an option")
     power = 2 if norm == "square" else 1
     try:
