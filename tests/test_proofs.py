@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 import jaxgame as jg
 from jaxgame import verify
 from jaxgame.cli import app
+from jaxgame.persuasion.proving import prove_best_response
 from jaxgame.proof import Proof
 from jaxgame.proof.numbers import exact, outwards, to_json, to_text
 from jaxgame.proof.schemes import exact_game, obeyed
@@ -527,6 +528,72 @@ def test_ten_thousand_tamperings(capsys):
     with capsys.disabled():
         print({f"{what}, {'a proof still' if good else 'rejected'}": n for (what, good), n in counts.items()})
     assert ("claim", True) not in counts
+
+
+def within(proof: Proof, bracket, size: float) -> bool:
+    """A proof is as good as a bracket, but for 1e-9 of a size."""
+    lower, upper = (float(proof.document[end]) for end in ("lower", "upper"))
+    return lower >= float(bracket.lower) - 1e-9 * size and upper <= float(bracket.upper) + 1e-9 * size
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("types", [1, 2])
+def test_proofs_of_best_responses_and_of_gains(types):
+    for seed, kind in enumerate(kinds.KINDS):
+        prior, follower, leader, threshold = (x[0] for x in kinds.typed(kind, 1, types, 3, 3, seed))
+        game = jg.make_game(prior, follower, np.stack([leader, follower, -leader]))
+        for j in range(3):
+            size = float(reference.stake(prior, game.leaders[j]))
+            proof = prove_best_response(game, j, float(threshold))
+            assert agreed(proof.document), kind
+            assert within(proof, jg.leader_value(game, j, threshold).value, size), kind
+        if types == 1:
+            size = max(float(reference.stake(prior, u)) for u in np.asarray(game.leaders))
+            outcome = jg.leader_value(game, 0, threshold).outcome
+            proof = jg.selection.prove_exploitability(game, outcome)
+            assert agreed(proof.document), kind
+            assert within(proof, jg.selection.exploitability(game, outcome), size), kind
+
+
+def hull_proved(kind: str, seed: int, norm: str, offset, scale: str) -> None:
+    target, utilities = (x[0] for x in kinds.hulls(kind, 1, 3, 6, seed))
+    proof = jg.hull.prove_distance(target, utilities, norm, offset, scale)
+    assert agreed(proof.document), kind
+    fit = jg.hull_distance(target, utilities, norm, offset, scale)
+    # On the cone the bracket's lower end may hold against bounded weights only, the proof's holds for all.
+    if scale == "simplex":
+        assert within(proof, fit.distance, np.abs(utilities).max() + np.abs(target).max()), kind
+    else:
+        assert proof.document["upper"] <= Fraction(float(fit.distance.upper)) + Fraction(1, 10**12)
+
+
+def test_proofs_of_distances():
+    for seed, kind in enumerate(kinds.KINDS):
+        hull_proved(kind, seed, "sup", "constant", "simplex")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("norm", ["sup", "square"])
+@pytest.mark.parametrize("scale", ["simplex", "cone"])
+@pytest.mark.parametrize("offset", ["none", "constant", [7, 7, 7, 2, 2, 2]], ids=["none", "one", "two"])
+def test_proofs_of_distances_of_all_kinds(norm, scale, offset):
+    for seed, kind in enumerate(kinds.KINDS * 3):
+        hull_proved(kind, seed, norm, offset if isinstance(offset, str) else np.array(offset), scale)
+
+
+@pytest.mark.slow
+def test_proofs_of_distances_of_games():
+    for seed, kind in enumerate(kinds.KINDS):
+        game = hard(kind, 3, 3, 3, seed)
+        for options in (("state", "simplex", "mean"), (None, "cone", "mean"), (None, "cone", "sup")):
+            assert agreed(jg.hull.prove_game_distance(game, *options).document), kind
+
+
+def test_a_proof_is_about_its_game():
+    game = jg.make_game(*(np.array(JUDGE[name], float) for name in ("prior", "follower", "leaders")))
+    document = changed(lambda x: x.update(game={name: exact(getattr(game, name)) for name in JUDGE}))
+    assert Proof(document).is_about(game) and not Proof(by_hand()).is_about(game)
+    assert not Proof(document).is_about(jg.Game(game.prior, game.follower, game.leaders[::-1]))
 
 
 def test_errors_of_prove():
