@@ -30,6 +30,7 @@ class Proved:
 
 def proofs(directory: Path) -> list[Proved]:
     """Proofs for all runs of the page that ask for some."""
+    jax.config.update("jax_enable_x64", True)
     found = []
     for known in registered().values():
         for run in known.page if known.proved is not None else ():
@@ -38,22 +39,24 @@ def proofs(directory: Path) -> list[Proved]:
 
 
 def _of_run(known: Experiment, directory: Path, name: str) -> list[Proved]:
-    """The row with the least slack, then some at random."""
+    """The row with the least slack, then some at random with as many leaders: their programs are compiled."""
     config = OmegaConf.load(directory / name / "config.yaml")
     assert isinstance(config, DictConfig)
     table = pl.read_parquet(directory / name / "results.parquet")
     table = table.filter(*[pl.col(column) == value for column, value in (known.proved or {}).items()])
     table = table.sort("slack_lower", maintain_order=True)
-    others = np.random.default_rng(0).permutation(np.arange(1, table.height))[:AT_RANDOM]
-    rows = [("nearest to the bound", 0), *[("at random", int(place)) for place in others]]
-    return [_of_row(known, config, directory, name, what, table.row(n, named=True)) for what, n in rows]
+    nearest = table.head(1)
+    alike = table.slice(1).filter(pl.col("leaders") == nearest["leaders"][0])
+    places = np.random.default_rng(0).permutation(alike.height)[:AT_RANDOM].tolist()
+    rows = [("nearest to the bound", nearest.row(0, named=True))]
+    rows += [("at random", alike.row(place, named=True)) for place in places]
+    return [_of_row(known, config, directory, name, what, row) for what, row in rows]
 
 
 def _of_row(
     known: Experiment, config: DictConfig, directory: Path, name: str, what: str, row: dict[str, Any]
 ) -> Proved:
     """One proof, written and read again."""
-    jax.config.update("jax_enable_x64", True)
     place = {column: row[column] for column in ("draw", *(known.coordinates or ()))}
     stem = "-".join([name, *[f"{column}_{value}" for column, value in place.items()]])
     path = directory / FOLDER / f"{stem}.json"
