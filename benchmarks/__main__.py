@@ -24,6 +24,7 @@ SUITES = (
     "leader",
     "selection",
     "score",
+    "proofs",
     "learning",
     "users",
     "competition",

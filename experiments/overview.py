@@ -284,6 +284,7 @@ register(
         ),
         coordinates=COORDINATES,
         check=_checked_again,
+        proved={"competition": "selection"},
         page=(
             Run(
                 place=10,

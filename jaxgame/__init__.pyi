@@ -1,5 +1,18 @@
 # The public names. Each module is imported when one of them is first used (see __init__.py).
-from . import coalition, competition, conversation, hull, lp, panel, sampling, selection, theorems, users
+from . import (
+    coalition,
+    competition,
+    conversation,
+    hull,
+    lp,
+    panel,
+    proof,
+    sampling,
+    selection,
+    theorems,
+    users,
+    verify,
+)
 from .core.beliefs import Beliefs, action_values, joint_scheme, outcome, update
 from .core.bracket import Bracket
 from .core.game import (
@@ -43,6 +56,7 @@ __all__ = [
     "no_information_value",
     "outcome",
     "panel",
+    "proof",
     "quantal_regret_bound",
     "quantal_response",
     "rating_game",
@@ -55,4 +69,5 @@ __all__ = [
     "update",
     "users",
     "value_curve",
+    "verify",
 ]

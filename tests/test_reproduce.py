@@ -20,6 +20,7 @@ from experiments.common import claims
 from experiments.common.config import register_configs
 from experiments.replay import __main__ as replay
 from experiments.reproduce import __main__ as reproduce
+from jaxgame import verify
 from tests import browser
 
 ROOT = Path(__file__).parent.parent
@@ -201,6 +202,20 @@ def test_a_replay_meets_what_was_recorded(selection_run, capsys):
 
 
 @pytest.mark.slow
+def test_a_replay_writes_a_proof(selection_run, tmp_path, capsys):
+    path = tmp_path / "proof.json"
+    assert replay.main([f"run={selection_run}", "draw=4", "leaders=2", f"proof={path}"]) == 0
+    printed = capsys.readouterr().out
+    verdict = verify.check(path)
+    assert verdict.proved and f"{path}: {verdict.sentence}" in printed
+    rows = pl.read_parquet(selection_run / "results.parquet").filter(draw=4, leaders=2)
+    lower = rows.sort("slack_lower")["worst_lower"][0]
+    assert float(verify.read(path)["value"]) >= lower
+    assert replay.main([f"run={selection_run}", "draw=4", f"proof={tmp_path / 'none' / 'x.json'}"]) == 2
+    assert "No such file" in capsys.readouterr().err
+
+
+@pytest.mark.slow
 def test_a_replay_tells_when_numbers_differ(selection_run, tmp_path, capsys):
     other = tmp_path / "other"
     other.mkdir()
@@ -304,6 +319,17 @@ def test_the_page_tells_every_claim_and_needs_no_network(page):
     assert len(commands) == sum(len(c.find(page / "overview" / c.folder).replays) for c in controls) > 0
     shown = python(*shlex.split(commands[0])[2:])
     assert shown.returncode == 0, shown.stdout + shown.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1600)
+def test_the_page_has_proofs_that_hold(page):
+    text = html.unescape((page / "index.html").read_text())
+    files = re.findall(r'href="(proofs/[^"]*)"', text)
+    assert len(files) == len(set(files)) == 4 and text.count("nearest to the bound") >= 1
+    for file in files:
+        verdict = verify.check(page / file)
+        assert verdict.proved and verdict.sentence in text
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from jaxgame import panel
+from jaxgame import panel, verify
 from jaxgame.audit import result, settings, standing
 from jaxgame.cli import app
 from jaxgame.runs import run_directory
@@ -26,6 +26,7 @@ QUICK = {"bootstrap": 20, "shuffles": 19, "splits": 2}
 PLACES = {
     "audit": ("jaxgame.audit", "audit.schema.json"),
     "manifest": ("jaxgame.runs", "manifest.schema.json"),
+    "proof": ("jaxgame.proof", "proof.schema.json"),
 }
 
 
@@ -34,7 +35,7 @@ def schema_of(name):
     return json.loads((resources.files(package) / file).read_text("utf-8"))
 
 
-AUDIT, MANIFEST = schema_of("audit"), schema_of("manifest")
+AUDIT, MANIFEST, PROOF = map(schema_of, PLACES)
 # What is open by its nature: what users call their models, coordinates, settings and packages.
 OPEN = {"coordinates", "settings", "levels", "versions", "weights"}
 
@@ -51,7 +52,7 @@ def objects(schema, name=""):
             yield from objects(inner, name)
 
 
-@pytest.mark.parametrize("schema", [AUDIT, MANIFEST], ids=list(PLACES))
+@pytest.mark.parametrize("schema", [AUDIT, MANIFEST, PROOF], ids=list(PLACES))
 def test_schemas_are_closed_and_describe_every_field(schema):
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["$schema"].endswith("2020-12/schema") and schema["description"]
@@ -127,6 +128,7 @@ def test_the_schema_of_audits_has_every_record_and_no_other():
         assert told(one) == kind(hints[name]), name
     assert AUDIT["properties"]["schema_version"]["const"] == result.SCHEMA_VERSION
     assert MANIFEST["properties"]["schema_version"]["const"] == run_directory.SCHEMA_VERSION
+    assert PROOF["$defs"]["version"]["const"] == verify.SCHEMA_VERSION
     assert AUDIT["$defs"]["TargetAudit"]["properties"]["verdict"]["enum"] == list(result.VERDICTS)
 
 

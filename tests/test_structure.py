@@ -11,7 +11,9 @@ ROOT = Path(__file__).parent.parent
 
 # A room may use those before it. A name is a package of `jaxgame` or a module at its root.
 ROOMS = (
+    "verify",
     "core",
+    "proof",
     "lp",
     "hull",
     "coalition",

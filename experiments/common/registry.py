@@ -50,7 +50,8 @@ class Experiment:
     table, summary and figure in a directory. `headline` is what `experiments.collect` draws, `page` the runs
     that `experiments.reproduce` makes of it, with their claims. For `experiments.replay`, `coordinates` are
     the columns that tell a draw's rows apart (None: draws are not games of a family) and `check(game, config,
-    row)` is the theorem's check that the run made of a row.
+    row)` is the theorem's check that the run made of a row. `proved` are columns' values of rows whose game's
+    worst equilibrium of best-AI selection the page proves: of the row with the least slack, and of others.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Experiment:
     coordinates: tuple[str, ...] | None = None
     check: Callable[[Game, DictConfig, Mapping[str, Any]], Guarantee] | None = None
     page: tuple[Run, ...] = ()
+    proved: Mapping[str, Any] | None = None
 
 
 _registered: dict[str, Experiment] = {}

@@ -1,9 +1,10 @@
-"""Look at one draw of a run: `python -m experiments.replay run=DIRECTORY draw=1234 [COLUMN=VALUE ...]`.
+"""Look at one draw of a run: `python -m experiments.replay run=DIRECTORY draw=1234 [COLUMN=VALUE ...]
+[proof=FILE]`.
 
 Rebuilds the draw's game from the run's config and seed, prints its matrices, how near the user is to the
 models' hull, and what the theorem's check finds, next to what the run recorded. COLUMN=VALUE (such as
 leaders=2 diversity=0.5) chooses among the draw's rows; else the one with the least slack, or the first, is
-taken.
+taken. proof=FILE writes a proof of the game's worst equilibrium of best-AI selection, for `jaxgame verify`.
 """
 
 import sys
@@ -21,7 +22,7 @@ from rich.table import Table
 from experiments.common.families import family_of
 from experiments.common.games import first_leaders
 from experiments.common.registry import experiment
-from jaxgame import theorems
+from jaxgame import selection, theorems, verify
 from jaxgame.core.bracket import Bracket
 from jaxgame.core.game import Game, full_information_value, no_information_value
 from jaxgame.hull import game_hull_distance
@@ -36,7 +37,7 @@ AGREES = 1e-9
 def main(arguments: list[str]) -> int:
     """Parse, rebuild, print; 0 if the run's numbers were met again, 1 if not, 2 for bad input."""
     try:
-        run, draw, choice = _parse(arguments)
+        run, draw, choice, proof = _parse(arguments)
         config, table = _load(run)
         known = experiment(config.experiment.name)
         if known.coordinates is None or config.family is None:
@@ -47,12 +48,15 @@ def main(arguments: list[str]) -> int:
         jax.config.update("jax_enable_x64", True)
         keep_compiled(config.run.get("cache", False))
         game = game_of(config, row)
+        proved = _prove(game, proof) if proof else ""
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     console = Console(width=110 if not sys.stdout.isatty() else None, highlight=False)
     _print_game(console, config, {name: row[name] for name in ("draw", *known.coordinates)}, game)
     _print_hull(console, game)
+    if proved:
+        console.print(f"{proved}\n", soft_wrap=True)
     return _print_check(console, row, known.check(game, config, row)) if known.check else 0
 
 
@@ -68,7 +72,13 @@ def game_of(config: DictConfig, row: Mapping[str, Any]) -> Game:
     return first_leaders(game, row.get("leaders", leaders))
 
 
-def _parse(arguments: list[str]) -> tuple[Path, int, dict[str, str]]:
+def _prove(game: Game, path: Path) -> str:
+    """Write a proof, recheck the file, and say what became of it."""
+    selection.prove(game).save(path)
+    return f"{path}: {verify.check(path).sentence}"
+
+
+def _parse(arguments: list[str]) -> tuple[Path, int, dict[str, str], Path | None]:
     pairs = {}
     for argument in arguments:
         name, found, value = argument.partition("=")
@@ -79,11 +89,12 @@ def _parse(arguments: list[str]) -> tuple[Path, int, dict[str, str]]:
         raise ValueError(f"run=DIRECTORY and draw=NUMBER are needed; usage: {_usage()}")
     if not pairs["draw"].isdecimal():
         raise ValueError(f"draw is {pairs['draw']!r}; it must be an integer of at least 0")
-    return Path(pairs.pop("run")), int(pairs.pop("draw")), pairs
+    proof = Path(pairs.pop("proof")) if "proof" in pairs else None
+    return Path(pairs.pop("run")), int(pairs.pop("draw")), pairs, proof
 
 
 def _usage() -> str:
-    return "python -m experiments.replay run=DIRECTORY draw=NUMBER [COLUMN=VALUE ...]"
+    return "python -m experiments.replay run=DIRECTORY draw=NUMBER [COLUMN=VALUE ...] [proof=FILE]"
 
 
 def _load(run: Path) -> tuple[DictConfig, pl.DataFrame]:

@@ -22,6 +22,7 @@ from rich.console import Console
 
 from experiments.common.claims import CONTROL, Claim, Finding, Run
 from experiments.common.registry import registered
+from experiments.reproduce.proofs import Proved, proofs
 from jaxgame.runs.files import write_whole
 
 SCALES = ("quick", "full")
@@ -82,13 +83,16 @@ def main(arguments: list[str]) -> int:
     if not all(progress.map(lambda run: _made(console, run, scale, directory))):
         return 1
     sections = [_section(run, scale, directory) for run in runs()]
+    proved = proofs(directory)
     page = directory / "index.html"
-    write_whole(page, lambda path: path.write_text(_render(sections, scale, directory, progress.elapsed())))
+    write_whole(
+        page, lambda path: path.write_text(_render(sections, proved, scale, directory, progress.elapsed()))
+    )
     checks = [check for section in sections for check in section.claims]
     for check in checks:
         console.print(f"{check.claim.title}: {check.verdict} ({check.found.checked:,} {check.found.unit})")
     console.print(f"the page is {page}")
-    return 0 if all(check.expected for check in checks) else 1
+    return 0 if all(check.expected for check in checks) and all(proof.proved for proof in proved) else 1
 
 
 def runs() -> list[Run]:
@@ -178,7 +182,9 @@ def _checked(claim: Claim, place: Path) -> Checked:
     return Checked(claim, found, tuple(replay_command(place, row) for row in found.replays))
 
 
-def _render(sections: list[Section], scale: str, directory: Path, seconds: float) -> str:
+def _render(
+    sections: list[Section], proved: list[Proved], scale: str, directory: Path, seconds: float
+) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -190,6 +196,7 @@ def _render(sections: list[Section], scale: str, directory: Path, seconds: float
     games = [check for check in theorems if check.found.inside is not None]
     return environment.get_template("page.html").render(
         sections=sections,
+        proofs=proved,
         controls=[check for check in checks if check.claim.whose == CONTROL],
         statements=len(theorems),
         checked=sum(check.found.checked for check in games),

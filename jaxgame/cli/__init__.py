@@ -8,6 +8,7 @@ import jaxgame
 from jaxgame.cli.audit import AUDIT_HELP, audit_command, demo_command
 from jaxgame.cli.elicit import ELICIT_HELP, elicit_command
 from jaxgame.cli.ending import in_one_line
+from jaxgame.cli.verify import VERIFY_HELP, verify_command
 
 app = typer.Typer(
     name="jaxgame",
@@ -20,6 +21,7 @@ app = typer.Typer(
 app.command("audit", help=AUDIT_HELP)(in_one_line(audit_command))
 app.command("demo")(in_one_line(demo_command))
 app.command("elicit", help=ELICIT_HELP)(in_one_line(elicit_command))
+app.command("verify", help=VERIFY_HELP)(in_one_line(verify_command))
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from jaxgame.hull.distance import (
     hull_distance,
     leader_distances,
 )
+from jaxgame.hull.proving import prove_distance, prove_game_distance
 
 __all__ = [
     "GAME_NORMS",
@@ -22,4 +23,6 @@ __all__ = [
     "game_hull_distance",
     "hull_distance",
     "leader_distances",
+    "prove_distance",
+    "prove_game_distance",
 ]

@@ -179,7 +179,7 @@ def game_hull_distance(
     """
     checks.check_choice("norm", norm, GAME_NORMS)
     leaders = game.leaders.reshape(game.leaders.shape[0], -1)
-    labels = _game_labels(game, offset, norm)
+    labels = game_labels(game, offset, norm)
     if norm != "mean":
         return hull_distance(game.follower.reshape(-1), leaders, norm, labels, scale)
     target, utilities = _entries(game.follower.reshape(-1), leaders, scale)
@@ -197,7 +197,7 @@ def leader_distances(game: Game, offset: str | None = None, norm: str = "sup") -
     Raises ValueError as it does.
     """
     checks.check_choice("norm", norm, GAME_NORMS)
-    target, labels = game.follower.reshape(-1), _game_labels(game, offset, norm)
+    target, labels = game.follower.reshape(-1), game_labels(game, offset, norm)
     groups = _groups(labels, target.shape[0]).astype(target.dtype)
     leaders = game.leaders.reshape(game.leaders.shape[0], -1)
     (_, target), (_, columns) = (_centred(x, groups) for x in (target[:, None], leaders.T))
@@ -210,7 +210,8 @@ def leader_distances(game: Game, offset: str | None = None, norm: str = "sup") -
     return jax.vmap(lambda residual: measures.half_range(residual, groups)[0])(residuals)
 
 
-def _game_labels(game: Game, offset: str | None, norm: str) -> str | np.ndarray:
+def game_labels(game: Game, offset: str | None, norm: str) -> str | np.ndarray:
+    """The groups of a game's entries that share an offset: labels [T S A], or an offset's name."""
     if norm == "mean" and offset not in (None, "state"):
         raise ValueError(f"offset is {offset!r}; in the norm 'mean' it must be 'state', or left out")
     offset = offset or ("state" if norm == "mean" else "constant")

@@ -20,7 +20,7 @@ from jaxgame.core.bracket import Bracket
 from jaxgame.core.game import Game
 from jaxgame.core.record import record
 from jaxgame.core.units import Standard, standard, unheard, unknown
-from jaxgame.persuasion.lanes import solve_frontiers
+from jaxgame.persuasion.lanes import Solved, solve_frontiers
 from jaxgame.persuasion.value import budget_of, check_leader, outcome_of_recommendations
 
 
@@ -167,6 +167,11 @@ def _sound(units: Standard, curve: Curve) -> Curve:
 
 def curve_of(game: Game, utility: Float[Array, "T S A"]) -> Curve:
     """The curve of a leader with `utility`, all in standard units."""
+    return proved_curve(game, utility)[0]
+
+
+def proved_curve(game: Game, utility: Float[Array, "T S A"]) -> tuple[Curve, Solved]:
+    """The curve, and schemes and multipliers of its kinks from the second on, which prove them."""
     solved = solve_frontiers(game.prior[None], game.follower[None], utility[None])
     solved = jax.tree.map(lambda x: x[0], solved)
     actions = game.follower.shape[2]
@@ -180,7 +185,7 @@ def curve_of(game: Game, utility: Float[Array, "T S A"]) -> Curve:
     told = (known * utility).sum() - (known.size + 4) * jnp.finfo(loss.dtype).eps * size
     most = (game.prior * utility.max(2)).sum() + (known.size + 4) * jnp.finfo(loss.dtype).eps * size
     # Repaired outcomes are in order up to rounding; what is attained by losing less is attained anyway.
-    return Curve(
+    curve = Curve(
         lost=jax.lax.cummax((loss[None] * outcome).sum((1, 2, 3))),
         earned=jax.lax.cummax(jnp.concatenate([told[None], solved.lower])),
         outcome=outcome,
@@ -188,3 +193,4 @@ def curve_of(game: Game, utility: Float[Array, "T S A"]) -> Curve:
         price=jnp.concatenate([jnp.zeros(1), solved.price]),
         converged=solved.converged.all(),
     )
+    return curve, solved

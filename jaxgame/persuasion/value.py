@@ -130,7 +130,7 @@ def _curve(*arguments: Array) -> LeaderBest:
     value = unknown(sound, Bracket(value.lower + nothing, value.upper + nothing))
     types, _, actions = follower.shape
     hers, theirs = units.follower.unit, units.leaders.unit[0]
-    obedience = _by_action(solved.obedience, types, actions) * (theirs / hers)
+    obedience = by_action(solved.obedience, types, actions) * (theirs / hers)
     found = LeaderBest(
         outcome=outcome_of_recommendations(prior, solved.scheme, actions),
         scheme=solved.scheme,
@@ -183,7 +183,7 @@ def outcome_of_recommendations(
     return jnp.einsum("ts,nsm,mta->ntsa", prior, scheme, named)
 
 
-def _by_action(multipliers: Float[Array, "N M Q"], types: int, actions: int) -> Float[Array, "N M T A"]:
+def by_action(multipliers: Float[Array, "N M Q"], types: int, actions: int) -> Float[Array, "N M T A"]:
     """From one entry per action that is not recommended to one per action."""
     maps, others = recommendations(types, actions)
     place = (others[..., None] == np.arange(actions)) & (maps[:, :, None, None] != np.arange(actions))

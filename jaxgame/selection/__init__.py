@@ -12,6 +12,7 @@ from jaxgame.selection.dynamics import (
 from jaxgame.selection.evaluation import Evaluation, evaluate, sampled_score
 from jaxgame.selection.learners import RANDOM_RULES, RULES, LearningTrace, learning
 from jaxgame.selection.outbidding import best_outbids, exploitability
+from jaxgame.selection.proving import prove, prove_exploitability
 from jaxgame.selection.scored import score_error
 from jaxgame.selection.worst import WorstEquilibrium, worst_equilibrium
 
@@ -31,6 +32,8 @@ __all__ = [
     "exploitability",
     "leader_curves",
     "learning",
+    "prove",
+    "prove_exploitability",
     "sampled_score",
     "score_error",
     "starting_offers",

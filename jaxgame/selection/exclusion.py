@@ -25,7 +25,8 @@ from jaxgame.core.arithmetic import divided
 from jaxgame.core.bracket import Bracket
 from jaxgame.core.units import Standard
 from jaxgame.lp.matrix_game import law
-from jaxgame.persuasion.frontier import Curve, curve_of
+from jaxgame.persuasion.frontier import Curve, proved_curve
+from jaxgame.persuasion.lanes import Solved
 from jaxgame.persuasion.value import best_at, outcome_of_recommendations
 
 
@@ -54,9 +55,14 @@ class Curves(NamedTuple):
     @classmethod
     def of(cls, units: Standard, slack: Float[Array, " K"]) -> "Curves":
         """Of all leaders."""
+        return cls.proved(units, slack)[0]
+
+    @classmethod
+    def proved(cls, units: Standard, slack: Float[Array, " K"]) -> tuple["Curves", Solved]:
+        """Of all leaders, with the schemes and multipliers that prove them, as `proved_curve`."""
         leaders = units.game.leaders
-        curve = jax.vmap(curve_of, (None, 0))(units.game, leaders)
-        return cls(curve, slack, units.uninformed() if len(leaders) == 1 else None)
+        curve, solved = jax.vmap(proved_curve, (None, 0))(units.game, leaders)
+        return cls(curve, slack, units.uninformed() if len(leaders) == 1 else None), solved
 
     def at(self, value: Float[Array, ""]) -> Bracket:
         """Brackets [K]."""
@@ -111,11 +117,16 @@ class Conditions(NamedTuple):
 
 
 class Proof(NamedTuple):
-    """That every outcome misses some condition by `missed` at least, if that is positive."""
+    """That every outcome misses some condition by `missed` at least, if that is positive.
+
+    `weights` [R] of the conditions prove it, and the `multipliers` [M, Q] of the made-up leader's obedience.
+    """
 
     missed: Float[Array, ""]
     weight_of_high: Float[Array, ""]  # how fast that falls as the interval's `high` rises
     outcome: Float[Array, "T S A"]  # the made-up leader's best: what misses the weighed conditions least
+    weights: Float[Array, " R"]
+    multipliers: Float[Array, "M Q"]
 
 
 def prove(units: Standard, conditions: Conditions, weights: Float[Array, " R"]) -> Proof:
@@ -129,4 +140,4 @@ def prove(units: Standard, conditions: Conditions, weights: Float[Array, " R"]) 
     offset = weights @ conditions.bounds - rounding
     best = best_at(units.game, utility, jnp.full(1, jnp.inf))
     outcome = outcome_of_recommendations(units.game.prior, best.scheme, units.loss.shape[2])[0]
-    return Proof(offset - best.upper[0], parts[-1], outcome)
+    return Proof(offset - best.upper[0], parts[-1], outcome, weights, best.obedience[0])

@@ -52,7 +52,7 @@ def exploitability(
     0.0
     """
     check_leader(game, 0)
-    _check_outcome(game, outcome)
+    check_outcome(game, outcome)
     if score is not None:
         check_score(game, score)
     own = score is not None and score.ndim == 4
@@ -94,7 +94,8 @@ def best_outbids(game: Game, worth: Float[Array, ""]) -> LeaderBest:
     return jax.vmap(leader_value, (None, 0, None))(game, jnp.arange(leaders), level)
 
 
-def _check_outcome(game: Game, outcome: Array) -> None:
+def check_outcome(game: Game, outcome: Array) -> None:
+    """Raise ValueError unless an outcome [T, S, A] is one that an obeying follower can have."""
     checks.check_shape("outcome", outcome, "[T, S, A]", game.follower.shape, "as follower is")
     checks.check_finite("outcome", outcome)
     if not checks.is_concrete(game.prior, game.follower, outcome):

@@ -28,7 +28,7 @@ from jaxgame.core.arithmetic import divided
 from jaxgame.core.bracket import Bracket
 from jaxgame.core.units import Standard
 from jaxgame.lp.matrix_game import law, solve_matrix_game
-from jaxgame.selection.exclusion import Conditions, Curves, Interval, prove
+from jaxgame.selection.exclusion import Conditions, Curves, Interval, Proof, prove
 
 # All three are in standard units, in which between 1/2 and 1 is at stake for a player.
 MISSED = 1e-9  # an interval is excluded if its conditions are missed by more
@@ -129,7 +129,11 @@ class Search(NamedTuple):
         )
 
     def stepped(self, units: Standard, curves: Curves) -> "Search":
-        """One more column for the game of the interval at hand, and what it proves."""
+        """One more column for the game of the interval at hand."""
+        return self.proved(units, curves)[0]
+
+    def proved(self, units: Standard, curves: Curves) -> tuple["Search", Proof]:
+        """One more column for the game of the interval at hand, and the proof that it rests on."""
         conditions = Conditions.of(self.interval, curves.chords(self.interval))
         payoff = conditions.missed(self.columns.leaders, self.columns.follower)
         weights, mixture = solve_matrix_game(payoff.T)
@@ -144,7 +148,7 @@ class Search(NamedTuple):
             self.test.added + 1,
         )
         more = self.columns.replaced(units, mixture, proof.outcome)
-        return self._replace(test=test, columns=more, steps=self.steps + 1)
+        return self._replace(test=test, columns=more, steps=self.steps + 1), proof
 
     def decided(
         self, units: Standard, curves: Curves, tolerance: Float[Array, ""], top: Float[Array, ""]

@@ -1,0 +1,192 @@
+"""Proofs judged a second time, by theory.md alone (sections 3, 4, 6, 14); shares nothing with jaxgame.verify.
+
+Arrays of Fractions and the bounds of `exact`. Conditions are judged in another order than there: intervals
+where each claim is made, then all of them together as a cover.
+"""
+
+import json
+from fractions import Fraction
+
+import numpy as np
+
+from tests.reference import exact
+
+
+class Wrong(Exception):
+    """What is claimed does not follow."""
+
+
+def judge(document) -> None:
+    """Raises Wrong unless every claim of a document (dictionaries, lists, numbers) follows from it."""
+    kinds = {
+        "best-AI selection": _selection,
+        "best response": _best_response,
+        "exploitability": _exploitability,
+        "hull distance": _hull,
+    }
+    kinds[document["kind"]](document)
+
+
+def read(path):
+    """A file's document: numbers and quotients as Fractions."""
+    found = json.loads(path.read_text(), parse_float=Fraction, parse_int=Fraction)
+    return _quotients(found)
+
+
+def _quotients(data):
+    if isinstance(data, dict):
+        return {key: _quotients(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_quotients(value) for value in data]
+    return Fraction(data) if isinstance(data, str) and "/" in data else data
+
+
+def _require(good, what) -> None:
+    if not good:
+        raise Wrong(what)
+
+
+def _place(number, count) -> int:
+    _require(number == int(number) and 0 <= number < count, "a place in a list is none")
+    return int(number)
+
+
+def _array(data) -> np.ndarray:
+    return np.array(data, dtype=object)
+
+
+class _Game:
+    """Prior, follower, leaders; what schemes are worth."""
+
+    def __init__(self, data):
+        self.p, self.u, self.leaders = (_array(data[name]) for name in ("prior", "follower", "leaders"))
+        _require(self.p.min() >= 0 and abs(self.p.sum() - 1) <= Fraction(1, 10**9), "the prior is no law")
+        self.alone = len(self.leaders) == 1
+        self.none = exact.no_information(self.p, self.u)
+        self.opt = exact.full_information(self.p, self.u)
+
+    def complete(self, numbers) -> np.ndarray:
+        """Probabilities [S, M]: what is missing names what is best in each state."""
+        y = _array(numbers)
+        types, states, actions = self.u.shape
+        maps = exact.recommendations(types, actions)
+        _require(y.shape == (states, len(maps)) and min(y.flat) >= 0, "a scheme is no scheme")
+        for s in range(states):
+            rest = 1 - sum(y[s])
+            _require(rest >= 0, "probabilities above 1")
+            best = tuple(next(a for a in range(actions) if u[s, a] == max(u[s])) for u in self.u)
+            y[s, maps.index(best)] += rest
+        missed = exact.violations(self.p, self.u, self.none, y)
+        _require(missed.obedience <= 0 and missed.marginal == 0 and missed.negative == 0, "disobedience")
+        return y
+
+    def worth(self, y):
+        return exact.attained(self.p, self.u, y)
+
+    def earned(self, y, j):
+        return exact.attained(self.p, self.leaders[j], y)
+
+    def most(self, j, value, proof):
+        """f_j(value) is at most this."""
+        return self.bound(self.leaders[j], value, proof["multipliers"], proof["price"])
+
+    def bound(self, utility, value, multipliers, price):
+        try:
+            return exact.dual_bound(self.p, self.u, utility, value, _array(multipliers), price)
+        except ValueError as error:
+            raise Wrong(str(error)) from error
+
+
+def _selection(document) -> None:
+    game = _Game(document["game"])
+    slack = document["slack"]
+    _require(min(slack) >= 0 and len(slack) == len(game.leaders), "slack")
+    offers = [game.complete(numbers) for numbers in document["schemes"]]
+
+    def offer(place):
+        return offers[_place(place, len(offers))]
+
+    excluded = []
+    for interval in document["intervals"]:
+        low, high, end = interval["low"], interval["high"], interval["end"]
+        alpha, beta, weights = interval["weight_of_low"], interval["weight_of_high"], interval["weights"]
+        _require(low <= high <= end and len(weights) == len(game.leaders), "an interval is none")
+        _require(min(alpha, beta, *weights) >= 0, "a weight is negative")
+        # What each condition asks, counted from the value low; V - low takes the place of V.
+        total, asked = (alpha - beta) * game.u, alpha * low - beta * high
+        for j, (w, (first, second)) in enumerate(zip(weights, interval["chords"], strict=True)):
+            at_low, at_end = game.earned(offer(first), j), game.earned(offer(second), j)
+            slope = Fraction(0)
+            if not game.alone:
+                _require(game.worth(offer(first)) >= low, "the chord's first offer")
+                _require(game.worth(offer(second)) >= end, "the chord's second offer")
+                slope = (at_end - at_low) / (end - low) if end > low else slope
+            total = total + w * (game.leaders[j] - slope * game.u)
+            asked += w * (at_low - slope * low - slack[j])
+        most = game.bound(total, 0, interval["multipliers"], 0)
+        _require(most < asked, f"values from {float(low)} are not excluded")
+        excluded.append((low, high))
+
+    reached = game.none
+    for low, high in sorted(excluded):
+        if low <= reached:
+            reached = max(reached, high)
+    _require(document["value"] <= min(reached, game.opt), "more is claimed than excluded")
+
+    found = document["equilibrium"]
+    x = offer(found["scheme"])
+    worth = game.worth(x)
+    _require(worth <= found["worth"], "the equilibrium is worth more")
+    _require(min(found["gains"]) >= 0 and len(found["gains"]) == len(game.leaders), "gains")
+    if game.alone or worth != game.opt:
+        value = game.none if game.alone else worth
+        for j, (gain, proof) in enumerate(zip(found["gains"], found["outbidding"], strict=True)):
+            _require(game.most(j, value, proof) - game.earned(x, j) <= gain, "a leader gains more")
+
+
+def _best_response(document) -> None:
+    game, value = _Game(document["game"]), document["threshold"]
+    j = _place(document["leader"], len(game.leaders))
+    y = game.complete(document["scheme"])
+    _require(game.worth(y) >= value, "the threshold")
+    _require(document["lower"] <= game.earned(y, j), "the lower end")
+    _require(game.most(j, value, document["outbidding"]) <= document["upper"], "the upper end")
+
+
+def _exploitability(document) -> None:
+    game = _Game(document["game"])
+    j = _place(document["leader"], len(game.leaders))
+    x, offer = game.complete(document["scheme"]), game.complete(document["offer"])
+    value = game.none if game.alone else game.worth(x)
+    _require(game.worth(offer) >= value, "the offer does not outbid")
+    _require(document["lower"] <= game.earned(offer, j) - game.earned(x, j), "the lower end")
+    _require(len(document["outbidding"]) == len(game.leaders), "a leader is left out")
+    most = max(game.most(j, value, z) - game.earned(x, j) for j, z in enumerate(document["outbidding"]))
+    _require(most <= document["upper"], "the upper end")
+
+
+def _hull(document) -> None:
+    target, utilities = _array(document["target"]), _array(document["utilities"])
+    labels = document["groups"]
+    _require(all(x == int(x) and 0 <= x < len(target) for x in labels), "a label is no small integer")
+    _require(len(labels) in (0, len(target)), "labels")
+    groups = np.array([int(x) for x in labels]) if labels else None
+    norm, scale, prior = document["norm"], document["scale"], document["prior"]
+    weights, measure = _array(document["weights"]), _array(document["measure"])
+    _require(labels or norm != "mean", "the norm mean without groups")
+    _require(norm in ("sup", "square", "mean") and scale in ("simplex", "cone"), "an option")
+    power = 2 if norm == "square" else 1
+    try:
+        most = exact.hull_upper(target, utilities, weights, groups, scale, norm, prior)
+    except (ValueError, ZeroDivisionError) as error:
+        raise Wrong(str(error)) from error
+    _require(most <= document["upper"] ** power, "the upper end")
+    if document["lower"] > 0:  # a distance is at least 0 anyhow
+        centred = exact._centred(measure, groups)
+        if scale == "cone":
+            _require(max(utilities @ centred) <= 0, "a leader is not excluded")
+        if norm == "mean":
+            mass = (sum(max(x, 0) for x in centred[place]) for place in exact._places(groups))
+            _require(all(m <= p for m, p in zip(mass, prior, strict=True)), "mass")
+        least = exact.hull_lower(target, utilities, measure, groups, scale, norm, prior)
+        _require(document["lower"] ** power <= least, "the lower end")

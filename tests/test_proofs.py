@@ -1,0 +1,624 @@
+"""Proofs are rechecked by two checkers that share nothing; what is tampered with is rejected by both."""
+
+import ast
+import copy
+import itertools
+import json
+import subprocess
+import sys
+from fractions import Fraction
+from importlib import resources
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import jaxgame as jg
+from jaxgame import verify
+from jaxgame.cli import app
+from jaxgame.persuasion.proving import prove_best_response
+from jaxgame.proof import Proof
+from jaxgame.proof.numbers import exact, outwards, to_json, to_text
+from jaxgame.proof.schemes import exact_game, obeyed
+from jaxgame.verify.selection import Game
+from tests import kinds
+from tests.reference import exact as reference
+from tests.reference import proofs
+
+ROOT = Path(__file__).parents[1]
+SAVED = sorted((Path(__file__).parent / "data" / "proofs").glob("*.json"))
+SCHEMA = json.loads((resources.files("jaxgame.proof") / "proof.schema.json").read_text("utf-8"))
+
+# The judge (theory, section 5) by hand: two prosecutors leave 7/10; a prosecutor and a defender reveal all.
+JUDGE = {
+    "prior": [[Fraction(7, 10), Fraction(3, 10)]],
+    "follower": [[[1, 0], [0, 1]]],
+    "leaders": [[[[0, 1], [0, 1]]], [[[1, 0], [1, 0]]]],
+}
+NONE = [[[0, 0]], [[0, 0]]]
+
+
+def by_hand():
+    """Prosecutor and defender: below OPT one of them gains by revealing all.
+
+    f_1 + f_2 >= 3/10 + 7/10 by full information, and U_1 + U_2 = 1 at every outcome, so that weights alone
+    exclude nothing: f_1(v) = 3/5 + 7/10 - v and f_2(v) = 7/10 + ... = 17/10 - v, whose sum is above 1.
+    """
+    full, convict, acquit = [[0, 0], [0, 0]], [[Fraction(4, 7), Fraction(3, 7)], [0, 1]], [[1, 0], [1, 0]]
+    interval = {
+        "low": Fraction(7, 10),
+        "high": Fraction(99, 100),
+        "end": Fraction(1),
+        "chords": [[1, 0], [2, 0]],
+        "weights": [1, 1],
+        "weight_of_low": 0,
+        "weight_of_high": 0,
+        "multipliers": NONE,
+    }
+    # On [7/10, 1] the chords sum to 8/5 at the lower end and to 1 at the upper one.
+    return {
+        "schema_version": 1,
+        "kind": "best-AI selection",
+        "game": JUDGE,
+        "slack": [0, 0],
+        "value": Fraction(99, 100),
+        "intervals": [interval | {"weight_of_high": 2}],
+        "equilibrium": {"scheme": 0, "worth": 1, "gains": [0, 0], "outbidding": []},
+        "schemes": [full, convict, acquit],
+    }
+
+
+def agreed(document) -> bool:
+    """What both checkers say."""
+    first = verify.check_document(document)
+    try:
+        proofs.judge(document)
+    except proofs.Wrong as error:
+        assert not first.proved, f"only the second checker rejects: {error}"
+        return False
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):  # of what is no proof any more
+        assert not first.proved
+        return False
+    assert first.proved, f"only the first checker rejects: {first.sentence}"
+    return True
+
+
+def test_a_proof_by_hand():
+    document = by_hand()
+    assert agreed(document)
+    said = verify.check_document(document).sentence
+    assert "is worth less than 0.99 to the follower" in said and "no leader gains by outbidding it" in said
+
+
+def changed(change, document=None):
+    document = copy.deepcopy(document or by_hand())
+    change(document)
+    return document
+
+
+REFUSED = {
+    "value above what is excluded": lambda x: x.update(value=Fraction(991, 1000)),
+    "value above OPT": lambda x: x.update(value=2),
+    "interval dropped": lambda x: x.update(intervals=[]),
+    "interval that starts too high": lambda x: x["intervals"][0].update(low=Fraction(71, 100)),
+    "interval that reaches OPT": lambda x: x["intervals"][0].update(high=1),
+    "end below high": lambda x: x["intervals"][0].update(end=Fraction(98, 100)),
+    "chord of a worse offer": lambda x: x["intervals"][0].update(chords=[[1, 1], [2, 0]]),
+    "chord of no offer": lambda x: x["intervals"][0].update(chords=[[1, 7], [2, 0]]),
+    "negative weight": lambda x: x["intervals"][0].update(weight_of_low=Fraction(-1)),
+    "negative multiplier": lambda x: x["intervals"][0].update(multipliers=[[[0, -1]], [[0, 0]]]),
+    "no weights": lambda x: x["intervals"][0].update(weights=[0, 0], weight_of_high=0),
+    "leaders swapped": lambda x: x["game"]["leaders"].reverse(),
+    "slack forgotten": lambda x: x.update(slack=[1, 1]),
+    "negative slack": lambda x: x.update(slack=[-1, 0]),
+    "scheme that is not obeyed": lambda x: x["schemes"][1].__setitem__(0, [Fraction(1, 2), Fraction(1, 2)]),
+    "scheme of more than 1": lambda x: x["schemes"][1].__setitem__(1, [1, 1]),
+    "negative scheme": lambda x: x["schemes"][1].__setitem__(1, [-1, 2]),
+    "prior that is none": lambda x: x["game"].update(prior=[[Fraction(6, 10), Fraction(3, 10)]]),
+    "negative prior": lambda x: x["game"].update(prior=[[Fraction(13, 10), Fraction(-3, 10)]]),
+    "equilibrium worth more": lambda x: x["equilibrium"].update(worth=Fraction(99, 100)),
+    "equilibrium unproved": lambda x: x["equilibrium"].update(scheme=1),
+    "negative gain": lambda x: x["equilibrium"].update(gains=[0, -1]),
+    "too few gains": lambda x: x["equilibrium"].update(gains=[0]),
+    "nothing there": lambda x: x.pop("equilibrium"),
+    "a text": lambda x: x.update(value="much"),
+    "a truth value": lambda x: x.update(value=True),
+    "a quotient by 0": lambda x: x.update(value="1/0"),
+}
+
+
+@pytest.mark.parametrize("change", REFUSED)
+def test_what_is_wrong_is_rejected_by_both(change):
+    assert not agreed(changed(REFUSED[change]))
+
+
+def test_ties_at_opt_are_no_room_for_claims_above_it():
+    """Where she does not care one of two leaders could always gain: no proof that there is no equilibrium."""
+    document = by_hand()
+    document["game"] = JUDGE | {"follower": [[[1, 1], [1, 1]]]}
+    document["schemes"] = [[[0, 1], [0, 1]], [[1, 0], [1, 0]]]
+    interval = document["intervals"][0]
+    interval.update(low=1, high=1, end=1, chords=[[0, 0], [1, 1]], weight_of_high=0)
+    document["value"] = 1
+    assert agreed(document)
+    interval.update(low=0, high=1, chords=[[0, 0], [1, 1]])
+    assert agreed(document)
+    document["value"] = 1 + Fraction(1, 10**9)
+    interval.update(high=document["value"], end=document["value"])
+    assert not agreed(document)
+    assert "chord" in verify.check_document(document).sentence
+    interval.update(chords=[[0, 0], [1, 1]], end=1, high=1)
+    assert not agreed(document)
+
+
+# The other kinds, by hand
+
+PROOF = {"multipliers": NONE, "price": 1}
+HALF, QUARTER = Fraction(1, 2), Fraction(1, 4)
+RESPONSE = {
+    "schema_version": 1,
+    "kind": "best response",
+    "game": JUDGE,
+    "leader": 0,
+    "threshold": Fraction(17, 20),
+    "lower": Fraction(9, 20),
+    "upper": Fraction(9, 20),
+    "scheme": [[Fraction(11, 14), Fraction(3, 14)], [0, 1]],  # 3/20 of the innocents are convicted
+    "outbidding": PROOF,
+}
+GAIN = {
+    "schema_version": 1,
+    "kind": "exploitability",
+    "game": JUDGE,
+    "scheme": [[1, 0], [1, 0]],  # nobody is: the prosecutor gains 3/5
+    "lower": Fraction(3, 5),
+    "upper": Fraction(3, 5),
+    "leader": 0,
+    "offer": [[Fraction(4, 7), Fraction(3, 7)], [0, 1]],
+    "outbidding": [PROOF, PROOF],
+}
+
+
+def distance(norm, scale, **change):
+    """Of (0, 1, 0, 1) from (1, 1, 0, 0) and (0, 0, 1, 1) with an offset for each half: no mixture matters."""
+    document = {
+        "schema_version": 1,
+        "kind": "hull distance",
+        "target": [0, 1, 0, 1],
+        "utilities": [[1, 1, 0, 0], [0, 0, 1, 1]],
+        "groups": [0, 0, 1, 1],
+        "prior": [QUARTER, 1 - QUARTER] if norm == "mean" else [],
+        "norm": norm,
+        "scale": scale,
+        "lower": 1 if norm == "mean" else HALF,
+        "upper": 1 if norm == "mean" else HALF,
+        "weights": [2, 2],
+        "measure": [-1, 1, -3, 3] if norm == "mean" else [-1, 1, -1, 1],
+    }
+    if norm == "mean":
+        document["measure"] = [-QUARTER, QUARTER, QUARTER - 1, 1 - QUARTER]
+    return document | change
+
+
+NORMS = [(norm, scale) for norm in ("sup", "square", "mean") for scale in ("simplex", "cone")]
+KINDS = {
+    "best response": RESPONSE,
+    "exploitability": GAIN,
+    **{f"{norm} {scale}": distance(norm, scale) for norm, scale in NORMS},
+    "simplex": distance(
+        "sup", "simplex", groups=[], target=[0, 2], utilities=[[0, 0], [1, 1]], weights=[0, 1],
+        lower=1, upper=1, measure=[0, 7],
+    ),
+    "off centre": distance("sup", "cone", measure=[3, 5, 7, 9]),
+    "cone without offset": distance(
+        "sup", "cone", groups=[], utilities=[[-1, 0, 0, 0]], weights=[0],
+        lower=1, upper=1, measure=[0, 1, 0, 1],
+    ),
+}  # fmt: skip
+WRONG = {
+    "best response": [
+        {"lower": HALF}, {"upper": Fraction(4, 10)}, {"threshold": Fraction(86, 100)}, {"leader": 1},
+        {"scheme": [[HALF, HALF], [0, 1]]}, {"outbidding": PROOF | {"price": 0}},
+        {"outbidding": PROOF | {"price": -1}},
+    ],
+    "exploitability": [
+        {"lower": Fraction(7, 10)}, {"upper": HALF}, {"leader": 1}, {"offer": [[0, 1], [0, 1]]},
+        {"scheme": [[0, 0], [0, 0]]}, {"outbidding": [PROOF]},
+    ],
+    "sup simplex": [
+        {"lower": HALF + QUARTER}, {"upper": QUARTER}, {"weights": [0, 0]}, {"weights": [1, -1]},
+        {"measure": [1, -1, 1, -1]}, {"norm": "max"}, {"scale": "hull"}, {"target": [0, 2, 0, 2]},
+    ],
+    "square cone": [{"lower": HALF + QUARTER}, {"upper": QUARTER}, {"measure": [0, 0, 0, 0]}],
+    "mean simplex": [
+        {"lower": 2}, {"upper": HALF}, {"measure": [-1, 1, -3, 3]}, {"prior": [1, 1]}, {"prior": [0, 0]},
+        {"groups": [], "prior": []},
+    ],
+    "simplex": [{"lower": Fraction(11, 10)}, {"weights": [1, 0]}],
+    "cone without offset": [
+        {"utilities": [[-1, 1, 0, 0]]},
+        {"utilities": [[-1, 1, 0, 0], [0, 1, 0, 1]], "weights": [0, 1], "upper": 0},
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_proofs_of_other_kinds_by_hand(kind):
+    assert agreed(KINDS[kind]), verify.check_document(KINDS[kind]).sentence
+    for change in WRONG.get(kind, []):
+        assert not agreed(KINDS[kind] | change), change
+
+
+# Saved proofs, and what random changes make of them
+
+
+@pytest.mark.parametrize("path", SAVED, ids=lambda path: path.stem)
+def test_saved_proofs_hold(path, tmp_path):
+    document = verify.read(path)
+    assert agreed(document)
+    jsonschema.validate(json.loads(path.read_text()), SCHEMA)
+    proof = Proof.load(path)
+    assert proof.check() == verify.check(path)
+    assert verify.read(proof.save(tmp_path / "again.json")) == document
+    assert proofs.read(path) == document
+
+
+DOCUMENTS = [*map(verify.read, SAVED), by_hand(), *KINDS.values()]
+
+
+def leaves(data, place=()):
+    """Places of all numbers."""
+    if isinstance(data, dict | list):
+        for key in data if isinstance(data, dict) else range(len(data)):
+            yield from leaves(data[key], (*place, key))
+    elif isinstance(data, Fraction | int):
+        yield place
+
+
+def at(data, place):
+    for key in place:
+        data = data[key]
+    return data
+
+
+EVIDENCE = ("schemes", "intervals", "multipliers", "outbidding", "weights", "measure", "scheme", "offer")
+
+
+def tampered(document, rng):
+    """A document with a random change: of a number, mostly; an interval less, leaders swapped, more claimed.
+
+    Which part was changed: "evidence", "game" or "claim"; a claim is only made stronger.
+    """
+    other, kind = copy.deepcopy(document), rng.integers(10)
+    if kind == 0 and other.get("intervals"):
+        del other["intervals"][rng.integers(len(other["intervals"]))]
+        return other, "dropped"
+    if kind == 1 and "game" in other and len(set(map(str, other["game"]["leaders"]))) > 1:
+        leaders = other["game"]["leaders"]
+        i = rng.integers(len(leaders))
+        j = next(j for j in range(len(leaders)) if leaders[j] != leaders[i])
+        leaders[i], leaders[j] = leaders[j], leaders[i]
+        return other, "swapped"
+    step = Fraction(1, 10**6)
+    if kind == 2:
+        names = [name for name in ("value", "lower") if name in other]
+        if names:
+            other[names[0]] += step
+        return other, "claim"
+    if kind == 3:
+        holder, name = (other["equilibrium"], "worth") if "equilibrium" in other else (other, "upper")
+        holder[name] -= step
+        return other, "claim"
+    places = list(leaves(other))
+    place = places[rng.integers(len(places))]
+    if place[0] == "schema_version":
+        return other, "nothing"
+    holder = at(other, place[:-1])
+    holder[place[-1]] += step * int(rng.choice([-1, 1]))
+    return other, "evidence" if set(place) & set(EVIDENCE) else "game"
+
+
+def tamper(count, documents):
+    """Counts of what both checkers say of tampered proofs."""
+    rng, counts = np.random.default_rng(0), {}
+    for n in range(count):
+        document = documents[n % len(documents)]
+        other, what = tampered(document, rng)
+        proved = agreed(other)
+        counts[what, proved] = counts.get((what, proved), 0) + 1
+        if proved and what == "claim":
+            raise AssertionError(f"more than was proved is accepted: {verify.check_document(other)}")
+    return counts
+
+
+def test_tampering_is_rejected_or_leaves_a_proof():
+    counts = tamper(150, DOCUMENTS)
+    assert sum(n for (_, proved), n in counts.items() if not proved) > 70
+    assert ("claim", True) not in counts and ("claim", False) in counts
+
+
+# Files
+
+
+def test_a_file_that_is_no_proof_is_refused(tmp_path):
+    path = tmp_path / "x.json"
+    for text in ("", "[", "[]", "{}", '{"kind": "best-AI selection", "schema_version": 2}', "[" * 100_000):
+        path.write_text(text)
+        with pytest.raises(verify.NotAProof):
+            verify.check(path)
+    for number in ("NaN", "Infinity", "1e99999", "1" * 5000):
+        path.write_text(to_json(by_hand()).replace('"value": "99/100"', f'"value": {number}'))
+        with pytest.raises(verify.NotAProof, match="no number"):
+            verify.check(path)
+    with pytest.raises(OSError):
+        verify.check(tmp_path / "none.json")
+
+
+def test_the_command(tmp_path):
+    run = CliRunner().invoke
+    good, bad, none = (tmp_path / name for name in ("good.json", "bad.json", "none.json"))
+    Proof(by_hand()).save(good)
+    Proof(changed(REFUSED["value above OPT"])).save(bad)
+    none.write_text("{}")
+    for path, code, said in (
+        (good, 0, "proved: no pure"),
+        (bad, 1, "rejected: value is above"),
+        (none, 2, ""),
+    ):
+        done = run(app, ["verify", str(path)])
+        assert (
+            done.exit_code == code and done.stdout.startswith(said) and done.stdout.count("\n") == (code < 2)
+        )
+        alone = subprocess.run(
+            [sys.executable, "-m", "jaxgame.verify", str(path)], cwd=ROOT, capture_output=True, text=True
+        )
+        assert (alone.returncode, alone.stdout) == (code, done.stdout)
+    assert run(app, ["verify", str(tmp_path / "missing.json")]).exit_code == 2
+
+
+def test_the_checker_is_small_and_needs_nothing():
+    files = sorted((ROOT / "jaxgame" / "verify").glob("*.py"))
+    lines = {path.stem: len(path.read_text().splitlines()) for path in files}
+    assert max(lines.values()) <= 300
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [name.name for name in node.names] if isinstance(node, ast.Import) else []
+            for name in names:
+                assert name.startswith("jaxgame.verify") or name.split(".")[0] in sys.stdlib_module_names, (
+                    name
+                )
+    code = "import sys, jaxgame.verify; print([n for n in ('jax', 'numpy', 'scipy') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# Numbers and schemes
+
+
+def test_numbers_are_written_exactly():
+    rng = np.random.default_rng(0)
+    values = [*rng.normal(size=50) * 10.0 ** rng.uniform(-300, 300, 50), 0.1, 5e-324, 2.0**1000, -3.0, 0.0]
+    for value in values:
+        text = to_text(Fraction(value))
+        assert Fraction(text) == Fraction(value) and json.loads(text) == value
+    assert to_text(Fraction(1, 3)) == '"1/3"' and to_text(Fraction(-5, 4)) == "-1.25" and to_text(7) == "7"
+
+
+def test_ends_move_outwards_and_hardly():
+    for lower, upper in ((Fraction(1, 3), Fraction(2, 3)), (Fraction(-1, 10**30), Fraction(1, 7)), (0, 0)):
+        low, high = outwards(Fraction(lower), Fraction(upper))
+        assert low <= lower and high >= upper
+        assert max(lower - low, high - upper) <= Fraction(upper) / 2**58
+
+
+def test_schemes_become_obeyed_exactly():
+    """Random proposals, and best responses, of all kinds: obeyed by the reference's rationals too."""
+    for kind in kinds.KINDS:
+        for prior, follower, leader, _ in zip(*kinds.programs(kind, 3, 3, 3, 0), strict=True):
+            game = exact_game(exact(prior[None]), exact(follower[None]), exact(leader[None, None]))
+            proposal = np.random.default_rng(0).dirichlet(np.ones(3), 3)
+            for least in (None, (game.none + game.opt) / 2, game.opt):
+                y = game.scheme(obeyed(game, proposal, least))
+                missed = reference.violations(prior[None], follower[None], least or game.none, np.array(y))
+                assert missed == (0, 0, missed.obedience, 0) and missed.obedience <= 0
+
+
+def test_a_recommendation_that_is_best_at_one_belief_only_is_kept():
+    """A safe action that two others tie with at even odds: floats cannot meet that, quotients do."""
+    prior, follower = [[0.7, 0.3]], [[[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]]]
+    game = exact_game(exact(prior), exact(follower), exact([follower]))
+    proposal = np.array([[4 / 7, 0.0, 3 / 7], [0.0, 0.0, 1.0]])
+    numbers = obeyed(game, proposal)
+    game.read_scheme(verify.Place(numbers, "scheme"))
+    assert float(numbers[0][2]) == pytest.approx(3 / 7, abs=1e-12)
+    assert numbers[0][2] * Fraction(0.7) == numbers[1][2] * Fraction(0.3)
+
+
+# Proving
+
+
+def hard(kind: str, leaders: int, states: int, actions: int, seed: int) -> jg.Game:
+    """A game of one of `kinds`: every third of leaders that are the follower's own but for noise."""
+    prior, follower, _, _ = kinds.programs(kind, 1, states, actions, seed)
+    rng = np.random.default_rng(seed)
+    if seed % 3:
+        own = [kinds.programs(kind, 1, states, actions, 1000 * (j + 1) + seed)[2] for j in range(leaders)]
+    else:
+        own = [follower + rng.normal(size=follower.shape) * np.ptp(follower) / 2 for _ in range(leaders)]
+    return jg.make_game(prior[0], follower[0], np.stack(own)[:, 0])
+
+
+def stake(game: jg.Game) -> float:
+    return float(reference.stake(game.prior, game.follower)) or 1.0
+
+
+def proved(game: jg.Game, **options) -> Proof:
+    """A proof that both checkers accept, which is as good as the search."""
+    proof = jg.selection.prove(game, **options)
+    assert agreed(proof.document)
+    return proof
+
+
+def short_of(game: jg.Game, proof: Proof) -> float:
+    """By how much less is proved than `worst_equilibrium` says, in parts of what is at stake."""
+    found = jg.selection.worst_equilibrium(game)
+    return float(Fraction(float(found.value.lower)) - proof.value) / stake(game)
+
+
+def test_proofs_of_hard_games():
+    for seed, kind in enumerate(kinds.KINDS):
+        game = hard(kind, 2, 2, 2, seed)
+        assert short_of(game, proved(game)) < 1e-9, kind
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+def test_proofs_of_a_thousand_games(capsys):
+    """All families, four shapes."""
+    import jax
+
+    from experiments.common.families import family_of  # noqa: F401
+    from jaxgame.sampling import FAMILIES, Shape
+
+    short, shapes = [], [Shape(2, 1, 2, 2), Shape(3, 1, 3, 3), Shape(4, 1, 4, 4), Shape(2, 2, 2, 2)]
+    names = itertools.cycle(FAMILIES)
+    for n in range(1000):
+        shape = shapes[n % 4]
+        family = FAMILIES[next(names)]()
+        game = family.sample(jax.random.key(n), shape, [0.2, 0.6, 1.0][n % 3])
+        short.append(short_of(game, proved(game)))
+    with capsys.disabled():
+        print(f"1000 proofs; less is proved than computed by at most {max(short):.1e} of the stake")
+    assert max(short) < 1e-9
+
+
+HAND_MADE = ("integer_ties", "tiny_priors", "zero priors", "one leader", "identical", "huge", "tiny units")
+
+
+def hand_made(what: str, seed: int) -> jg.Game:
+    kind = what if what in kinds.KINDS else "integer_ties"
+    game = hard(kind, 1 if what == "one leader" else 3, 3, 3, seed)
+    prior, follower, leaders = (np.asarray(x) for x in (game.prior, game.follower, game.leaders))
+    if what == "zero priors":
+        prior = np.where(np.arange(3) == seed % 3, 0.0, prior)
+        prior = prior / prior.sum()
+    if what == "identical":
+        leaders = np.repeat(leaders[:1], 3, 0)
+    if what in ("huge", "tiny units"):
+        unit = 2.0**100 if what == "huge" else 1e-90
+        follower, leaders = follower * unit, leaders * unit * np.array([1.0, 1e-6, 1e6]).reshape(3, 1, 1, 1)
+    return jg.make_game(prior, follower, leaders)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_proofs_of_games_made_by_hand():
+    for seed, what in zip(range(63), itertools.cycle(HAND_MADE), strict=False):
+        game = hand_made(what, seed)
+        assert short_of(game, proved(game)) < 1e-9, what
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+def test_ten_thousand_tamperings(capsys):
+    counts = tamper(10_000, DOCUMENTS)
+    with capsys.disabled():
+        print({f"{what}, {'a proof still' if good else 'rejected'}": n for (what, good), n in counts.items()})
+    assert ("claim", True) not in counts
+
+
+def within(proof: Proof, bracket, size: float) -> bool:
+    """A proof is as good as a bracket, but for 1e-9 of a size."""
+    lower, upper = (float(proof.document[end]) for end in ("lower", "upper"))
+    return lower >= float(bracket.lower) - 1e-9 * size and upper <= float(bracket.upper) + 1e-9 * size
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("types", [1, 2])
+def test_proofs_of_best_responses_and_of_gains(types):
+    for seed, kind in enumerate(kinds.KINDS):
+        prior, follower, leader, threshold = (x[0] for x in kinds.typed(kind, 1, types, 3, 3, seed))
+        game = jg.make_game(prior, follower, np.stack([leader, follower, -leader]))
+        for j in range(3):
+            size = float(reference.stake(prior, game.leaders[j]))
+            proof = prove_best_response(game, j, float(threshold))
+            assert agreed(proof.document), kind
+            assert within(proof, jg.leader_value(game, j, threshold).value, size), kind
+        if types == 1:
+            size = max(float(reference.stake(prior, u)) for u in np.asarray(game.leaders))
+            outcome = jg.leader_value(game, 0, threshold).outcome
+            proof = jg.selection.prove_exploitability(game, outcome)
+            assert agreed(proof.document), kind
+            assert within(proof, jg.selection.exploitability(game, outcome), size), kind
+
+
+def hull_proved(kind: str, seed: int, norm: str, offset, scale: str) -> None:
+    target, utilities = (x[0] for x in kinds.hulls(kind, 1, 3, 6, seed))
+    proof = jg.hull.prove_distance(target, utilities, norm, offset, scale)
+    assert agreed(proof.document), kind
+    fit = jg.hull_distance(target, utilities, norm, offset, scale)
+    # On the cone the bracket's lower end may hold against bounded weights only, the proof's holds for all.
+    if scale == "simplex":
+        assert within(proof, fit.distance, np.abs(utilities).max() + np.abs(target).max()), kind
+    else:
+        assert proof.document["upper"] <= Fraction(float(fit.distance.upper)) + Fraction(1, 10**12)
+
+
+def test_proofs_of_distances():
+    for seed, kind in enumerate(kinds.KINDS):
+        hull_proved(kind, seed, "sup", "constant", "simplex")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("norm", ["sup", "square"])
+@pytest.mark.parametrize("scale", ["simplex", "cone"])
+@pytest.mark.parametrize("offset", ["none", "constant", [7, 7, 7, 2, 2, 2]], ids=["none", "one", "two"])
+def test_proofs_of_distances_of_all_kinds(norm, scale, offset):
+    for seed, kind in enumerate(kinds.KINDS * 3):
+        hull_proved(kind, seed, norm, offset if isinstance(offset, str) else np.array(offset), scale)
+
+
+@pytest.mark.slow
+def test_proofs_of_distances_of_games():
+    for seed, kind in enumerate(kinds.KINDS):
+        game = hard(kind, 3, 3, 3, seed)
+        for options in (("state", "simplex", "mean"), (None, "cone", "mean"), (None, "cone", "sup")):
+            assert agreed(jg.hull.prove_game_distance(game, *options).document), kind
+
+
+def test_a_proof_is_about_its_game():
+    game = jg.make_game(*(np.array(JUDGE[name], float) for name in ("prior", "follower", "leaders")))
+    document = changed(lambda x: x.update(game={name: exact(getattr(game, name)) for name in JUDGE}))
+    assert Proof(document).is_about(game) and not Proof(by_hand()).is_about(game)
+    assert not Proof(document).is_about(jg.Game(game.prior, game.follower, game.leaders[::-1]))
+
+
+def test_errors_of_prove():
+    import jax
+
+    judge = jg.make_game([0.7, 0.3], [[1.0, 0.0], [0.0, 1.0]], [[[0.0, 1.0], [0.0, 1.0]]] * 2)
+    with pytest.raises(ValueError, match=r"value is 0\.71; it must be at most 0\.7"):
+        jg.selection.prove(judge, 0.71)
+    assert jg.selection.prove(judge, 0.65).value == Fraction(0.65)
+    for value in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="value is"):
+            jg.selection.prove(judge, value)
+    with pytest.raises(ValueError, match="tolerance is 0"):
+        jg.selection.prove(judge, tolerance=0.0)
+    with pytest.raises(ValueError, match="slack is"):
+        jg.selection.prove(judge, slack=-1.0)
+    with pytest.raises(ValueError, match="game is traced"):
+        jax.jit(jg.selection.prove)(judge)
+    with pytest.raises(ValueError, match="follower"):
+        jg.selection.prove(jg.Game(judge.prior, judge.follower * np.nan, judge.leaders))
+
+
+def test_exact_games_are_those_of_the_reference():
+    for kind in kinds.KINDS:
+        prior, follower, leader, _ = (x[0] for x in kinds.typed(kind, 1, 2, 3, 2, 0))
+        game: Game = exact_game(exact(prior), exact(follower), exact(leader[None]))
+        assert game.none == reference.no_information(prior, follower)
+        assert game.opt == reference.full_information(prior, follower)
