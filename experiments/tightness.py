@@ -250,7 +250,7 @@ def _numbers(axes: Axes, game: Game) -> None:
     shown.auto_set_font_size(False)
     shown.set_fontsize(8)
     shown.auto_set_column_width(list(range(len(headings))))
-    axes.set(title="A tight game, found again alone (units of eps)")
+    axes.set(title="The game, computed alone (units of eps)")
 
 
 def _check(settings: DictConfig) -> None:
