@@ -47,11 +47,16 @@ def main(arguments: list[str]) -> int:
             said = f"noticed by {noticed}" if noticed else "SURVIVES"
             survivors += [] if noticed else [name]
             known[name] = noticed
+            _kept(known)
             print(f"{count:3d}/{len(chosen)} {name:60s} {seconds:4.0f} s  {said}", flush=True)
-    names = [one.name for one in MUTATIONS if known.get(one.name)]
-    NOTICED.write_text(json.dumps({name: known[name] for name in names}, indent=1) + "\n")
     print(f"{len(chosen)} faults, {len(survivors)} survive" + "".join(f"\n  {name}" for name in survivors))
     return 1 if survivors or not chosen else 0
+
+
+def _kept(noticed: dict[str, str]) -> None:
+    """Write down which test noticed what, of the mutations that there still are."""
+    names = [one.name for one in MUTATIONS if noticed.get(one.name)]
+    NOTICED.write_text(json.dumps({name: noticed[name] for name in names}, indent=1) + "\n")
 
 
 def _tried(one: Mutation, folder: Path, last: str, named: bool) -> tuple[str, float]:

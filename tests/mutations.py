@@ -432,18 +432,10 @@ MUTATIONS = (
             "wins = (above[place] > now + INDIFFERENT) & (above[place] >= below)",
             "wins = above[place] > now + INDIFFERENT",
         ),
-        the_worst_rival_is_met_first=(
-            "order = jnp.argsort(jnp.where(jnp.arange(leaders) != leader, lost, jnp.inf), stable=True)[:-1]",
-            "order = jnp.argsort(jnp.where(jnp.arange(leaders) != leader, -lost, jnp.inf), stable=True)[:-1]",
-        ),
     ),
     *_in(
         "jaxgame/selection/dynamics.py",
         ("test_learning",),
-        rivals_below_are_forgotten=(
-            "self.chance[rank] * earned + self.before[rank] + self.after[rank]",
-            "self.chance[rank] * earned + self.before[rank]",
-        ),
         gains_of_lazy_users_without_the_bottom=(
             "budgets = jnp.append(rivals.lost, units.uninformed())",
             "budgets = jnp.append(rivals.lost, 0.0)",
@@ -455,7 +447,15 @@ MUTATIONS = (
     ),
     *_in(
         "jaxgame/selection/consulting.py",
-        ("test_learning",),
+        ("test_learning", "test_selection"),
+        the_worst_rival_is_met_first=(
+            "order = jnp.argsort(jnp.where(jnp.arange(leaders) != leader, lost, jnp.inf), stable=True)[:-1]",
+            "order = jnp.argsort(jnp.where(jnp.arange(leaders) != leader, -lost, jnp.inf), stable=True)[:-1]",
+        ),
+        rivals_below_are_forgotten=(
+            "self.chance[rank] * earned + self.before[rank] + self.after[rank]",
+            "self.chance[rank] * earned + self.before[rank]",
+        ),
         ranks_from_one=(
             "math.comb(leaders - 1 - rank, consulted - 1)",
             "math.comb(leaders - rank, consulted - 1)",

@@ -252,6 +252,18 @@ def test_termination_is_an_interruption():
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+def test_an_interruption_that_compiled_code_makes_an_error_of_is_one_all_the_same():
+    with pytest.raises(Terminated) as stop, terminable():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            raise TypeError("this is not a data type") from None
+    assert isinstance(stop.value.__cause__, TypeError)
+    with pytest.raises(TypeError, match="an error"), terminable():
+        raise TypeError("an error")
+
+
 def test_checksums_tell_contents_apart(tmp_path):
     one, other = tmp_path / "one", tmp_path / "other"
     one.write_bytes(b"a" * 1000)

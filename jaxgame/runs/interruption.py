@@ -20,17 +20,31 @@ def exit_code(stop: KeyboardInterrupt) -> int:
 def terminable() -> Iterator[None]:
     """Inside, SIGTERM raises `Terminated`; afterwards what was set before holds again.
 
-    Signals reach the main thread alone: in another thread this does nothing.
+    A signal may reach compiled code that calls back into Python and turns what is raised there into an error
+    of its own: that leaves as the interruption that it was. Signals reach the main thread alone: in another
+    thread this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    told: list[KeyboardInterrupt] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise Terminated(f"signal {number}")
+        kind = Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        told.append(kind(f"signal {number}"))
+        raise told[-1]
 
-    before = signal.signal(signal.SIGTERM, stop)
+    # Ctrl-C is left to whoever else cares for it.
+    numbers = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        numbers.append(signal.SIGINT)
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
+    except Exception as error:
+        if told:
+            raise told[-1] from error
+        raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

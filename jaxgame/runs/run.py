@@ -100,7 +100,7 @@ def in_directory(run: Run, product: Product, directory: str | Path) -> Path:
     store = RunDirectory(directory, request, product.name, share, leads=process == 0)
     if store.finished():
         return store.finish(product.join)
-    with terminable(), _resumable(store), progress_bar(run.progress and store.leads) as bar:
+    with _resumable(store), terminable(), progress_bar(run.progress and store.leads) as bar:
         # A chunk fits the devices it grew on: on others it is found anew.
         record = store.previous if store.previous.get("devices") == jax.device_count() else {}
         computer = _Computer(

@@ -112,8 +112,8 @@ def learning(
     ... )
     >>> start = jg.selection.starting_offers(judge, "selfish")
     >>> trace = jg.selection.learning(judge, start, rule="fictitious_play", rounds=500)
-    >>> round(float(trace.follower), 2)           # the judge learns nearly everything
-    0.99
+    >>> float(trace.follower) > 0.97              # the judge learns nearly everything
+    True
     """
     leaders = game.leaders.shape[0]
     checks.check_choice("rule", rule, RULES)
