@@ -162,7 +162,8 @@ class Square(NamedTuple):
         A_ub = jnp.concatenate([case.rows, rows, case.lost, -case.lost])
         b_ub = jnp.concatenate([jnp.zeros(len(case.rows)), right, high + WITHIN, WITHIN - low])
         found = linprog(-(self.weights @ case.lost), A_ub, b_ub, case.sums, jnp.ones(len(case.sums)))
-        most = jnp.minimum(-found.value.lower, self.weights @ high)  # -inf if nothing is feasible
+        # -inf if nothing is feasible; outcomes may lose WITHIN more than the box.
+        most = jnp.minimum(-found.value.lower, self.weights @ (high + 2 * WITHIN))
         scheme = jnp.where(found.status == OPTIMAL, found.x, 0.0)
         return most, scheme
 
