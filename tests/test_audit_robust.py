@@ -60,6 +60,7 @@ def test_nobody_asked_and_nothing_to_choose_among():
         panel.audit(table, target="people", robust=True, **QUICK)
 
 
+@pytest.mark.slow
 def test_brackets_where_the_dimension_does_not_allow_more(monkeypatch):
     monkeypatch.setattr(robust, "PROGRAMS", 1)
     monkeypatch.setattr("jaxgame.coalition.depth.FEW", 1)
@@ -74,6 +75,7 @@ def test_brackets_where_the_dimension_does_not_allow_more(monkeypatch):
     assert found.median.lower < found.median.upper
 
 
+@pytest.mark.slow
 def test_the_command_and_the_report_say_it(tmp_path):
     table, *_ = contexts([3] * 12)
     pl.DataFrame(table).write_csv(tmp_path / "t.csv")
