@@ -202,7 +202,7 @@ def test_three_ways_agree(kind):
             curve = curves[method]
             assert (curve.lower[b] <= (exact[:6] + 2e-9) * size).all()
             assert (curve.upper[b] >= (exact[:6] - 2e-9) * size).all()
-            assert (curve.width[b] <= 1e-7 * size + 1e-12).all(), method
+            assert (curve.upper[b] - curve.lower[b] <= 1e-7 * size + 1e-12).all(), method
 
 
 def test_space_by_cross_products():
