@@ -202,7 +202,7 @@ def test_three_ways_agree(kind):
             curve = curves[method]
             assert (curve.lower[b] <= (exact[:6] + 2e-9) * size).all()
             assert (curve.upper[b] >= (exact[:6] - 2e-9) * size).all()
-            assert (curve.width[b] <= 1e-7 * max(size, 1e-300)).all(), method
+            assert (curve.upper[b] - curve.lower[b] <= 1e-7 * size + 1e-12).all(), method
 
 
 def test_space_by_cross_products():
@@ -312,6 +312,7 @@ def test_weighted_rules():
         assert by_fit_blocked.loss.upper[b] <= missed + 1e-9
 
 
+@pytest.mark.slow
 def test_votes_lose_what_scores_keep():
     """Two reviewers who each see half of her: the same votes on a good and on a bad proposal (theory, 12)."""
     principal, theirs = [1.0, 1.0], [[1.0, 0.0], [0.0, 1.0]]
@@ -356,6 +357,7 @@ def test_neither_units_nor_constants_matter():
     np.testing.assert_allclose(moved.harm * 1e9, plain.harm, rtol=1e-5, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_reviewers_who_do_not_care_and_a_principal_who_does_not():
     axes = np.concatenate([np.eye(2), -np.eye(2)])
     one = coalition.rejection_depth([0.0, 1.0], [[0.0, 0.0]], axes, method="programs")

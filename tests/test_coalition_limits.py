@@ -20,19 +20,18 @@ PLANE = ([0.0, 1.0], [[-1.0, 1.0], [0.5, 1.0], [1.0, 1.0]], AXES)
 def test_a_search_that_ends_early_says_what_it_knows():
     """Eleven reviewers on a ring need 65 programs; fewer leave a bracket around the truth, and an error."""
     panel = coalition.ring(11, 1.0)
-    for programs, most in ((1, 2), (20, 5)):
-        found = coalition.rejection_depth(*panel, method="programs", programs=programs, partial=True)
-        assert float(found.depth.lower) <= most
-        assert float(found.depth.lower) < 5 <= float(found.depth.upper) <= 12
-        assert not found.converged
-        loss = coalition.worst_loss(*panel, tolerated=5, programs=programs, partial=True).loss
-        assert float(loss.lower) <= coalition.ring_loss(11, 1.0) + 1e-9 and float(loss.upper) == np.inf
+    found = coalition.rejection_depth(*panel, method="programs", programs=20, partial=True)
+    assert float(found.depth.lower) < 5 <= float(found.depth.upper) <= 12
+    assert not found.converged
+    loss = coalition.worst_loss(*panel, tolerated=5, programs=20, partial=True).loss
+    assert float(loss.lower) <= coalition.ring_loss(11, 1.0) + 1e-9 and float(loss.upper) == np.inf
     with pytest.raises(ValueError, match=r"depth is between .* give more programs=, partial=True"):
         coalition.rejection_depth(*panel, method="programs", programs=20)
     with pytest.raises(ValueError, match=r"loss is between .* exponentially"):
         coalition.worst_loss(*panel, tolerated=5, programs=20)
 
 
+@pytest.mark.slow
 def test_a_full_queue_is_a_bracket_too(monkeypatch):
     from jaxgame.coalition import search
 
@@ -45,6 +44,7 @@ def test_a_full_queue_is_a_bracket_too(monkeypatch):
     assert found.certified[-1] >= exact - 1e-9 and np.isposinf(found.certified[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", range(3))
 def test_what_is_no_number_stays_none(place):
     panel = [jnp.asarray(part) for part in PLANE]
@@ -71,6 +71,7 @@ def _losses():
     return jax.jit(jax.vmap(lambda *panel: coalition.worst_loss(*panel, tolerated=1)))
 
 
+@pytest.mark.slow
 def test_no_panels_at_all():
     nobody = [jnp.zeros((0, *np.shape(part))) for part in PLANE]
     assert _depths("programs")(*nobody).depth.lower.shape == (0,)

@@ -239,7 +239,7 @@ def _robustness(
     proves = (jax.vmap(scores.lost)(found.covers) < harm)[:, None]
     known = Robustness(
         robust=robust,
-        covers=jnp.where(proves, found.covers, 0.0),
+        covers=jnp.where(proves, found.covers, 0.0) * (scores.unit / scores.units)[None],
         coalition=~scores.objects(mixture) & scores.sound,
         mixture=mixture,
         witness=mixture @ directions,

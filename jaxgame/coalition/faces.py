@@ -86,7 +86,8 @@ def _evaluated(scores: Scores, found: tuple, used: np.ndarray, tight: Array) -> 
 
     points = jnp.einsum("bas,ans->ban", vector, jnp.swapaxes(among, 1, 2))
     cost = -jnp.einsum("bas,as->ba", vector, scores.principal[used])
-    rounding = scores.blur() + scores.doubt
+    size_of = jnp.einsum("bas,as->ba", vector, jnp.abs(scores.principal)[used])
+    rounding = scores.blur() * size_of + scores.doubt
     over = len(attained)  # no place
 
     def most(losses: Array, objectors: Array, cost: Array) -> Array:
