@@ -54,7 +54,7 @@ def read(path: str | Path) -> dict[str, Any]:
 
 
 def check_document(document: Any) -> Verdict:
-    """The verdict on what a file holds: dictionaries, lists and Fractions. Raises NotAProof."""
+    """The verdict on a `document`, what a file holds: dictionaries, lists, Fractions. Raises NotAProof."""
     try:
         return Verdict(True, "proved: " + KINDS[_header(document)["kind"]](Place(document, "")))
     except Fails as error:

@@ -28,7 +28,7 @@ def loaded(path: str | Path) -> Any:
     """What the JSON file `path` holds, numbers as Fractions. Raises NotAProof and OSError."""
     try:
         text = Path(path).read_text("utf-8")
-        return json.loads(text, parse_float=_number, parse_int=_number, parse_constant=_number)
+        return _quotients(json.loads(text, parse_float=_number, parse_int=_number, parse_constant=_number))
     except (ValueError, RecursionError) as error:
         raise NotAProof(f"{path} is no proof: {error}") from error
 
@@ -53,11 +53,6 @@ class Place:
     def number(self, least: int | None = None) -> Fraction:
         """A number, at least `least` if that is given."""
         value = self.value
-        if isinstance(value, str) and "/" in value:
-            try:
-                value = _number(value)
-            except ValueError:
-                self.must(False, "is no quotient")
         self.must(isinstance(value, Fraction | int) and not isinstance(value, bool), "is no number")
         self.must(least is None or value >= least, f"is below {least}")
         return Fraction(value)
@@ -101,3 +96,12 @@ def _number(text: str) -> Fraction:
     if len(text) > LONGEST or not NUMBER.fullmatch(text) or re.search("/0+$", text):
         raise ValueError(f"{text[:40]} is no number that is read here")
     return Fraction(text)
+
+
+def _quotients(data: Any) -> Any:
+    """The same data with texts that are quotients read."""
+    if isinstance(data, dict):
+        return {key: _quotients(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_quotients(value) for value in data]
+    return _number(data) if isinstance(data, str) and "/" in data else data
