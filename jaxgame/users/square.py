@@ -117,7 +117,7 @@ class _Boxes(NamedTuple):
 
 class _Search(NamedTuple):
     boxes: _Boxes
-    count: Int[Array, ""]
+    size: Int[Array, ""]
     found: Found
 
 
@@ -175,7 +175,7 @@ class Square(NamedTuple):
 
         def promising(search: _Search) -> Array:
             found = search.found
-            room = search.count + 2 <= CAPACITY
+            room = search.size + 2 <= CAPACITY
             return (search.boxes.bound.max() > found.best + tolerance) & (found.steps < steps) & room
 
         start = before._replace(steps=jnp.zeros_like(before.steps))
@@ -233,11 +233,11 @@ class Square(NamedTuple):
         gain = (here - now - self.slack[:, None]).max()
         value = self.weights @ lost
         better = self.case.look & (gain <= GAIN) & (value > found.best)
-        where = jnp.stack([place, search.count])
+        where = jnp.stack([place, search.size])
         halved = _Boxes(lows, highs, jnp.stack([box.holder] * 2), bound, scheme, halves)
         return _Search(
             boxes=jax.tree.map(lambda x, y: x.at[where].set(y), boxes, halved),
-            count=search.count + 1,
+            size=search.size + 1,
             found=Found(
                 found.most,
                 jnp.where(better, value, found.best),

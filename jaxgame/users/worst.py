@@ -22,7 +22,7 @@ from jaxgame.core.record import record
 from jaxgame.core.units import is_sound, power_of_two, unheard, unknown
 from jaxgame.users.climb import climbed
 from jaxgame.users.reply import rounding_of
-from jaxgame.users.square import Found, Square, cases
+from jaxgame.users.square import Case, Found, Square, cases
 from jaxgame.users.standing import Programs, check_size, standing
 
 LOOSEST = 1e-3  # a tolerance above is this one
@@ -159,7 +159,7 @@ def _on_the_square(
     full = programs.informed()
     start = Found.full(jnp.concatenate([full, full]))
 
-    def one(before: Found, case: tuple) -> tuple[Found, None]:
+    def one(before: Found, case: Case) -> tuple[Found, None]:
         return Square(programs, case, weights, slack, none).run(tolerance, before, steps), None
 
     found, _ = jax.lax.scan(one, start, cases(programs))
