@@ -207,7 +207,10 @@ def _maximum(gain: list[Fraction], rows: list[list[Fraction]]) -> Fraction:
         r = None
         for i, row in enumerate(tableau[:-1]):
             if row[k] > 0:
-                here = row[-1] * tableau[r][k] - tableau[r][-1] * row[k] if r is not None else -1
+                if r is None:
+                    r = i
+                    continue
+                here = row[-1] * tableau[r][k] - tableau[r][-1] * row[k]
                 if here < 0 or (here == 0 and basic[i] < basic[r]):
                     r = i
         assert r is not None, "unbounded"
@@ -260,9 +263,13 @@ def exploitability(prior, follower, leaders, outcome) -> Fraction:
     value = min(attained(prior, follower, outcome), full_information(prior, follower))
     if len(leaders) == 1:
         value = min(value, no_information(prior, follower))
-    return max(
-        best_value(prior, follower, leader, value) - attained(prior, leader, outcome) for leader in leaders
-    )
+
+    def gain(leader):
+        best = best_value(prior, follower, leader, value)
+        assert best is not None, "no more than full information is asked for"
+        return best - attained(prior, leader, outcome)
+
+    return max(map(gain, leaders))
 
 
 # Hull distances: for norm "square" the mean square, which is rational; its root is the distance.

@@ -3,6 +3,7 @@
 One type. Scores are [K, 1, S, A], one for each leader.
 """
 
+import jax
 import numpy as np
 from scipy.optimize import linprog
 
@@ -34,7 +35,7 @@ class Programs:
         return (-found.fun, found.x) if found.status == 0 else (-np.inf, np.zeros(len(value)))
 
 
-def _flat(arrays: np.ndarray) -> list[np.ndarray]:
+def _flat(arrays: np.ndarray | jax.Array) -> list[np.ndarray]:
     return [np.asarray(x)[0].reshape(-1) for x in arrays]
 
 
