@@ -76,11 +76,7 @@ def depth_function(settings: DictConfig) -> DrawFunction:
 
     def at(key: Array, diversity: Array) -> Bracket:
         panel = coalition.noisy(
-            key,
-            max(settings.reviewers),
-            settings.outcomes,
-            strength=settings.strength,
-            diversity=diversity,
+            key, max(settings.reviewers), settings.outcomes, strength=settings.strength, diversity=diversity
         )
         depths = [
             coalition.rejection_depth(

@@ -7,8 +7,8 @@ import pytest
 
 from jaxgame import panel
 from jaxgame.audit import absolute, average, words
+from jaxgame.audit.interval import Interval
 from jaxgame.audit.moments import columns, moments
-from jaxgame.audit.result import Interval
 from jaxgame.audit.settings import rating_scale
 from tests.reference import audit as reference
 from tests.reference import rating

@@ -28,10 +28,11 @@ import numpy as np
 
 from jaxgame.audit import words
 from jaxgame.audit.absolute import certify_absolute, without_constant
+from jaxgame.audit.interval import Interval
 from jaxgame.audit.moments import LeastSquares, Mixture, moments
 from jaxgame.audit.prepare import Problem
 from jaxgame.audit.resample import bootstrap
-from jaxgame.audit.result import AbsoluteError, AverageReport, Bound, Interval
+from jaxgame.audit.result import AbsoluteError, AverageReport, Bound
 from jaxgame.audit.settings import HULLS, Settings
 
 

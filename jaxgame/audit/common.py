@@ -25,7 +25,8 @@ from scipy.optimize import nnls
 from jaxgame.audit import words
 from jaxgame.audit.moments import Mixture, distance, moments
 from jaxgame.audit.prepare import Problem
-from jaxgame.audit.result import CommonReport, GroupServed, TargetAudit
+from jaxgame.audit.result import TargetAudit
+from jaxgame.audit.serving import CommonReport, GroupServed
 
 UNSERVED = 1e-6  # a weight below is none
 

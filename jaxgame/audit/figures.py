@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 from jaxgame import plot
 from jaxgame.audit import words
-from jaxgame.audit.result import Audit, Interval, TargetAudit
+from jaxgame.audit.interval import Interval
+from jaxgame.audit.result import Audit, TargetAudit
 
 DARK, MIDDLE, LIGHT = "#440154", "#21918c", "0.55"
 MOST = 12  # models of a figure

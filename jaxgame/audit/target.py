@@ -7,13 +7,13 @@ import numpy as np
 from jaxgame.audit import resample, value, words
 from jaxgame.audit.average import average
 from jaxgame.audit.certify import certify_square, certify_sup, rms, sup
+from jaxgame.audit.interval import Interval
 from jaxgame.audit.moments import USED, Mixture, distance, fit, line, moments
 from jaxgame.audit.prepare import Problem
 from jaxgame.audit.progress import Bar
 from jaxgame.audit.result import (
     Growth,
     HullReport,
-    Interval,
     Loss,
     Null,
     Rival,

@@ -6,7 +6,8 @@ from rich.table import Table
 from rich.text import Text
 
 from jaxgame.audit.names import listed
-from jaxgame.audit.result import Audit, CommonReport, TargetAudit
+from jaxgame.audit.result import Audit, TargetAudit
+from jaxgame.audit.serving import CommonReport
 from jaxgame.audit.standing import Standing
 from jaxgame.audit.words import basis, signed
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from jaxgame.audit.result import AverageReport, Bound, GroupServed, HullReport, Interval, Null
+from jaxgame.audit.interval import Interval
+from jaxgame.audit.result import AverageReport, Bound, HullReport, Null
+from jaxgame.audit.serving import GroupServed
 
 HULL_WORDS = {
     "cone": "weights of at least 0 and a constant",
