@@ -174,15 +174,10 @@ def summarise(table: pl.DataFrame, settings: DictConfig) -> pl.DataFrame:
             pl.Series(f"low_{k}", [low for low, _ in ends]),
             pl.Series(f"high_{k}", [high for _, high in ends]),
         )
-    formula = [
-        _wendel(d, n, settings.outcomes) for d, n in summary.select("diversity", "reviewers").iter_rows()
-    ]
+    # How often all together cover her, where every reviewer's noise is its own and turns nobody away.
+    cells = summary.select("diversity", "reviewers").iter_rows()
+    formula = [wendel_probability(n, settings.outcomes - 1) if d == 1 else None for d, n in cells]
     return summary.with_columns(pl.Series("wendel", formula, dtype=pl.Float64))
-
-
-def _wendel(diversity: float, reviewers: int, outcomes: int) -> float | None:
-    """How often all together cover her, where every reviewer's noise is its own and turns nobody away."""
-    return wendel_probability(reviewers, outcomes - 1) if diversity == 1 else None
 
 
 def _report(table: pl.DataFrame, summary: pl.DataFrame, rules: pl.DataFrame, rings: pl.DataFrame) -> None:
