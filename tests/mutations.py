@@ -436,10 +436,6 @@ MUTATIONS = (
     *_in(
         "jaxgame/selection/dynamics.py",
         ("test_learning",),
-        gains_of_lazy_users_without_the_bottom=(
-            "budgets = jnp.append(rivals.lost, units.uninformed())",
-            "budgets = jnp.append(rivals.lost, 0.0)",
-        ),
         everybody_is_asked_after_all=(
             'jnp.einsum("k,ktsa->tsa", kept_shares(entries.lost[-1], consulted), last)',
             "last[entries.selected[-1]]",
@@ -448,6 +444,10 @@ MUTATIONS = (
     *_in(
         "jaxgame/selection/consulting.py",
         ("test_learning", "test_selection"),
+        gains_of_lazy_users_without_the_bottom=(
+            "budgets = jnp.append(rivals.lost, units.uninformed())",
+            "budgets = jnp.append(rivals.lost, 0.0)",
+        ),
         the_worst_rival_is_met_first=(
             "order = jnp.argsort(jnp.where(jnp.arange(leaders) != leader, lost, jnp.inf), stable=True)[:-1]",
             "order = jnp.argsort(jnp.where(jnp.arange(leaders) != leader, -lost, jnp.inf), stable=True)[:-1]",

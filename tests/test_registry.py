@@ -117,7 +117,7 @@ def test_what_is_not_registered_is_named(outside):
     OmegaConf.save({"experiment": {"name": "dice"}, "family": None}, directory / "config.yaml")
     pl.DataFrame({"draw": [0], "rolls": [1]}).write_parquet(directory / "results.parquet")
     told = application("", f"run={directory}", "draw=0", folder=outside, command="experiments.replay")
-    assert told.returncode == 2 and "error: experiment is 'dice'; it must be one of conv" in told.stderr
+    assert told.returncode == 2 and "error: experiment is 'dice'; it must be one of choice" in told.stderr
 
 
 def test_every_experiment_has_its_values_and_the_reverse():

@@ -12,6 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxgame.core.bracket import Bracket
+from jaxgame.core.units import Standard
+from jaxgame.persuasion.frontier import Curve
+
 
 def check_consulted(consulted: int | None, leaders: int) -> int:
     """How many of `leaders` leaders are consulted: all for None.
@@ -89,3 +93,39 @@ class Rivals(NamedTuple):
     def last(self, earned: Float[Array, ""]) -> Float[Array, ""]:
         """The same below all rivals."""
         return self.chance[-1] * earned + self.before[-1]
+
+
+def gains_where_some_are_asked(
+    units: Standard,
+    curves: Curve,
+    lost: Float[Array, " K"],
+    worth: Float[Array, "K K"],
+    consulted: int,
+) -> Bracket:
+    """What each leader would gain by its best other offer, the rivals' as they are, if not all are consulted.
+
+    Another offer matters by its rank: it is worth most just above a rival (from above: at its value), tied
+    with it, or below all. From below it is an offer that is judged as it is.
+    """
+    rounding = rounding_of(units)
+
+    def one(leader: Array, curve: Curve) -> tuple[Array, Array]:
+        rivals = Rivals.of(lost, worth[leader], leader, consulted)
+        now = rivals.payoff(lost[leader], worth[leader, leader], leader)
+        budgets = jnp.append(rivals.lost, units.uninformed())
+        most = jax.vmap(lambda budget: curve.value((1 + rounding) * budget).upper)(budgets)
+        rank = (rivals.lost[None] < budgets[:, None]).sum(1)
+        above = rivals.chance[rank] * most + rivals.before[rank] + rivals.after[rank]
+        tied = jax.vmap(lambda budget, earned: rivals.payoff(budget, earned, leader))(budgets, most)
+        under = jax.vmap(curve.best)(jnp.maximum((1 - 4 * rounding) * budgets, 0.0))
+        earned = (units.game.leaders[leader][None] * under).sum((1, 2, 3))
+        reached = jax.vmap(lambda x, e: rivals.payoff(units.lost(x), e, leader))(under, earned)
+        return reached.max() - now, jnp.maximum(above.max(), tied.max()) - now
+
+    lower, upper = jax.vmap(one)(jnp.arange(len(lost)), curves)
+    return Bracket(lower - 4 * rounding, upper + 4 * rounding)
+
+
+def rounding_of(units: Standard) -> float:
+    """Sums over an outcome, of terms that are not negative, round by less than this part of themselves."""
+    return (2 * units.loss.size + 8) * float(jnp.finfo(units.loss.dtype).eps)

@@ -12,6 +12,7 @@ All is computed in standard units (`units`): an offer is judged by what it loses
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -27,7 +28,13 @@ from jaxgame.core.revision import ENDS, ORDERS, ending
 from jaxgame.core.units import Standard, is_sound, standard, unheard, unknown
 from jaxgame.persuasion.frontier import Curve, leader_curves
 from jaxgame.persuasion.value import best_at, check_leader, outcome_of_recommendations
-from jaxgame.selection.consulting import Rivals, check_consulted, kept_shares
+from jaxgame.selection.consulting import (
+    Rivals,
+    check_consulted,
+    gains_where_some_are_asked,
+    kept_shares,
+    rounding_of,
+)
 from jaxgame.selection.outscoring import INDIFFERENT, Reach, judged, outscored, reach_of
 from jaxgame.selection.scored import Contest, check_score
 
@@ -155,44 +162,22 @@ def best_response_dynamics(
     if not outbid > 0:
         raise ValueError(f"outbid is {outbid}; it must be positive")
     checks.check_shape("offers", offers, "[K, T, S, A]", game.leaders.shape, "as leaders is")
+    check_leader(game, 0)
     turns = jnp.arange(steps) % leaders
     if order == "random":
         if key is None:
             raise ValueError("order 'random' needs a key")
         turns = jax.random.randint(key, (steps,), 0, leaders)
-
-    check_leader(game, 0)
-    if score is not None:
-        check_score(game, score)
-        if consulted < leaders:
-            raise ValueError(f"consulted is {consulted}; with a score all {leaders} leaders are compared")
-        if known is not None:
-            raise ValueError("known is given; with a score leaders' curves are of no use")
     units = standard(game)
     sound = units.sound & is_sound(offers, score)
     offers = jnp.where(sound, offers, 0.0)
-    everyone = jnp.arange(leaders)
     if score is None:
         curves = leader_curves(game) if known is None else known
-        step = outbid * units.stake
-        judge = functools.partial(_entry, units, curves, consulted=consulted)
-        revise = functools.partial(revised, units, curves, outbid=step, consulted=consulted)
+        manner = _by_value(units, curves, outbid, consulted)
     else:
-        contest = Contest.of(units, jnp.where(sound, score, 0.0))
-        reach = reach_of(contest)
-        judge = functools.partial(_entry_by_score, units, contest, reach)
-        revise = functools.partial(outscored, units, contest, reach, outbid=outbid)
-
-    def advance(offers: Array, turn: Array) -> tuple[Array, _Entry]:
-        if order == "simultaneous":
-            after = jax.vmap(lambda j: revise(offers, j))(everyone)
-        else:
-            after = offers.at[turn].set(revise(offers, turn))
-        return after, judge(after)
-
-    last, later = jax.lax.scan(advance, offers, turns)
-    first = judge(offers)
-    entries = jax.tree.map(lambda x, rest: jnp.concatenate([x[None], rest]), first, later)
+        _check_by_score(game, score, consulted, known)
+        manner = _by_score(units, jnp.where(sound, score, 0.0), outbid)
+    entries, last = _played(manner, offers, turns, at_once=order == "simultaneous")
     end, taken = _end(entries, leaders if order != "simultaneous" else 1, periodic=order != "random")
     gain = jax.tree.map(lambda x: (x * units.leaders.unit[None]).max(1), entries.gain)
     trace = OfferTrace(
@@ -206,6 +191,57 @@ def best_response_dynamics(
         steps=taken,
     )
     return dataclasses.replace(unheard(sound, trace), gain=jax.vmap(unknown, (None, 0))(sound, gain))
+
+
+class _Manner(NamedTuple):
+    """How a leader revises, `revise(offers, leader=...)`, and what offers come to, `judge(offers)`."""
+
+    revise: Callable[..., Array]
+    judge: Callable[[Array], "_Entry"]
+
+
+def _by_value(units: Standard, curves: Curve, outbid: float, consulted: int) -> _Manner:
+    step = outbid * units.stake
+    return _Manner(
+        functools.partial(revised, units, curves, outbid=step, consulted=consulted),
+        functools.partial(_entry, units, curves, consulted=consulted),
+    )
+
+
+def _by_score(units: Standard, score: Float[Array, "*each T S A"], outbid: float) -> _Manner:
+    contest = Contest.of(units, score)
+    reach = reach_of(contest)
+    return _Manner(
+        functools.partial(outscored, units, contest, reach, outbid=outbid),
+        functools.partial(_entry_by_score, units, contest, reach),
+    )
+
+
+def _check_by_score(game: Game, score: Array, consulted: int, known: Curve | None) -> None:
+    check_score(game, score)
+    leaders = game.leaders.shape[0]
+    if consulted < leaders:
+        raise ValueError(f"consulted is {consulted}; with a score all {leaders} leaders are compared")
+    if known is not None:
+        raise ValueError("known is given; with a score leaders' curves are of no use")
+
+
+def _played(
+    manner: _Manner, offers: Float[Array, "K T S A"], turns: Int[Array, " N"], *, at_once: bool
+) -> tuple["_Entry", Float[Array, "K T S A"]]:
+    """The state before all turns and after each, and the last offers."""
+    everyone = jnp.arange(len(offers))
+
+    def advance(offers: Array, turn: Array) -> tuple[Array, _Entry]:
+        if at_once:
+            after = jax.vmap(lambda j: manner.revise(offers, leader=j))(everyone)
+        else:
+            after = offers.at[turn].set(manner.revise(offers, leader=turn))
+        return after, manner.judge(after)
+
+    last, later = jax.lax.scan(advance, offers, turns)
+    first = manner.judge(offers)
+    return jax.tree.map(lambda x, rest: jnp.concatenate([x[None], rest]), first, later), last
 
 
 class _Entry(NamedTuple):
@@ -228,10 +264,10 @@ def _entry(units: Standard, curves: Curve, offers: Float[Array, "K T S A"], cons
     if consulted < len(lost):
         worth = jax.vmap(units.earned)(offers).T
         shares = kept_shares(lost, consulted)
-        gain = _gains(units, curves, lost, worth, consulted)
+        gain = gains_where_some_are_asked(units, curves, lost, worth, consulted)
         return _Entry(lost, lost, shares @ lost, worth @ shares, selected, gain)
     earned = units.earned(offers[selected])
-    rounding = _rounding(units)
+    rounding = rounding_of(units)
     most = (1 + rounding) * lost[selected]
     lower = jax.vmap(lambda curve: curve.value(lost[selected]).lower)(curves)
     upper = jax.vmap(lambda curve: curve.value(most).upper)(curves)
@@ -245,42 +281,6 @@ def _entry_by_score(
     found = judged(units, contest, reach, offers)
     hers = found.lost[found.selected]
     return _Entry(-found.scores, found.lost, hers, found.earned, found.selected, found.gain)
-
-
-def _gains(
-    units: Standard,
-    curves: Curve,
-    lost: Float[Array, " K"],
-    worth: Float[Array, "K K"],
-    consulted: int,
-) -> Bracket:
-    """What each leader would gain by its best other offer, the rivals' as they are, if not all are consulted.
-
-    Another offer matters by its rank: it is worth most just above a rival (from above: at its value), tied
-    with it, or below all. From below it is an offer that is judged as it is.
-    """
-    rounding = _rounding(units)
-
-    def one(leader: Array, curve: Curve) -> tuple[Array, Array]:
-        rivals = Rivals.of(lost, worth[leader], leader, consulted)
-        now = rivals.payoff(lost[leader], worth[leader, leader], leader)
-        budgets = jnp.append(rivals.lost, units.uninformed())
-        most = jax.vmap(lambda budget: curve.value((1 + rounding) * budget).upper)(budgets)
-        rank = (rivals.lost[None] < budgets[:, None]).sum(1)
-        above = rivals.chance[rank] * most + rivals.before[rank] + rivals.after[rank]
-        tied = jax.vmap(lambda budget, earned: rivals.payoff(budget, earned, leader))(budgets, most)
-        under = jax.vmap(curve.best)(jnp.maximum((1 - 4 * rounding) * budgets, 0.0))
-        earned = (units.game.leaders[leader][None] * under).sum((1, 2, 3))
-        reached = jax.vmap(lambda x, e: rivals.payoff(units.lost(x), e, leader))(under, earned)
-        return reached.max() - now, jnp.maximum(above.max(), tied.max()) - now
-
-    lower, upper = jax.vmap(one)(jnp.arange(len(lost)), curves)
-    return Bracket(lower - 4 * rounding, upper + 4 * rounding)
-
-
-def _rounding(units: Standard) -> float:
-    """Sums over an outcome, of terms that are not negative, round by less than this part of themselves."""
-    return (2 * units.loss.size + 8) * float(jnp.finfo(units.loss.dtype).eps)
 
 
 def _outcome(entries: _Entry, last: Float[Array, "K T S A"], consulted: int) -> Float[Array, "T S A"]:
