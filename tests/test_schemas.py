@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from jaxgame import panel, verify
-from jaxgame.audit import interval, result, serving, settings, standing
+from jaxgame.audit import interval, result, served, settings, standing
 from jaxgame.cli import app
 from jaxgame.runs import run_directory
 from jaxgame.runs.batch import run_draws, run_statistics
@@ -100,7 +100,7 @@ def told(about):
     return {key: value for key, value in about.items() if key not in ("description", "enum", "const")}
 
 
-KNOWN = {**vars(result), **vars(interval), **vars(standing), **vars(serving)}.values()
+KNOWN = {**vars(result), **vars(interval), **vars(standing), **vars(served)}.values()
 RECORDS = [one for one in KNOWN if dataclasses.is_dataclass(one) and one is not result.Audit]
 
 

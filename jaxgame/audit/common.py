@@ -26,7 +26,7 @@ from jaxgame.audit import words
 from jaxgame.audit.moments import Mixture, distance, moments
 from jaxgame.audit.prepare import Problem
 from jaxgame.audit.result import TargetAudit
-from jaxgame.audit.serving import CommonReport, GroupServed
+from jaxgame.audit.served import CommonReport, GroupServed
 
 UNSERVED = 1e-6  # a weight below is none
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from jaxgame.audit.interval import Interval
-from jaxgame.audit.serving import CommonReport
+from jaxgame.audit.served import CommonReport
 from jaxgame.audit.standing import Standing
 
 # Of `Audit.to_dict`, and so of `audit.json`: a number of its own for each set of fields (audit.schema.json).
@@ -299,10 +299,9 @@ class Audit:
     - `epsilon`: the largest distance that counts as covered; `hull`: the mixtures that the verdict is about;
       `confidence`: the level of the bootstrap's intervals;
     - `rule`: how the verdict is reached, `conditions`: what the guarantee rests on, in words;
-    - `settings`: every other setting of `jaxgame.panel.audit` by its name; `notes`: what was done to the
-      table;
-    - `targets`: the audits, in the order asked; `audit["name"]` is that of one target;
-    - `common`: a `CommonReport`, one mixture for all targets; none for a single target.
+    - `settings`: the others of `jaxgame.panel.audit` by name; `notes`: what was done to the table;
+    - `targets`: the audits, as asked; `common`: a `CommonReport` for all of several targets; `audit["name"]`
+      is that of one target.
     """
 
     source: str

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from jaxgame.audit.names import listed
 from jaxgame.audit.result import Audit, TargetAudit
-from jaxgame.audit.serving import CommonReport
+from jaxgame.audit.served import CommonReport
 from jaxgame.audit.standing import Standing
 from jaxgame.audit.words import basis, signed
 

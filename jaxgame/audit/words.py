@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from jaxgame.audit.interval import Interval
 from jaxgame.audit.result import AverageReport, Bound, HullReport, Null
-from jaxgame.audit.serving import GroupServed
+from jaxgame.audit.served import GroupServed
 
 HULL_WORDS = {
     "cone": "weights of at least 0 and a constant",

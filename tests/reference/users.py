@@ -5,6 +5,8 @@ import itertools
 import numpy as np
 from scipy.optimize import linprog
 
+EXACT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+
 
 def laws(game):
     """P(s | j) and the users' shares, as NumPy arrays."""
@@ -74,6 +76,7 @@ def best_by_set(game, offers, leader):
             np.concatenate([np.zeros(len(rows)), sign * bar + 1e-12]),
             sums,
             np.ones(states),
+            options=EXACT,
         )
         stay = sum(paid[leader, holder[j], j] for j in range(users) if not members[j])
         found.append(-answer.fun + stay if answer.status == 0 else -np.inf)
@@ -81,7 +84,7 @@ def best_by_set(game, offers, leader):
 
 
 def menu_gains(game, menu, profile):
-    """What each leader gains at most by another entry of the menu [N, J, S, A], ties to who deviates."""
+    """What each leader gains at most by another entry of the menu [N, J, S, A]; who deviates settles ties."""
     offers = np.asarray(menu)[list(profile)]
     value, paid = values(game, offers)
     users = np.arange(value.shape[1])
@@ -93,8 +96,10 @@ def menu_gains(game, menu, profile):
         others = np.delete(np.arange(len(profile)), i)
         bar, best = value[others].max(0), others[value[others].argmax(0)]
         stay = paid[i, best, users]
-        won = menu_value >= bar[None] - 1e-12
-        gains.append(np.where(won, menu_paid[i], stay[None]).sum(1).max() - now)
+        either = np.maximum(menu_paid[i], stay[None])
+        new = np.where(menu_value > bar[None] + 1e-9, menu_paid[i], np.broadcast_to(stay, menu_value.shape))
+        new = np.where(np.abs(menu_value - bar[None]) <= 1e-9, either, new)
+        gains.append(new.sum(1).max() - now)
     return np.array(gains), value.max(0)
 
 
@@ -135,6 +140,6 @@ def common_distance(game, rule=None, mean=False):
     equal = np.zeros(size)
     equal[count : count + users] = rule
     free = [(0, None)] * (count + users) + [(None, None)] * (2 * users * states) + [(0, None)]
-    found = linprog(cost, np.array(rows), np.array(right), equal[None], [1.0], bounds=free)
+    found = linprog(cost, np.array(rows), np.array(right), equal[None], [1.0], bounds=free, options=EXACT)
     assert found.status == 0
     return found.fun

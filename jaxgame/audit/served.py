@@ -1,4 +1,4 @@
-"""What one mixture for all groups of users is to each of them: records of the audit, made by `common`."""
+"""What one mixture for all groups of users is to each of them, as plain records (see `result`)."""
 
 from dataclasses import dataclass
 
