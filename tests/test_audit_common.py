@@ -1,5 +1,6 @@
 """One mixture for all groups of an audit, and with which weights of the groups."""
 
+import io
 import itertools
 
 import numpy as np
@@ -109,7 +110,7 @@ def test_a_single_target_asks_for_nothing_and_units_do_not_matter():
 
 
 @pytest.mark.parametrize("where", ["terminal", "html", "json"])
-def test_it_is_told(where, tmp_path):
+def test_it_is_told(where):
     from rich.console import Console
 
     from jaxgame.audit.report import html
@@ -118,7 +119,7 @@ def test_it_is_told(where, tmp_path):
     found = audited({"a": (SAME, 1.0), "b": (SAME, 0.2)})
     sentence = found.common[0].sentence
     if where == "terminal":
-        console = Console(width=4000, record=True, file=open(tmp_path / "out", "w"))  # noqa: SIM115
+        console = Console(width=4000, record=True, file=io.StringIO())
         show(found, console)
         text = console.export_text()
         assert "One mixture for all groups" in text and sentence in text

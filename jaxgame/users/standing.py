@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxgame.core import checks
@@ -61,8 +62,8 @@ def check_users(game: Game) -> None:
     checks.check_float64("game", game.follower, "games of users")
     if not checks.is_concrete(game.prior):
         return
-    share = game.prior.sum(1)
-    if not bool((share > 0).all()):
+    share = np.asarray(game.prior).sum(1)
+    if not (share > 0).all():
         user = int(share.argmin())
         raise ValueError(f"prior[{user}] sums to {float(share[user])}; it must be above 0 for every user")
 
