@@ -351,7 +351,7 @@ def test_a_state_that_returns_is_a_cycle():
     def entries(values):
         worth = jnp.asarray(values)[:, None].repeat(2, 1)
         zero = jnp.zeros(len(values))
-        return _Entry(worth, worth.min(1), worth, zero.astype(int), jg.Bracket(zero, zero))
+        return _Entry(worth, worth, worth.min(1), worth, zero.astype(int), jg.Bracket(zero, zero))
 
     end, steps = _end(entries([0.0, 1.0, 2.0, 1.0, 2.0, 1.0, 2.0]), 2, periodic=True)
     assert selection.ENDS[int(end)] == "cycle" and int(steps) == 3
