@@ -269,6 +269,7 @@ register(
                 draws=6,
                 seconds=60,
                 pictures={"figure": "The jump of the fixture; losses and distances of random users"},
+                quick=False,
                 claims=(
                     Claim(
                         name="users_fixture",

@@ -76,7 +76,8 @@ class Run:
 
     The page shows runs in the order of their `place`, each with a title and what it is `about`. `seconds` is
     what it takes roughly at scale quick, to tell how much of the page's time is left. `pictures` are the
-    names of its figures, with a heading each.
+    names of its figures, with a heading each. What takes minutes to compile is not `quick`, and is made at
+    scale full alone.
     """
 
     place: int
@@ -88,6 +89,7 @@ class Run:
     seconds: float
     claims: tuple[Claim, ...]
     pictures: Mapping[str, str]
+    quick: bool = True
 
     def overrides(self, scale: str) -> tuple[str, ...]:
         """The arguments of `python -m experiments`."""

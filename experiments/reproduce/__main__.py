@@ -79,10 +79,10 @@ def main(arguments: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     console = Console(stderr=True, highlight=False)
-    progress = _Progress(console, runs())
+    progress = _Progress(console, runs(scale))
     if not all(progress.map(lambda run: _made(console, run, scale, directory))):
         return 1
-    sections = [_section(run, scale, directory) for run in runs()]
+    sections = [_section(run, scale, directory) for run in runs(scale)]
     proved = proofs(directory)
     page = directory / "index.html"
     write_whole(
@@ -95,9 +95,10 @@ def main(arguments: list[str]) -> int:
     return 0 if all(check.expected for check in checks) and all(proof.proved for proof in proved) else 1
 
 
-def runs() -> list[Run]:
-    """The runs of all experiments in the order of the page."""
-    return sorted((run for known in registered().values() for run in known.page), key=lambda run: run.place)
+def runs(scale: str = SCALES[0]) -> list[Run]:
+    """The runs of all experiments at a scale, in the order of the page."""
+    known = (run for known in registered().values() for run in known.page)
+    return sorted((run for run in known if run.quick or scale == "full"), key=lambda run: run.place)
 
 
 def command(run: Run, scale: str, directory: Path) -> list[str]:
