@@ -13,7 +13,7 @@ import polars as pl
 from jaxtyping import Array
 from omegaconf import MISSING, DictConfig
 
-from experiments import _users_figure
+from experiments._users_figure import LARGE, SMALL, figure
 from experiments.common import claims
 from experiments.common.claims import Claim, Finding, Run
 from experiments.common.config import GamesConfig
@@ -32,9 +32,6 @@ log = logging.getLogger("experiments")
 
 COORDINATES = ("leaders", "users_diversity", "diversity")
 LABELS = {f"{kind}_holds": VERDICTS for kind in ("personal", "anonymous")}
-
-# What is allowed a user, in parts of her stake, that is little and much.
-SMALL, LARGE = _users_figure.SMALL, _users_figure.LARGE
 
 # Of the fixture's values, in parts of what is at stake: nearer is the same.
 SAME = 1e-3
@@ -70,7 +67,7 @@ def run(config: DictConfig, directory: Path) -> None:
     )
     write_whole(directory / "fixture.csv", fixture.write_csv)
     write_whole(directory / "summary.csv", summary.write_csv)
-    plot.save(_users_figure.figure(fixture, table, summary, config), directory)
+    plot.save(figure(fixture, table, summary, config), directory)
 
 
 def sweep(settings: DictConfig) -> pl.DataFrame:
@@ -146,7 +143,11 @@ def _columns(found: Any) -> Mapping[str, Any]:
 
 
 def summarise(table: pl.DataFrame) -> pl.DataFrame:
-    """One row for each cell: losses of both kinds, the least served, and how often distances part."""
+    """One row for each cell: losses of both kinds, the least served, and how often distances part.
+
+    A loss is the lower end of its bracket, which an equilibrium attains: where nothing is lost it is 0. Of
+    distances it is the middle.
+    """
     small, large = pl.col("each_upper") <= SMALL, pl.col("common_lower") >= LARGE
     share = pl.col("anonymous_slack_upper")
     return (
@@ -154,15 +155,12 @@ def summarise(table: pl.DataFrame) -> pl.DataFrame:
         .agg(
             pl.len().alias("draws"),
             *[
+                pl.col(f"{name}_lower").mean().alias(f"{name}_mean")
+                for name in ("loss", "least_served", "personal_loss", "personal_least_served")
+            ],
+            *[
                 ((pl.col(f"{name}_lower") + pl.col(f"{name}_upper")) / 2).mean().alias(f"{name}_mean")
-                for name in (
-                    "loss",
-                    "least_served",
-                    "personal_loss",
-                    "personal_least_served",
-                    "each",
-                    "common",
-                )
+                for name in ("each", "common")
             ],
             pl.col("least_served_upper").quantile(0.9, "linear").alias("least_served_q90"),
             (small & large).mean().alias("parted"),

@@ -1,1 +1,1 @@
-"""`python -m experiments.reproduce`: every claim checked, on one page."""
+"""`python -m experiments.reproduce`: claims checked, on one page."""

@@ -1,8 +1,9 @@
-"""Check every claim, write one page: `python -m experiments.reproduce [scale=quick|full] [directory=PATH]`.
+"""Check the claims, write one page: `python -m experiments.reproduce [scale=quick|full] [directory=PATH]`.
 
 Makes each run of the page, by the command that the page prints beside its figures, and looks in its tables
 for games that violate a claim. `index.html` needs no network. Quick is a few minutes on two cores; full is
-100 times the draws, meant for a GPU. Finished runs are found again: to start anew, remove the directory.
+100 times the draws, and runs that compile for minutes, meant for a GPU. Finished runs are found again: to
+start anew, remove the directory.
 """
 
 import base64
@@ -205,6 +206,7 @@ def _render(
         violations=sum(check.found.violations for check in theorems),
         undecided=sum(check.found.undecided for check in theorems),
         scale=scale,
+        left=[run.title for run in runs("full") if not run.quick and scale != "full"],
         seconds=f"{seconds:.0f}",
         device=f"{manifest['devices']} x {manifest['device']}",
         version=manifest["versions"]["jaxgame"],
