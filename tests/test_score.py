@@ -202,6 +202,9 @@ def test_a_leader_with_a_better_score_is_kept_with_a_worse_offer():
     # The prosecutor is liked by 0.1 of all, whatever it says: that buys it so much room.
     liked = jnp.stack([COURT.follower + 0.1, COURT.follower])
     start = selection.starting_offers(COURT, "full")
+    # With full information it scores more than its rival can: so much it may convict without losing her.
+    room = selection.exploitability(COURT, start[0], score=liked, kept=0)
+    assert room.lower == pytest.approx(0.1, abs=1e-9) and room.upper == pytest.approx(0.1, abs=1e-9)
     trace = selection.best_response_dynamics(COURT, start, outbid=1e-6, steps=20, score=liked)
     assert trace.selected[-1] == 0 and selection.ENDS[int(trace.end)] == "converged"
     assert trace.follower[-1] == pytest.approx(0.9, abs=1e-5)
