@@ -8,6 +8,7 @@ tests named with it, then by all fast tests. Prints a line for each, and at the 
     make mutants                                  all of them
     python -m tests.mutants theorems units        those whose name holds one of the words
     python -m tests.mutants --named               by the tests named with them alone, to be quick
+    python -m tests.mutants --new                 those that no test is known to notice yet
 """
 
 import json
@@ -32,12 +33,16 @@ WORKERS = 2
 
 def main(arguments: list[str]) -> int:
     """Plant the mutations whose names hold one of the words; 0 if nobody survives."""
-    named = "--named" in arguments
-    words = [word for word in arguments if word != "--named"]
-    chosen = [one for one in MUTATIONS if not words or any(word in one.name for word in words)]
+    named, new = "--named" in arguments, "--new" in arguments
+    words = [word for word in arguments if word not in ("--named", "--new")]
+    survivors, known = [], json.loads(NOTICED.read_text())
+    chosen = [
+        one
+        for one in MUTATIONS
+        if not (words and all(word not in one.name for word in words)) and not (new and known.get(one.name))
+    ]
     for one in chosen:
         one.planted(ROOT)  # all can be, before an hour is spent
-    survivors, known = [], json.loads(NOTICED.read_text())
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder, ThreadPoolExecutor(WORKERS) as pool:
         tried = {
             pool.submit(_tried, one, Path(folder), known.get(one.name, ""), named): one for one in chosen
