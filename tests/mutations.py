@@ -464,7 +464,7 @@ MUTATIONS = (
     ),
     *_in(
         "jaxgame/selection/regret.py",
-        ("test_learning",),
+        ("test_rules", "test_learning"),
         the_own_offer_is_a_rival=(
             "others = jnp.where(everyone[:, None] == everyone[None], jnp.inf, heard[None])",
             "others = jnp.broadcast_to(heard[None], (len(lost), len(lost)))",
@@ -553,7 +553,7 @@ MUTATIONS = (
     ),
     *_in(
         "jaxgame/selection/rules.py",
-        ("test_learning",),
+        ("test_rules", "test_learning"),
         hedge_likes_what_was_bad=("_drawn(key, rate * total)", "_drawn(key, -rate * total)"),
         regrets_of_the_wrong_sign=(
             "regret + heard.payoffs - heard.earned[:, None]",

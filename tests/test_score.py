@@ -7,6 +7,8 @@ import pytest
 
 import jaxgame as jg
 from jaxgame import selection, theorems
+from jaxgame.core.units import standard
+from jaxgame.selection import scored
 from tests.games import DEFENDER, PROSECUTOR, judge, one
 from tests.reference.score import largest_gain, worst_value
 from tests.test_learning import random_games
@@ -50,6 +52,17 @@ def test_a_score_agrees_with_highs_level_by_level():
         assert float(found.value.lower[place]) <= seen + 1e-7
         assert seen <= float(found.value.upper[place]) + 0.02
     assert found.converged.all()
+
+
+def test_what_is_no_equilibrium_is_not_attained(monkeypatch):
+    contest = scored.Contest.of(standard(COURT), COURT.follower)
+    low, high = jnp.array([[-5.0, 0.0]] * 2), jnp.full((2, 2), 5.0)
+    # Nothing is known of what leaders can have, but that it is from -5 to 5 at every level.
+    vague = scored.Curve(low, jnp.full((2, 2), -5.0), high, jnp.zeros((2, 2)), top=jnp.zeros(2))
+    monkeypatch.setattr(scored, "curves_of", lambda contest: vague)
+    found = jax.jit(lambda: scored.worst_of(contest, jnp.zeros(2), shared=True))()
+    assert found.loss.upper > 0.3
+    assert not found.known and found.loss.lower == -jnp.inf
 
 
 @pytest.mark.slow
