@@ -10,6 +10,8 @@ from jaxgame import plot
 
 # What is allowed a user, in parts of her stake, that is little and much.
 SMALL, LARGE = 0.1, 0.3
+# Nobody can lose more than her stake, 1: what is allowed beyond this is not drawn.
+BEYOND = 2.0
 
 
 def figure(fixture: pl.DataFrame, table: pl.DataFrame, summary: pl.DataFrame, config: DictConfig) -> Figure:
@@ -19,6 +21,7 @@ def figure(fixture: pl.DataFrame, table: pl.DataFrame, summary: pl.DataFrame, co
     parted = float(
         (table.select(((pl.col("each_upper") <= SMALL) & (pl.col("common_lower") >= LARGE)).mean())).item()
     )
+    beyond = float(table.select((pl.col("common_upper") > BEYOND).mean()).item())
     caption = (
         "Left: two users with a leader each, paid for her match less k times the other's; from k = 1 on one "
         "policy for both may leave everybody uninformed, a policy for each does not. Middle: random users, "
@@ -26,7 +29,8 @@ def figure(fixture: pl.DataFrame, table: pl.DataFrame, summary: pl.DataFrame, co
         f"{settings.draws:,} draws of the family {called(config.family)}, J = {settings.types}, S = "
         f"{settings.states}, A = {settings.actions}. Right: each game, twice the distance of users one by "
         "one against the one with common weights, of the user who fares worst; in "
-        f"{parted:.0%} the first is at most {SMALL:g} and the second at least {LARGE:g}. All users get "
+        f"{parted:.0%} the first is at most {SMALL:g} and the second at least {LARGE:g} ({beyond:.0%} lie "
+        f"beyond {BEYOND:g}; nobody can lose more than 1). All users get "
         f"OPT_j - 2 eps_j with a policy for each in {holds['personal']:,} of {table.height:,} games, and "
         f"OPT_j - 2 eps / lam_j with one for all in {holds['anonymous']:,} (ours)."
     )
@@ -71,7 +75,8 @@ def _losses(axes: Axes, summary: pl.DataFrame, settings: DictConfig) -> None:
         title=f"Random users, leaders' diversity {most:g}", xlabel="diversity of the users", ylim=(0, None),
         ylabel="mean loss at the worst equilibrium\n(% of what is at stake for a user)",
     )  # fmt: skip
-    axes.legend(frameon=False, fontsize=7)
+    axes.set_ylim(0, 1.4 * axes.get_ylim()[1])  # room for the legend
+    axes.legend(frameon=False, fontsize=7, ncol=2, loc="upper left")
 
 
 def _distances(axes: Axes, table: pl.DataFrame) -> None:
@@ -82,10 +87,9 @@ def _distances(axes: Axes, table: pl.DataFrame) -> None:
             games["each_upper"], games["common_upper"], linestyle="", marker=marker, color=colour,
             markersize=2.5, alpha=0.4, label=f"users' diversity {value:g}", rasterized=True,
         )  # fmt: skip
-    most = float(table["common_upper"].to_numpy().max())
-    axes.plot([0, most], [0, most], color="0.3", linewidth=1)
+    axes.plot([0, BEYOND], [0, BEYOND], color="0.3", linewidth=1)
     axes.set(
         title="How far, one by one and together", xlabel="2 eps_j, one by one (parts of her stake)",
-        ylabel="2 eps / lam_j, common weights (parts of her stake)",
+        ylabel="2 eps / lam_j, common weights", xlim=(-0.04, BEYOND), ylim=(-0.04, BEYOND),
     )  # fmt: skip
     axes.legend(frameon=False, fontsize=7, markerscale=1.6)
