@@ -18,9 +18,10 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 install_import_hook("jaxgame", "beartype.beartype")
 
-from jaxgame.runs.compiled import keep_compiled
+from jaxgame.runs.compiled import fuse_plainly, keep_compiled
 from jaxgame.runs.mappings import make_room
 
+fuse_plainly()
 # A program is found by its text, flags and jaxlib: one that changed is compiled anew.
 keep_compiled()
 

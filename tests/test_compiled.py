@@ -11,6 +11,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import jaxlib
 import numpy as np
 import pytest
 
@@ -130,6 +131,23 @@ def test_a_folder_belongs_to_one_jaxlib_processor_and_flags(monkeypatch):
     key = machine_key()
     monkeypatch.setenv("XLA_FLAGS", " --two  --one ")
     assert machine_key() == key
+
+
+def test_the_plainer_way_is_asked_for_where_there_are_two():
+    code = """
+        import os
+        from jaxgame.runs.compiled import fuse_plainly
+        fuse_plainly()
+        fuse_plainly()
+        import jax
+        print(os.environ["XLA_FLAGS"], jax.numpy.ones(2).sum())  # an unknown flag ends the process
+    """
+    new = tuple(map(int, jaxlib.__version__.split(".")[:2])) >= (0, 10)
+    said = "" if new else "--xla_cpu_use_fusion_emitters=false "
+    assert python(code, XLA_FLAGS="--xla_dump_to=").stdout == f"{said}--xla_dump_to= 2.0\n"
+    if not new:
+        own = "--xla_cpu_use_fusion_emitters=true"
+        assert python(code, XLA_FLAGS=own).stdout == f"{own} 2.0\n"
 
 
 def test_the_users_cache_directory(monkeypatch):

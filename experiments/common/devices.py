@@ -10,7 +10,7 @@ from typing import Any
 import jax
 from omegaconf import DictConfig
 
-from jaxgame.runs.compiled import keep_compiled
+from jaxgame.runs.compiled import fuse_plainly, keep_compiled
 
 PLATFORMS = {"auto": None, "cpu": "cpu", "gpu": "cuda"}
 
@@ -28,6 +28,8 @@ def configure_jax(run: DictConfig) -> None:
     if PLATFORMS[run.platform]:
         jax.config.update("jax_platforms", PLATFORMS[run.platform])
     jax.config.update("jax_disable_most_optimizations", not run.optimise)
+    if not run.optimise:
+        fuse_plainly()
     # One virtual device per core: XLA runs small batched programs on one core each.
     jax.config.update("jax_num_cpu_devices", run.devices or len(os.sched_getaffinity(0)))
     os.environ.update(gpu_memory(run))
