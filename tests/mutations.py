@@ -1219,7 +1219,10 @@ MUTATIONS = (
         ),
         removed_reviewers_block=("jnp.where(removed[:, None], 0.0, -scores.reviewers)", "-scores.reviewers"),
         most_objectors_first=("merit = cost / 4 - objectors", "merit = cost / 4 + objectors"),
-        those_before_it_go=("earlier = np.tri(cover.shape[1], k=-1", "earlier = np.tri(cover.shape[1], k=0"),
+        those_after_it_stay_too=(
+            "earlier = np.tri(cover.shape[1], k=-1",
+            "earlier = np.tri(cover.shape[1], k=cover.shape[1]",
+        ),
     ),
     *_in(
         "jaxgame/coalition/faces.py",

@@ -10,7 +10,7 @@ import pytest
 
 import jaxgame as jg
 from jaxgame import coalition
-from jaxgame.coalition import faces
+from jaxgame.coalition import faces, search
 from jaxgame.coalition.entered import entered
 
 AXES = np.concatenate([np.eye(2), -np.eye(2)])
@@ -31,10 +31,22 @@ def test_a_search_that_ends_early_says_what_it_knows():
         coalition.worst_loss(*panel, tolerated=5, programs=20)
 
 
+def test_sets_for_which_there_is_no_room_are_left():
+    """One waits, two come, and there is room for two in all: a set of two reviewers is left."""
+    waiting = jnp.zeros((2, 3), bool)
+    new = jnp.array([[True, False, False], [True, True, False], [True, True, True]])
+    real = jnp.array([True, True, False])
+    unknown = [None] * 6  # of no concern
+    state = search._State(
+        waiting, waiting, jnp.int32(1), jnp.zeros(4), jnp.zeros(4), jnp.zeros(4, bool), *unknown[2:]
+    )
+    pushed = search._pushed(state, new, new, real)
+    assert int(pushed.size) == 2 and pushed.removed.tolist() == [[False] * 3, [True, False, False]]
+    assert pushed.left.tolist() == [False, False, True, False]
+
+
 @pytest.mark.slow
 def test_a_full_queue_is_a_bracket_too(monkeypatch):
-    from jaxgame.coalition import search
-
     monkeypatch.setattr(search, "ROOM", 17)
     panel = coalition.ring(9, 1.0)
     scores = entered(*panel)
