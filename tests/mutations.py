@@ -1227,7 +1227,11 @@ MUTATIONS = (
     *_in(
         "jaxgame/coalition/faces.py",
         ("test_coalition",),
-        negative_mixtures=("(vector >= -FLAT * total[..., None]).all(-1)", "(vector >= -FLAT).any(-1)"),
+        negative_mixtures=(
+            "(total > FLAT * scale) & (vector >= -FLAT * total[..., None]).all(-1)\n"
+            "    vector = jnp.where(real[..., None], jnp.maximum(vector, 0.0), 1.0 / size)",
+            "total > FLAT * scale\n    vector = jnp.where(real[..., None], vector, 1.0 / size)",
+        ),
         minors_without_signs=("(-1.0) ** k * minors", "minors"),
         vertices_of_one_dimension_less=(
             "for size in range(1, dimension + 1):",
