@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 
 import jaxgame as jg
 from jaxgame import coalition
@@ -289,6 +290,14 @@ def test_covers_and_committees():
         np.testing.assert_array_equal(committee.loss.upper[b], committee.curve.upper[b, 5])
 
 
+def least_missed(hers, scores):
+    """How near weights of at least 0 of reviewers' scores [N, M] come to hers [M] everywhere, by SciPy."""
+    rows = np.concatenate([scores.T, -scores.T])
+    rows = np.concatenate([rows, -np.ones((len(rows), 1))], 1)
+    cost = np.append(np.zeros(len(scores)), 1.0)
+    return linprog(cost, rows, np.concatenate([hers, -hers])).fun
+
+
 def test_weighted_rules():
     principal, theirs, directions = panels("plain", 30, seed=10)
     weights = np.abs(np.random.default_rng(1).normal(size=(30, 6)))
@@ -308,6 +317,7 @@ def test_weighted_rules():
         assert by_cover.loss.upper[b] <= cover.loss.upper[b] + 1e-8
         missed = np.abs(fit.weights[b] @ scores - hers).max()
         np.testing.assert_allclose(missed, fit.distance.upper[b], atol=1e-9)
+        np.testing.assert_allclose(missed, least_missed(hers, scores), atol=1e-8)
         assert by_fit.loss.upper[b] <= missed + 1e-9
         assert by_fit_blocked.loss.upper[b] <= missed + 1e-9
 
