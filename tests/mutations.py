@@ -1441,7 +1441,7 @@ MUTATIONS = (
     ),
     *_in(
         "jaxgame/users/climb.py",
-        ("test_users::test_more_than_two_users_are_searched",),
+        ("test_users::test_climbs_go_as_far_as_slack_allows",),
         slopes_turned=(
             "slope = -found.dual_ub[-len(level) :] * rate",
             "slope = found.dual_ub[-len(level) :] * rate",
@@ -1460,6 +1460,10 @@ MUTATIONS = (
     *_in(
         "jaxgame/users/worst.py",
         ("test_users",),
+        disobedience_is_a_loss=(
+            "(1 + rounding) * (counted @ programs.disobeyed(scheme))",
+            "0.0 * (counted @ programs.disobeyed(scheme))",
+        ),
         others_weights=(
             "counted = jnp.where(sound, weights * units.users.unit, 1.0)",
             "counted = jnp.where(sound, jnp.ones_like(weights), 1.0)",
@@ -1467,7 +1471,7 @@ MUTATIONS = (
     ),
     *_in(
         "jaxgame/theorems/users.py",
-        ("test_users::test_both_statements",),
+        ("test_users::test_verdicts_of_both_statements",),
         one_statement_for_both=(
             'anonymous=_concluded(game, "common", anonymous',
             'anonymous=_concluded(game, "common", personal',

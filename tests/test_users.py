@@ -4,6 +4,7 @@ import functools
 import itertools
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,9 @@ import pytest
 import jaxgame as jg
 from jaxgame import users
 from jaxgame.sampling import Noise, Shape
+from jaxgame.users.climb import climbed
+from jaxgame.users.square import cases
+from jaxgame.users.standing import Programs, standing
 from tests.games import one
 from tests.reference import users as reference
 
@@ -152,6 +156,59 @@ def test_common_weights_are_those_of_scipy():
                 np.testing.assert_allclose(
                     [found.allowed.lower[i, user], found.allowed.upper[i, user]], right, atol=2e-8
                 )
+
+
+def test_a_single_leader_keeps_users_who_cost_it():
+    """It would have the first user know alone; both hear what it says, and have nobody to go to."""
+    game = users.opposed(2.0)
+    alone = jg.Game(game.prior, game.follower, game.leaders[:1])
+    found = users.best_response(alone, partly(alone, 0.0), 0)
+    np.testing.assert_allclose([found.value.lower, found.value.upper], -0.25, atol=1e-9)
+    assert found.won.all()
+
+
+def test_climbs_go_as_far_as_slack_allows():
+    """Full information would bring a leader (1 - k) / 2 for each unit that users lack of it."""
+
+    @jax.jit
+    def lost(game, slack):
+        units = standing(game)
+        programs = Programs.of(units)
+        granted = jnp.full(2, slack) / units.theirs.unit
+        scheme, _ = climbed(programs, jnp.ones(2), granted, units.uninformed())
+        return programs.lost @ scheme * units.users.unit
+
+    for k, slack in ((0.2, 0.1), (0.5, 0.1), (0.2, 0.0)):
+        np.testing.assert_allclose(lost(users.opposed(k), slack), 2 * slack / (1 - k), atol=1e-6)
+
+
+def test_who_serves_the_other_user_cannot_leave_her_to_a_rival():
+    """Sets are both, the first, the second; leaders 0 and 1. Where all offer the same everybody may try all."""
+    found = cases(Programs.of(standing(users.opposed(0.5))))
+    every, not_alone = [True] * 3, [True, False, False]
+    same, one_serves_both, one_each = (found.holds[case][found.holder[case]].tolist() for case in range(3))
+    assert same == [[every, every]]
+    assert one_serves_both == [[not_alone, every], [every, not_alone]]
+    # The first user is served by 0 and the second by 1, and the other way round.
+    assert one_each == [
+        [[True, True, False], [True, False, True]],
+        [[True, False, True], [True, True, False]],
+    ]
+
+
+def test_ends_meet_where_nobody_learns_anything():
+    """The program's scheme is obeyed and sums to 1 up to rounding only: that is no loss of the user's."""
+    for place in (6, 8, 9):
+        game = one(games(14), place)
+        found = users.worst_equilibrium(game, tolerance=1e-3)
+        assert found.converged and found.loss.lower > 1e-3
+        np.testing.assert_allclose(found.users, nothing_known(game), atol=1e-9)
+
+
+def nothing_known(game: jg.Game) -> np.ndarray:
+    """What each user has without information."""
+    law = np.asarray(game.prior / game.prior.sum(1, keepdims=True))
+    return np.einsum("ts,tsa->ta", law, np.asarray(game.follower)).max(1)
 
 
 def twice(game: jg.Game) -> jg.Game:
@@ -339,6 +396,35 @@ def test_more_than_two_users_are_searched():
         np.testing.assert_allclose(found.users, 1.0 if k < 0.5 else 0.5, atol=1e-6)
         np.testing.assert_allclose(found.value.lower, 0.5, atol=1e-9)  # no proof but that of no information
         assert bool(found.converged) == (k > 0.5)
+
+
+def test_verdicts_of_both_statements(monkeypatch):
+    """Made-up brackets: each statement has its own loss and distance, and all three verdicts come up."""
+
+    def ends(lower, upper):
+        return jg.Bracket(jnp.array(lower), jnp.array(upper))
+
+    allowed = {
+        "each": ends([0.1, 0.1], [0.1, 0.1]),
+        "common": ends([0.2, 0.3], [0.2, 0.3]),
+    }
+    monkeypatch.setattr(
+        users, "alignment", lambda game, *, kind, norm: SimpleNamespace(allowed=allowed[kind])
+    )
+    monkeypatch.setattr(
+        users, "personalised", lambda game, **_: SimpleNamespace(loss=ends([0.0, 0.05], [0.1, 0.15]))
+    )
+
+    def worst(game, *, weights, **_):
+        lower, upper = jnp.array([0.3, 0.25]), jnp.array([0.4, 0.35])
+        return SimpleNamespace(loss=jg.Bracket(weights @ lower, weights @ upper))
+
+    monkeypatch.setattr(users, "worst_equilibrium", worst)
+    found = jg.theorems.many_users(users.opposed(0.5), tolerance=1e-3)
+    words = [[jg.theorems.VERDICTS[v] for v in kind.holds] for kind in (found.personal, found.anonymous)]
+    assert words == [["yes", "undecided"], ["no", "undecided"]]
+    np.testing.assert_allclose(found.anonymous.loss.upper, [0.4, 0.35])
+    np.testing.assert_allclose(found.anonymous.slack.lower, [-0.2, -0.05])
 
 
 @pytest.mark.slow

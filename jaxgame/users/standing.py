@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxgame.core import checks
+from jaxgame.core.arithmetic import divided
 from jaxgame.core.game import Game
 from jaxgame.core.record import record
 from jaxgame.core.units import FEASIBILITY, Units, is_sound, standard
@@ -139,6 +140,16 @@ class Programs(NamedTuple):
     def outcome(self, scheme: Float[Array, " N"]) -> Float[Array, "T S A"]:
         """The outcome of a scheme y."""
         return self.obedient.outcome(scheme) * self.share[:, None, None]
+
+    def whole(self, scheme: Float[Array, " N"]) -> Float[Array, " N"]:
+        """A scheme y as the solver left it, with probabilities that sum to 1."""
+        total = self.obedient.sums.T @ (self.obedient.sums @ scheme)
+        return divided(scheme, total, total > 0)
+
+    def disobeyed(self, scheme: Float[Array, " N"]) -> Float[Array, " T"]:
+        """What each user gains by doing what is best for her at each message of y: 0 but for rounding."""
+        gains = (self.obedient.rows @ scheme).reshape(-1, len(self.share), self.obedient.actions - 1)
+        return gains.max(2, initial=0.0).sum(0)
 
     def informed(self) -> Float[Array, " N"]:
         """The scheme of full information: in each state what is best for all users there."""

@@ -131,10 +131,14 @@ def _worst(
     else:
         scheme, taken = climbed(programs, counted, granted, none)
         most = counted @ none
+    scheme = programs.whole(scheme)
     outcome = programs.outcome(scheme)
     lost = units.lost(outcome)
     rounding = rounding_of(outcome)
-    loss = Bracket((1 - rounding) * (counted @ lost), most * (1 + rounding) + rounding)
+    loss = Bracket(
+        (1 - rounding) * (counted @ lost) - (1 + rounding) * (counted @ programs.disobeyed(scheme)),
+        most * (1 + rounding) + rounding,
+    )
     back = Bracket(unit * loss.lower, unit * loss.upper)
     worth = units.users.value(-lost)
     best = units.users.bracket(Bracket(jnp.zeros_like(none), jnp.zeros_like(none)))
