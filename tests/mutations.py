@@ -1433,7 +1433,7 @@ MUTATIONS = (
         ("test_users",),
         planes_above=("along = f00 + f11 >= f01 + f10", "along = f00 + f11 <= f01 + f10"),
         holder_leaves_both=("one[:, :, 1:] = ~np.eye", "one[:, :, 1:] = True | ~np.eye"),
-        cross_offers_free=("crossed * float(apart)", "crossed * 0.0"),
+        cross_offers_turned=("crossed * float(apart)", "-crossed * float(apart)"),
         any_outcome_is_one=(
             "better = self.case.look & (gain <= GAIN)",
             "better = self.case.look & (gain <= GAIN + 10)",

@@ -15,7 +15,7 @@ import jaxgame as jg
 from jaxgame import users
 from jaxgame.sampling import Noise, Shape
 from jaxgame.users.climb import climbed
-from jaxgame.users.square import cases
+from jaxgame.users.square import Case, _planes, cases
 from jaxgame.users.standing import Programs, standing
 from tests.games import one
 from tests.reference import users as reference
@@ -183,7 +183,7 @@ def test_climbs_go_as_far_as_slack_allows():
 
 
 def test_who_serves_the_other_user_cannot_leave_her_to_a_rival():
-    """Sets are both, the first, the second; leaders 0 and 1. Where all offer the same everybody may try all."""
+    """Sets are both, the first, the second; leaders 0 and 1."""
     found = cases(Programs.of(standing(users.opposed(0.5))))
     every, not_alone = [True] * 3, [True, False, False]
     same, one_serves_both, one_each = (found.holds[case][found.holder[case]].tolist() for case in range(3))
@@ -194,6 +194,27 @@ def test_who_serves_the_other_user_cannot_leave_her_to_a_rival():
         [[True, True, False], [True, False, True]],
         [[True, False, True], [True, True, False]],
     ]
+
+
+def test_users_with_schemes_of_their_own_do_not_envy_the_other():
+    programs = Programs.of(standing(users.opposed(0.5)))
+    full, none = programs.informed(), programs.uninformed()
+    envied = Case.of(programs, np.ones((1, 2, 3), bool), apart=True).rows[-2:]
+    together = Case.of(programs, np.ones((1, 2, 3), bool), apart=False).rows[-2:]
+    # The second would rather hear the first scheme, or the first the second; positive rows are not met.
+    for pair, signs in (((full, none), [1, -1]), ((none, full), [-1, 1]), ((full, full), [0, 0])):
+        assert jnp.sign(envied @ jnp.concatenate(pair)).tolist() == signs
+    assert not together.any()
+
+
+def test_planes_are_below_the_corners_and_touch_all():
+    corners = jnp.asarray(np.random.default_rng(0).normal(size=(2, 2, 40, 3)))
+    width = jnp.array([0.5, 2.0])
+    alpha, beta = _planes(corners, width)
+    for i, j in itertools.product(range(2), repeat=2):
+        heights = alpha + beta @ (jnp.array([float(i), float(j)]) * width)
+        assert (heights <= corners[i, j] + 1e-12).all()
+        np.testing.assert_allclose(heights.max(0), corners[i, j], atol=1e-12)
 
 
 def test_ends_meet_where_nobody_learns_anything():
