@@ -27,7 +27,8 @@ ROOT = Path(__file__).parent.parent
 NOT_COPIED = (".git", ".venv", "outputs", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache")
 EVERY = ("tests", "jaxgame")
 NOTICED = ROOT / "tests" / "data" / "noticed.json"  # name of a mutation -> the test that noticed it
-NO_SUCH_TEST = 4  # what pytest ends with if a test it is given is not there any more
+# What pytest ends with if a test it is given is not there any more, or is slow now.
+NO_SUCH_TEST, NONE_CHOSEN = 4, 5
 WORKERS = 2
 
 
@@ -90,7 +91,7 @@ def _first_failure(copy: Path, folder: Path, tests: tuple[str, ...]) -> str:
     }
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", *tests]
     ended = subprocess.run(command, cwd=copy, env=os.environ | cache, capture_output=True, text=True)
-    if ended.returncode in (0, NO_SUCH_TEST):
+    if ended.returncode in (0, NO_SUCH_TEST, NONE_CHOSEN):
         return ""
     if ended.returncode != 1:
         raise RuntimeError(f"pytest ended with {ended.returncode}:\n{ended.stdout}\n{ended.stderr}")

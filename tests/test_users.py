@@ -168,18 +168,25 @@ def test_a_single_leader_keeps_users_who_cost_it():
 
 
 def test_climbs_go_as_far_as_slack_allows():
-    """Full information would bring a leader (1 - k) / 2 for each unit that users lack of it."""
+    """In the fixture full information brings a leader (1 - k) / 2 for each unit that users lack of it."""
 
     @jax.jit
     def lost(game, slack):
         units = standing(game)
         programs = Programs.of(units)
+        weights = units.share * units.users.unit
         granted = jnp.full(2, slack) / units.theirs.unit
-        scheme, _ = climbed(programs, jnp.ones(2), granted, units.uninformed())
-        return programs.lost @ scheme * units.users.unit
+        scheme, _ = climbed(programs, weights, granted, units.uninformed())
+        return weights @ (programs.lost @ scheme)
 
     for k, slack in ((0.2, 0.1), (0.5, 0.1), (0.2, 0.0)):
         np.testing.assert_allclose(lost(users.opposed(k), slack), 2 * slack / (1 - k), atol=1e-6)
+    # Where more loss is worth something to a leader, what it could have instead rises on the way.
+    for place in (5, 13):
+        game = one(games(14), place)
+        certified = users.worst_equilibrium(game, slack=0.01, tolerance=1e-3).loss
+        assert certified.lower > 1e-3
+        assert certified.lower - 1e-6 <= lost(game, 0.01) <= certified.upper + 1e-6
 
 
 def test_who_serves_the_other_user_cannot_leave_her_to_a_rival():
@@ -213,7 +220,7 @@ def test_planes_are_below_the_corners_and_touch_all():
     alpha, beta = _planes(corners, width)
     for i, j in itertools.product(range(2), repeat=2):
         heights = alpha + beta @ (jnp.array([float(i), float(j)]) * width)
-        assert (heights <= corners[i, j] + 1e-12).all()
+        assert (heights <= corners[i, j][None] + 1e-12).all()
         np.testing.assert_allclose(heights.max(0), corners[i, j], atol=1e-12)
 
 
