@@ -38,7 +38,7 @@ def stage() -> None:
         also = f' · <a href="{notebook}" download>as a notebook</a>' if notebook else ""
         with path.open("a") as page:
             page.write(
-                f'\n<small class="also"><a href="{path.name}">This page as plain Markdown</a>{also}</small>\n'
+                f'\n<small class="also"><a href="plain:{path.name}">This page as plain Markdown</a>{also}</small>\n'
             )
 
 
@@ -55,10 +55,11 @@ def _notebook(page: Path) -> str | None:
 
 
 def offline() -> None:
-    """Let pages load what searches without a server from the site itself."""
+    """Let pages load what searches without a server from the site itself, and link their plain Markdown."""
     for path in SITE.rglob("*.html"):
         here = os.path.relpath(SITE / "assets" / "frame_worker.js", path.parent)
-        path.write_text(path.read_text().replace(_REMOTE, here))
+        # Builders take a link to a page's Markdown for one to the page: until now it had a scheme of its own.
+        path.write_text(path.read_text().replace(_REMOTE, here).replace('href="plain:', 'href="'))
 
 
 def plain() -> None:
