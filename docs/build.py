@@ -37,9 +37,8 @@ def stage() -> None:
         notebook = _notebook(path)
         also = f' · <a href="{notebook}" download>as a notebook</a>' if notebook else ""
         with path.open("a") as page:
-            page.write(
-                f'\n<small class="also"><a href="plain:{path.name}">This page as plain Markdown</a>{also}</small>\n'
-            )
+            link = f'<a href="plain:{path.name}">This page as plain Markdown</a>'
+            page.write(f'\n<small class="also">{link}{also}</small>\n')
 
 
 def _notebook(page: Path) -> str | None:

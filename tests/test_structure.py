@@ -24,6 +24,7 @@ ROOMS = (
     "competition.independent",
     "competition.rich",
     "competition",
+    "menus",
     "conversation",
     "users",
     "summary",
