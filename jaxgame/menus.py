@@ -125,7 +125,7 @@ def of_schemes(
     >>> menu = jnp.stack([jnp.full((2, 2), 0.5), jnp.eye(2)])    # say nothing, or all
     >>> found = jg.menus.of_schemes(judge, [menu, menu])
     >>> print(found.nfg("two prosecutors").splitlines()[0])
-    NFG 1 R "two prosecutors" { "leader 0" "leader 1" }
+    NFG 1 R "two prosecutors" { "leader 0" "leader 1" } { 2 2 }
     """
     schemes = _checked("schemes", schemes, game, "[N, S, M]", None)
     for i, menu in enumerate(schemes):

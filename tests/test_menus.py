@@ -82,13 +82,13 @@ def test_payoffs_of_offers_are_those_of_the_best_one():
         np.testing.assert_allclose(found.leaders[(slice(None), *profile)], earned, rtol=1e-14)
 
 
-def test_with_full_information_on_the_menus_two_rivals_choose_it():
-    """Prosecutor and defender: what is worst for both is the only equilibrium where one can tell more."""
-    rivals = jg.Game(JUDGE.prior, JUDGE.follower, JUDGE.leaders[:2])
-    menus = [jg.leader_frontier(rivals, i).outcome for i in (0, 1)]
-    found = jg.menus.of_offers(rivals, menus)
-    best = [found.leaders[i] >= found.leaders[i].max(i, keepdims=True) - 1e-12 for i in (0, 1)]
-    assert (found.follower[best[0] & best[1]] == 1.0).all() and (best[0] & best[1]).any()
+def test_who_can_tell_all_does_where_the_offers_acquit_too_often():
+    """All offers convict less often than the truth: a prosecutor who can tell all gains by it."""
+    full = jg.selection.starting_offers(JUDGE, "full")[0]
+    found = jg.menus.of_offers(JUDGE, [jnp.concatenate([menu, full[None]]) for menu in offers()])
+    best = [found.leaders[i] >= found.leaders[i].max(i, keepdims=True) - 1e-12 for i in range(3)]
+    equilibria = np.logical_and.reduce(best)
+    assert equilibria.any() and (found.follower[equilibria] == 1.0).all() and found.follower.min() < 0.99
 
 
 def test_a_file_has_every_payoff_exactly():
