@@ -37,7 +37,7 @@ def stage() -> None:
         notebook = _notebook(path)
         also = f' · <a href="{notebook}" download>as a notebook</a>' if notebook else ""
         with path.open("a") as page:
-            link = f'<a href="plain:{path.name}">This page as plain Markdown</a>'
+            link = f'<a href="plain:{path.stem}">This page as plain Markdown</a>'
             page.write(f'\n<small class="also">{link}{also}</small>\n')
 
 
@@ -58,7 +58,8 @@ def offline() -> None:
     for path in SITE.rglob("*.html"):
         here = os.path.relpath(SITE / "assets" / "frame_worker.js", path.parent)
         # Builders take a link to a page's Markdown for one to the page: until now it had a scheme of its own.
-        path.write_text(path.read_text().replace(_REMOTE, here).replace('href="plain:', 'href="'))
+        text = path.read_text().replace(_REMOTE, here)
+        path.write_text(re.sub(r'href="plain:([^"]*)"', r'href="\1.md"', text))
 
 
 def plain() -> None:
