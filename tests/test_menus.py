@@ -82,6 +82,13 @@ def test_payoffs_of_offers_are_those_of_the_best_one():
         np.testing.assert_allclose(found.leaders[(slice(None), *profile)], earned, rtol=1e-14)
 
 
+def test_offers_that_tie_are_won_by_the_lowest_index():
+    coin = jg.make_game([0.5, 0.5], np.eye(2), [[[0.0, 1.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]]])
+    heads, tails = (jnp.zeros((1, 1, 2, 2)).at[..., a].set(0.5) for a in (0, 1))
+    assert jg.menus.of_offers(coin, [heads, tails]).leaders.ravel().tolist() == [0.0, 1.0]
+    assert jg.menus.of_offers(coin, [tails, heads]).leaders.ravel().tolist() == [1.0, 0.0]
+
+
 def test_who_can_tell_all_does_where_the_offers_acquit_too_often():
     """All offers convict less often than the truth: a prosecutor who can tell all gains by it."""
     full = jg.selection.starting_offers(JUDGE, "full")[0]
