@@ -21,7 +21,7 @@ reproduce: .venv/installed
 
 # The site is outputs/docs/index.html; only building it needs the extra.
 docs: .venv/docs
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	$(BIN)/python docs/build.py
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -15,31 +15,13 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.textpath import TextToPath
 from matplotlib.ticker import FixedLocator, Formatter
 
+from jaxgame.drawing.style import DASHES, MARKERS, STYLE, shades
 from jaxgame.runs.files import write_whole
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-DASHES = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 CAPTION_SIZE = 8.0  # points
 LABEL_GAP = 0.05  # inches between the labels of neighbouring ticks, at least
-STYLE: dict[Any, Any] = {
-    "font.size": 9.0,
-    "axes.titlesize": 10.0,
-    "axes.labelsize": 9.0,
-    "legend.fontsize": 8.0,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "0.9",
-    "grid.linewidth": 0.6,
-    "lines.linewidth": 1.5,
-    "lines.markersize": 4.5,
-    "savefig.dpi": 200,
-}
 
-
-def shades(count: int) -> list[tuple[float, ...]]:
-    """`count` colours (red, green, blue, opacity from 0 to 1) from dark to light, in grey as in colour."""
-    return [tuple(mpl.colormaps["viridis"](x)) for x in np.linspace(0.0, 0.8, max(count, 1))]
+__all__ = ["DASHES", "MARKERS", "STYLE", "band", "leaders_axis", "new_figure", "save", "shades"]
 
 
 def new_figure(

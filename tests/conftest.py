@@ -42,6 +42,7 @@ SLOW_EXAMPLES = (
     "jaxgame/theorems/coalitions.py",
     "jaxgame/competition/",
     "jaxgame/conversation/search.py",
+    "jaxgame/menus.py",
     "jaxgame/persuasion/frontier.py",
     "jaxgame/users/",
     "jaxgame/theorems/users.py",

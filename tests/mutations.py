@@ -1576,4 +1576,46 @@ MUTATIONS = (
         best_proof_not_kept=("better = proof.missed > known", "better = proof.missed < known"),
         value_that_is_not_proved=("if value is not None and value > most:", "if False:"),
     ),
+    *_in(
+        "jaxgame/menus.py",
+        ("test_menus",),
+        last_player_fastest=("range(count, 0, -1), 0)", "range(1, count + 1), 0)"),
+        payoffs_of_one_player_together=(
+            "self.leaders.transpose(*range(count, 0, -1), 0).reshape(-1, count)",
+            "self.leaders.transpose(0, *range(count, 0, -1)).reshape(-1, count)",
+        ),
+        payoffs_rounded=('format(Decimal(float(x) + 0.0), "f")', 'format(float(x) + 0.0, ".15f")'),
+        the_worst_offer_is_kept=("lost[made].argmin(0)", "lost[made].argmax(0)"),
+        the_highest_index_is_kept=(
+            "np.take_along_axis(made, lost[made].argmin(0)[None], 0)[0]",
+            "np.take_along_axis(made[::-1], lost[made[::-1]].argmin(0)[None], 0)[0]",
+        ),
+        offers_of_another_leader=("np.cumsum([0, *sizes[:-1]])", "np.cumsum([0, *sizes[1:]])"),
+        leaders_paid_by_her_utility=(
+            "(outcome[None] * game.leaders).sum((1, 2, 3))",
+            "(outcome[None] * game.follower[None]).sum((1, 2, 3)) + 0 * game.leaders.sum((1, 2, 3))",
+        ),
+        rationality_forgotten=(
+            "outcome = outcome_of(game, chosen, rationality=rationality, tie=tie)",
+            "outcome = outcome_of(game, chosen, tie=tie)",
+        ),
+    ),
+    *_in(
+        "jaxgame/drawing/beliefs.py",
+        ("test_drawing",),
+        closure_below_the_curve=("if (y[b] - y[a]) * (x[i] - x[a]) >", "if (y[b] - y[a]) * (x[i] - x[a]) <"),
+        ties_against_the_leader=(
+            "np.where(near, theirs, -np.inf).max(2)",
+            "-np.where(near, -theirs, -np.inf).max(2)",
+        ),
+        types_not_weighed=(
+            "joint = np.stack([1 - beliefs, beliefs], 1)[:, None] * given[None]",
+            "joint = np.stack([1 - beliefs, beliefs], 1)[:, None] * prior[None]",
+        ),
+    ),
+    *_in(
+        "jaxgame/drawing/tables.py",
+        ("test_drawing",),
+        ends_rounded_inwards=("ROUND_CEILING if up else ROUND_FLOOR", "ROUND_FLOOR if up else ROUND_CEILING"),
+    ),
 )

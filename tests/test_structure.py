@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 # A room may use those before it. A name is a package of `jaxgame` or a module at its root.
 ROOMS = (
     "verify",
+    "drawing",
     "core",
     "proof",
     "lp",
@@ -23,6 +24,7 @@ ROOMS = (
     "competition.independent",
     "competition.rich",
     "competition",
+    "menus",
     "conversation",
     "users",
     "summary",

@@ -16,6 +16,7 @@ from jaxgame.conversation.transcripts import Rules, Views
 from jaxgame.conversation.view import viewed
 from jaxgame.core import checks
 from jaxgame.core.bracket import Bracket
+from jaxgame.core.drawn import DrawnProcess
 from jaxgame.core.game import Game
 from jaxgame.core.record import record
 from jaxgame.core.revision import ENDS, ending
@@ -28,7 +29,7 @@ INDIFFERENT = 1e-5
 
 
 @record
-class RuleTrace:
+class RuleTrace(DrawnProcess):
     """N revisions, leaders taking turns, and the profile before the first: N_plus_1 = N + 1 entries.
 
     - `follower` [N_plus_1] and `leaders` [N_plus_1, K]: expected utilities at each profile, in everybody's

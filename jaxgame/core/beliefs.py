@@ -1,11 +1,16 @@
 """From schemes to beliefs: message probabilities, posteriors, and several leaders at once."""
 
+from typing import TYPE_CHECKING
+
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgame.core import checks
 from jaxgame.core.arithmetic import divided
 from jaxgame.core.record import record
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @record
@@ -18,6 +23,18 @@ class Beliefs:
 
     probability: Float[Array, "T M"]
     posterior: Float[Array, "T M S"]
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw a stem for each message: how likely it is, over the belief it leaves her with.
+
+        For two states; messages with one belief share a stem, with their indices above it. `ax` are axes of
+        Matplotlib to draw on (None: new ones), which are returned.
+
+        Raises ValueError if there are not two states.
+        """
+        from jaxgame.drawing import beliefs
+
+        return beliefs.messages(self, ax)
 
 
 def update(prior: checks.Numbers, scheme: checks.Numbers) -> Beliefs:

@@ -30,3 +30,8 @@ class Bracket:
     def contains(self, value: ArrayLike, slack: float = 0.0) -> Bool[Array, "*batch"]:
         """Whether `value` lies in the interval widened by `slack` on both sides."""
         return (self.lower - slack <= value) & (value <= self.upper + slack)
+
+    def _repr_html_(self) -> str:
+        from jaxgame.drawing import tables
+
+        return tables.bracket(self)

@@ -33,6 +33,11 @@ class Game:
         leaders, types, states, actions = shape
         return f"Game({leaders} leaders, {types} types, {states} states, {actions} actions)"
 
+    def _repr_html_(self) -> str:
+        from jaxgame.drawing import tables
+
+        return tables.game(self)
+
 
 def make_game(prior: Numbers, follower: Numbers, leaders: Numbers) -> Game:
     """Build a `Game` from plain arrays after checking them.

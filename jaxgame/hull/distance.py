@@ -7,6 +7,7 @@ relative. Both ends of a distance are evaluated from the definition and moved ou
 
 import dataclasses
 import functools
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +24,9 @@ from jaxgame.core.units import is_sound, power_of_two, unheard
 from jaxgame.hull import least_squares, measures
 from jaxgame.hull.average import average_fit
 from jaxgame.hull.exchange import exchange_fit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 NORMS = ("sup", "square")
 GAME_NORMS = (*NORMS, "mean")
@@ -48,6 +52,17 @@ class HullFit:
     measure: Float[Array, " D"]
     distance: Bracket
     converged: Bool[Array, ""]
+
+    def plot(self, ax: "Axes | None" = None, *, part: str = "weights") -> "Axes":
+        """Draw bars, by `part`: "weights", the nearest mixture, or "measure", the proof of the distance.
+
+        `ax` are axes of Matplotlib to draw on (None: new ones), which are returned.
+
+        Raises ValueError for another part, a batch of fits, and if they are not finite.
+        """
+        from jaxgame.drawing import pictures
+
+        return pictures.hull_fit(self, part, ax)
 
 
 def hull_distance(

@@ -10,6 +10,7 @@ same for a caller, in her units of value.
 """
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +23,9 @@ from jaxgame.core.record import record
 from jaxgame.core.units import Standard, standard, unheard, unknown
 from jaxgame.persuasion.lanes import Solved, solve_frontiers
 from jaxgame.persuasion.value import budget_of, check_leader, outcome_of_recommendations
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @record
@@ -104,6 +108,17 @@ class Frontier:
         """The outcome [T, S, A] that attains `value(threshold).lower`; full information above it."""
         budget, _ = budget_of(self.units, threshold)
         return unheard(jnp.isfinite(threshold), self.curve.best(jnp.maximum(budget, 0.0)))
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw f_j over all that she may be left with, from no to full information, and its proof from above.
+
+        `ax` are axes of Matplotlib to draw on (None: new ones), which are returned.
+
+        Raises ValueError for a batch of curves, and if they are not finite.
+        """
+        from jaxgame.drawing import pictures
+
+        return pictures.frontier(self, ax)
 
 
 def leader_frontier(game: Game, leader: int | Int[Array, ""]) -> Frontier:

@@ -21,6 +21,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxgame.core import beliefs, checks
 from jaxgame.core.bracket import Bracket
+from jaxgame.core.drawn import DrawnProcess
 from jaxgame.core.game import Game
 from jaxgame.core.record import record
 from jaxgame.core.response import best_response
@@ -44,7 +45,7 @@ STARTS = ("selfish", "none", "full", "random")
 
 
 @record
-class OfferTrace:
+class OfferTrace(DrawnProcess):
     """N revisions (or rounds of simultaneous ones), and the state before the first: N + 1 entries.
 
     With N_plus_1 = N + 1, `follower` [N_plus_1] is the value of the selected offer to the follower, `offers`

@@ -20,6 +20,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxgame.core import checks
 from jaxgame.core.bracket import Bracket
+from jaxgame.core.drawn import DrawnLearning
 from jaxgame.core.game import Game
 from jaxgame.core.record import record
 from jaxgame.core.units import Standard, is_sound, standard, unheard, unknown
@@ -43,7 +44,7 @@ _AVERAGES = ("outcome", "follower", "loss", "leaders", "regret", "menu_regret", 
 
 
 @record
-class LearningTrace:
+class LearningTrace(DrawnLearning):
     """What N rounds of learning came to; after several numbers of rounds, with an axis H before the others.
 
     - `outcome` [T, S, A] is the average law of type, state and action, `follower` what it is worth to her and

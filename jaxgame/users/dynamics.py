@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxgame.core import checks
 from jaxgame.core.bracket import Bracket
+from jaxgame.core.drawn import DrawnProcess
 from jaxgame.core.game import Game
 from jaxgame.core.record import record
 from jaxgame.core.revision import ENDS, ORDERS, ending
@@ -27,7 +28,7 @@ INDIFFERENT = 1e-9
 
 
 @record
-class UsersTrace:
+class UsersTrace(DrawnProcess):
     """N revisions (or rounds of simultaneous ones), and the state before the first: N + 1 entries.
 
     With N_plus_1 = N + 1, `users` [N_plus_1, T] is what each user has of the offer she keeps, `leaders`

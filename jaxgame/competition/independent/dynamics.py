@@ -23,6 +23,7 @@ from jaxgame.competition.independent.reply import reply_to
 from jaxgame.competition.independent.restricted import most_likely
 from jaxgame.core import checks
 from jaxgame.core.bracket import Bracket
+from jaxgame.core.drawn import DrawnProcess
 from jaxgame.core.game import Game
 from jaxgame.core.record import record
 from jaxgame.core.revision import ENDS, ORDERS, ending
@@ -36,7 +37,7 @@ INDIFFERENT = 1e-5
 
 
 @record
-class SchemeTrace:
+class SchemeTrace(DrawnProcess):
     """N revisions (rounds if simultaneous) and the profile before the first: N_plus_1 = N + 1 entries.
 
     - `follower` [N_plus_1] and `leaders` [N_plus_1, K]: expected utilities at each profile, in everybody's

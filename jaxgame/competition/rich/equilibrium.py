@@ -1,13 +1,20 @@
 """What the search for the worst equilibrium, and for a lone leader's best, hands back."""
 
 import dataclasses
+import math
+from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgame.core.bracket import Bracket
+from jaxgame.core.checks import check_leader_index
+from jaxgame.core.game import Game
 from jaxgame.core.record import record
 from jaxgame.core.units import Standard, unheard, unknown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @record
@@ -40,6 +47,17 @@ class WorstRichEquilibrium:
     open: Int[Array, ""]
     pivots: Int[Array, ""]
 
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the equilibrium's public beliefs with their weights; for two states.
+
+        `ax` are axes of Matplotlib to draw on (None: new ones), which are returned.
+
+        Raises ValueError if there are not two states, for a batch, and if nothing was finite.
+        """
+        from jaxgame.drawing import beliefs
+
+        return beliefs.law(self, ax)
+
 
 @record
 class LeaderClosure:
@@ -55,6 +73,25 @@ class LeaderClosure:
     value: Bracket
     posteriors: Float[Array, "N S"]
     weights: Float[Array, " N"]
+
+    def plot(
+        self, game: Game, leader: int, *, rationality: float = math.inf, ax: "Axes | None" = None
+    ) -> "Axes":
+        """Draw what `leader` of `game` earns at each belief, the concave closure of that, and the best law.
+
+        The arguments are those with which `leader_closure` was called. For two states; the curve and its
+        closure are drawn through some thousand beliefs, the points are of the law that was found. `ax` are
+        axes of Matplotlib to draw on (None: new ones), which are returned.
+
+        Raises ValueError if there are not two states, for a leader that is not there, a negative
+        rationality, a batch, and if nothing was finite.
+        """
+        from jaxgame.drawing import beliefs
+
+        check_leader_index(leader, game.leaders.shape[0])
+        if not rationality >= 0:
+            raise ValueError(f"rationality is {rationality}; it must be at least 0 (infinity is allowed)")
+        return beliefs.closure(self, game, leader, rationality, ax)
 
 
 def told(
