@@ -29,8 +29,8 @@ from jaxgame.selection.exclusion import Conditions, Curves, Interval
 from jaxgame.selection.outbidding import check_outcome
 from jaxgame.selection.search import LOOK, MISSED, Search
 from jaxgame.selection.worst import LOOSEST, MAX_STEPS
-from jaxgame.verify.reading import Place
-from jaxgame.verify.selection import Game as ExactGame
+from jaxgame.verify.best_ai_selection import Game as ExactGame
+from jaxgame.verify.reading import Place, dot
 
 KIND = "best-AI selection"
 BELOW = 1e-12  # the search starts this part below no information, which rounding may have missed
@@ -108,20 +108,20 @@ def prove_exploitability(game: Game, outcome: Float[Array, "T S A"]) -> Proof:
     known = exact_game(**numbers)
     scheme = obeyed(known, scheme_of(known, np.asarray(outcome)))
     given = known.scheme(scheme)
-    worth = known.worth(known.follower, given)
+    worth = dot(known.follower, given)
     outbid = known.none if len(game.leaders) == 1 else worth
     gains, offers, proofs = [], [], []
     for j, utility in enumerate(known.leaders):
         best = leader_value(game, j, float(outbid))
         offers.append(obeyed(known, np.asarray(best.scheme), outbid))
         # Nobody gains by offering what there is.
-        if known.worth(utility, known.scheme(offers[j])) < known.worth(utility, given):
+        if dot(utility, known.scheme(offers[j])) < dot(utility, given):
             offers[j] = scheme
         proofs.append(outbidding(best))
         gains.append(
             [
-                known.worth(utility, known.scheme(offers[j])) - known.worth(utility, given),
-                known.best_response(j, outbid, Place(proofs[j], "")) - known.worth(utility, given),
+                dot(utility, known.scheme(offers[j])) - dot(utility, given),
+                known.best_response(j, outbid, Place(proofs[j])) - dot(utility, given),
             ]
         )
     leader = max(range(len(gains)), key=lambda j: gains[j][0])
@@ -260,7 +260,7 @@ class _Book:
         """An outcome, and what bounds each leader's gain by outbidding it."""
         numbers = obeyed(self.game, scheme_of(self.game, outcome))
         scheme = self.game.scheme(numbers)
-        worth = self.game.worth(self.game.follower, scheme)
+        worth = dot(self.game.follower, scheme)
         outbid = self.game.none if len(self.theirs) == 1 else worth
         budget = self._budget(outbid)
         proofs, gains = [], []
@@ -273,7 +273,7 @@ class _Book:
             }
             proofs.append(proof)
             bound = self.game.best_response(j, outbid, Place(proof, "outbidding"))
-            gain = bound - self.game.worth(utility, scheme)
+            gain = bound - dot(utility, scheme)
             gains.append(max(-_down(-gain, unit), Fraction(0)))
         if len(self.theirs) > 1 and worth == self.game.opt:
             gains = [Fraction(0)] * len(gains)
