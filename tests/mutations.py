@@ -1535,6 +1535,25 @@ MUTATIONS = (
         whole_range_for_half=("else max(ranges) / 2", "else max(ranges)"),
     ),
     *_in(
+        "jaxgame/verify/coalition_cover.py",
+        ("test_proofs",),
+        members_who_object=('proof["mixture"].must(dot(r[i], q) >= 0, ', 'proof["mixture"].must(True, '),
+        cheaper_than_claimed=('proof["lower"].must(lower <= max(-dot(p, q), 0)', 'proof["lower"].must(True'),
+        weights_of_others=('proof["weights"].must(support <= members, ', 'proof["weights"].must(True, '),
+        cover_missed=('proof["upper"].must(upper >= eta, f', 'proof["upper"].must(True, f'),
+        mixture_of_more_than_one=('proof["mixture"].must(sum(q) <= 1, ', 'proof["mixture"].must(True, '),
+        least_excess=("return max(*excess, ", "return min(*excess, "),
+    ),
+    *_in(
+        "jaxgame/verify/rejection_depth.py",
+        ("test_proofs",),
+        harmless_counts=("must(-dot(p, q) >= harm, ", "must(True, "),
+        objectors_uncounted=("must(objectors <= upper, f", "must(True, f"),
+        cover_that_lets_harm_through=("place.must(eta < harm, f", "place.must(True, f"),
+        one_removal_less=("not met(supports, lower - 1)", "not met(supports, lower - 2)"),
+        met_by_the_first_alone=("size > 0 and any(met(", "size > 0 and all(met("),
+    ),
+    *_in(
         "jaxgame/verify/reading.py",
         ("test_proofs",),
         negative_numbers=("least is None or Fraction(self.value) >= least", "True"),
@@ -1553,6 +1572,16 @@ MUTATIONS = (
             "return weakened if weakened is not None else _held(rows, missed, given)",
             "return weakened if weakened is not None else [Fraction(0)] * len(given)",
         ),
+    ),
+    *_in(
+        "jaxgame/coalition/proving.py",
+        (
+            "test_proofs::test_proofs_of_coalitions",
+            "test_proofs::test_a_coalition_that_covers_covers_exactly",
+        ),
+        nothing_covers_exactly=("if unit else [])", "if False else [])"),
+        harm_unscaled=("harm = Fraction(tolerance) * (max(map(abs, p)) or 1)", "harm = Fraction(tolerance)"),
+        objections_ignored=("near = into_cone(approving, ", "near = into_cone([], "),
     ),
     *_in(
         "jaxgame/proof/numbers.py",

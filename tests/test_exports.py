@@ -39,6 +39,8 @@ ON_THE_HOST = {
     "jaxgame.verify.read",
     "jaxgame.quantal_regret_bound",
     "jaxgame.coalition.all_clauses",
+    "jaxgame.coalition.prove_cover",
+    "jaxgame.coalition.prove_depth",
     "jaxgame.coalition.plane_depth",
     "jaxgame.coalition.ring",
     "jaxgame.coalition.ring_loss",

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 import jaxgame as jg
-from jaxgame import verify
+from jaxgame import coalition, verify
 from jaxgame.cli import app
 from jaxgame.persuasion.proving import prove_best_response
 from jaxgame.proof import Proof
@@ -24,6 +24,7 @@ from jaxgame.proof.schemes import exact_game, obeyed
 from jaxgame.verify.best_ai_selection import Game
 from jaxgame.verify.reading import Place
 from tests import kinds
+from tests.reference import coalition as coalitions
 from tests.reference import exact as reference
 from tests.reference import proofs
 
@@ -202,10 +203,47 @@ def distance(norm, scale, **change):
     return document | change
 
 
+# Two reviewers of a plane, who lean to either side of her; proposals along the axes.
+PANEL = {
+    "schema_version": 1,
+    "principal": [0, 1],
+    "reviewers": [[-1, 1], [1, 1], [2, 1]],
+    "directions": [[1, 0], [-1, 0], [0, 1], [0, -1]],
+}
+TOGETHER = PANEL | {
+    "kind": "coalition cover",
+    "members": [0, 1],
+    "lower": 0,
+    "upper": 0,
+    "mixture": [0, 0, 0, 0],
+    "weights": [HALF, HALF, 0],
+}
+LEANING = PANEL | {
+    "kind": "coalition cover",
+    "members": [1],  # who approves of no more of (0, -1) than of (1, 0)
+    "lower": HALF,
+    "upper": HALF,
+    "mixture": [HALF, 0, 0, HALF],
+    "weights": [0, HALF, 0],
+}
+DEPTH = PANEL | {
+    "kind": "rejection depth",
+    "harm": QUARTER,
+    "lower": 1,
+    "upper": 1,
+    "mixture": [HALF, 0, 0, HALF],  # the first objects, the second does not care
+    "covers": [[HALF, HALF, 0], [Fraction(2, 3), 0, Fraction(1, 3)]],
+}
+HARMLESS = DEPTH | {"principal": [0, 0], "lower": 4, "upper": 4, "mixture": [0] * 4, "covers": [[0, 0, 0]]}
+
 NORMS = [(norm, scale) for norm in ("sup", "square", "mean") for scale in ("simplex", "cone")]
 KINDS = {
     "best response": RESPONSE,
     "exploitability": GAIN,
+    "cover": TOGETHER,
+    "no cover": LEANING,
+    "depth": DEPTH,
+    "no harm": HARMLESS,
     **{f"{norm} {scale}": distance(norm, scale) for norm, scale in NORMS},
     "simplex": distance(
         "sup", "simplex", groups=[], target=[0, 2], utilities=[[0, 0], [1, 1]], weights=[0, 1],
@@ -227,6 +265,21 @@ WRONG = {
         {"lower": Fraction(7, 10)}, {"upper": HALF}, {"leader": 1}, {"offer": [[0, 1], [0, 1]]},
         {"scheme": [[0, 0], [0, 0]]}, {"outbidding": [PROOF]},
     ],
+    "cover": [
+        {"members": [1, 2]}, {"members": [0]}, {"weights": [HALF, QUARTER, 0]}, {"weights": [1, -1, 1]},
+        {"lower": -1}, {"upper": -1}, {"mixture": [HALF, 0, 0, HALF], "lower": QUARTER},
+    ],
+    "no cover": [
+        {"lower": HALF + QUARTER}, {"upper": QUARTER}, {"weights": [0, 1, 0]}, {"members": [0]},
+        {"mixture": [1, 0, 0, 1]}, {"mixture": [2, 0, -1, HALF]}, {"members": [3]},
+    ],
+    "depth": [
+        {"lower": 2}, {"upper": 0}, {"harm": 1}, {"harm": 0}, {"covers": []}, {"covers": [[HALF, 0, 0]]},
+        {"mixture": [0, HALF, 0, HALF]}, {"mixture": [0, 0, 0, 0]}, {"lower": HALF}, {"lower": 5},
+        {"upper": 5},
+        {"covers": [[HALF, HALF, 0], [0, 0, QUARTER]]}, {"mixture": [1, 0, 0, 1]},
+    ],
+    "no harm": [{"covers": []}, {"covers": [[0, 0, 1]]}, {"upper": 3}],
     "sup simplex": [
         {"lower": HALF + QUARTER}, {"upper": QUARTER}, {"weights": [0, 0]}, {"weights": [1, -1]},
         {"measure": [1, -1, 1, -1]}, {"norm": "max"}, {"scale": "hull"}, {"target": [0, 2, 0, 2]},
@@ -282,7 +335,10 @@ def at(data, place):
     return data
 
 
-EVIDENCE = ("schemes", "intervals", "multipliers", "outbidding", "weights", "measure", "scheme", "offer")
+EVIDENCE = (
+    *("schemes", "intervals", "multipliers", "outbidding", "weights", "measure", "scheme", "offer"),
+    *("covers", "mixture"),
+)
 
 
 def tampered(document, rng):
@@ -605,6 +661,71 @@ def test_proofs_of_distances_of_games():
         game = hard(kind, 3, 3, 3, seed)
         for options in (("state", "simplex", "mean"), (None, "cone", "mean"), (None, "cone", "sup")):
             assert agreed(jg.hull.prove_game_distance(game, *options).document), kind
+
+
+PANELS = ("plain", "integers", "copies", "tiny units", "alike")
+
+
+def panel_of(what: str, seed: int) -> list[np.ndarray]:
+    """Principal [3], reviewers [5, 3], directions [6, 3]."""
+    rng = np.random.default_rng(seed)
+    shapes = (3,), (5, 3), (6, 3)
+    principal, reviewers, directions = (
+        rng.integers(-2, 3, shape).astype(float) if what == "integers" else rng.normal(size=shape)
+        for shape in shapes
+    )
+    if what == "copies":
+        reviewers[3:] = reviewers[:2]
+    if what == "tiny units":
+        reviewers, principal = reviewers * 1e-90, principal * 1e90
+    if what == "alike":
+        reviewers = principal + reviewers / 3
+    return [principal, reviewers, directions]
+
+
+@pytest.mark.parametrize("what", PANELS)
+def test_proofs_of_coalitions(what):
+    """Depths and losses are those of SciPy, over every coalition."""
+    for seed in range(4):
+        panel = panel_of(what, seed)
+        hers, theirs = panel[2] @ panel[0], panel[1] @ panel[2].T
+        size = np.abs(hers).max() or 1.0
+        scores = hers / size, theirs / np.maximum(np.abs(theirs).max(1, keepdims=True), 1e-300)
+        proof = coalition.prove_depth(*panel, programs=300)
+        assert agreed(proof.document), (what, seed)
+        depth = coalitions.depth_of(coalitions.losses(*scores, by_covers=False), 1e-6)
+        assert proof.document["lower"] == proof.document["upper"] == depth, (what, seed)
+        for members in ([0, 1, 2, 3, 4], [0, 1, 2], [seed], []):
+            proof = coalition.prove_cover(*panel, members=np.array(members, int))
+            assert agreed(proof.document), (what, seed)
+            loss = coalitions.let_through(scores[0], scores[1][members])
+            ends = [float(proof.document[end]) / size for end in ("lower", "upper")]
+            assert loss - 1e-9 <= ends[0] <= ends[1] <= loss + 1e-9, (what, seed, members)
+            assert ends[1] > 0 or loss < 1e-9
+
+
+def test_a_coalition_that_covers_covers_exactly():
+    """No rounding is left where a program's vertex is, in rationals, a cover: of thirds, here."""
+    reviewers, directions = np.zeros((5, 3)), np.zeros((6, 3))
+    reviewers[:2, :2] = [[-1.0, 1.0], [2.0, 1.0]]
+    directions[:3, :2] = [[3.0, 1.0], [-3.0, 1.0], [0.0, -1.0]]
+    proof = coalition.prove_cover([0.0, 1.0, 0.0], reviewers, directions, members=[0, 1])
+    assert agreed(proof.document) and proof.document["upper"] == 0
+    assert "they cover her" in proof.check().sentence
+
+
+def test_errors_of_proofs_of_coalitions():
+    import jax
+
+    panel = panel_of("plain", 0)
+    with pytest.raises(ValueError, match="panel is traced"):
+        jax.jit(coalition.prove_depth)(*panel)
+    with pytest.raises(ValueError, match="members is"):
+        coalition.prove_cover(*panel, members=[5])
+    with pytest.raises(ValueError, match="tolerance is 2"):
+        coalition.prove_depth(*panel, tolerance=2.0)
+    with pytest.raises(ValueError, match="principal"):
+        coalition.prove_cover(panel[0] * np.nan, *panel[1:], members=[0])
 
 
 def test_a_proof_is_about_its_game():

@@ -88,7 +88,7 @@ def _obeyed(game: Game, y: np.ndarray) -> Numbers:
         # One row, by state, for each type and other action.
         by_state = [[x for of_type in of_state for x in of_type] for of_state in game.rows[m]]
         rows = [row for row in zip(*by_state, strict=True) if any(row)]
-        columns.append(_into_cone(rows, column.tolist()) if column.any() else [Fraction(0)] * len(column))
+        columns.append(into_cone(rows, column.tolist()) if column.any() else [Fraction(0)] * len(column))
     most = max(sum(entries) for entries in zip(*columns, strict=True))
     if most > 1:
         part = Fraction(int(2**60 / most), 2**60)
@@ -96,8 +96,8 @@ def _obeyed(game: Game, y: np.ndarray) -> Numbers:
     return [list(entries) for entries in zip(*columns, strict=True)]
 
 
-def _into_cone(rows: Sequence[Row], column: list[float]) -> list[Fraction]:
-    """Probabilities near those given for which no row is negative."""
+def into_cone(rows: Sequence[Row], column: Sequence[float]) -> list[Fraction]:
+    """Numbers of at least 0 near those given, for which no row is negative: all 0 if there are no others."""
     given = [Fraction(x) for x in column]
     missed = [row for row in rows if _along(row, given) < 0]
     if not missed:
@@ -106,7 +106,7 @@ def _into_cone(rows: Sequence[Row], column: list[float]) -> list[Fraction]:
     return weakened if weakened is not None else _held(rows, missed, given)
 
 
-def _weakened(rows: Sequence[Row], missed: list[Row], column: list[float]) -> list[Fraction] | None:
+def _weakened(rows: Sequence[Row], missed: list[Row], column: Sequence[float]) -> list[Fraction] | None:
     """Less where a state speaks against a recommendation; None if that takes too much, or leads nowhere."""
     column = list(column)
     for _ in range(WEAKENED):

@@ -15,7 +15,10 @@ from jaxgame.verify.reading import Fails, NotAProof, Place
 __all__ = ["KINDS", "SCHEMA_VERSION", "NotAProof", "Verdict", "check", "check_document", "read"]
 
 SCHEMA_VERSION = 1
-KINDS = ("best-AI selection", "best response", "exploitability", "hull distance")
+KINDS = (
+    *("best-AI selection", "best response", "exploitability", "hull distance"),
+    *("coalition cover", "rejection depth"),
+)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
-"""Proofs judged a second time, by theory.md alone (sections 3, 4, 6, 14); shares nothing with jaxgame.verify.
+"""Proofs judged a second time, by theory.md alone (sections 3, 4, 6, 12, 14); shares no code with the first.
 
 Arrays of Fractions and the bounds of `exact`. Conditions are judged in another order than there: intervals
 where each claim is made, then all of them together as a cover.
 """
 
+import itertools
 import json
 from fractions import Fraction
 
@@ -23,6 +24,8 @@ def judge(document) -> None:
         "best response": _best_response,
         "exploitability": _exploitability,
         "hull distance": _hull,
+        "coalition cover": _cover,
+        "rejection depth": _depth,
     }
     kinds[document["kind"]](document)
 
@@ -190,3 +193,49 @@ def _hull(document) -> None:
             _require(all(m <= p for m, p in zip(mass, prior, strict=True)), "mass")
         least = exact.hull_lower(target, utilities, measure, groups, scale, norm, prior)
         _require(document["lower"] ** power <= least, "the lower end")
+
+
+def _panel(document):
+    """Scores [M] and [N, M] of the proposals."""
+    principal, reviewers, directions = (_array(document[x]) for x in ("principal", "reviewers", "directions"))
+    _require(directions.shape[1:] == principal.shape == reviewers.shape[1:], "a panel is none")
+    return directions @ principal, reviewers @ directions.T
+
+
+def _mixed(document, p):
+    mixture = _array(document["mixture"])
+    _require(mixture.shape == p.shape and min(mixture) >= 0 and sum(mixture) <= 1, "a mixture is none")
+    return mixture
+
+
+def _eta(weights, p, r):
+    """What u_P - sum w u, which is to be in the dual cone, misses of it at most."""
+    weights = _array(weights)
+    _require(weights.shape == r.shape[:1] and min(weights) >= 0, "weights are none")
+    return max(0, -min(p - weights @ r))
+
+
+def _cover(document) -> None:
+    p, r = _panel(document)
+    members = [_place(x, len(r)) for x in document["members"]]
+    mixture = _mixed(document, p)
+    _require(all(score >= 0 for score in r[members] @ mixture), "a member objects")
+    _require(0 <= document["lower"] <= max(0, -(p @ mixture)), "the lower end")
+    others = [w for i, w in enumerate(document["weights"]) if i not in members]
+    _require(not any(others), "weights of others")
+    _require(document["upper"] >= _eta(document["weights"], p, r), "the upper end")
+
+
+def _depth(document) -> None:
+    p, r = _panel(document)
+    harm, count = document["harm"], len(r)
+    lower, upper = (_place(document[end], count + 2) for end in ("lower", "upper"))
+    _require(harm > 0, "harm")
+    if upper <= count:
+        mixture = _mixed(document, p)
+        _require(-(p @ mixture) >= harm and sum(r @ mixture < 0) <= upper, "the upper end")
+    _require(all(_eta(weights, p, r) < harm for weights in document["covers"]), "a cover")
+    used = [{i for i, w in enumerate(weights) if w > 0} for weights in document["covers"]]
+    # Whoever lower - 1 are removed, a cover is left.
+    for removed in itertools.combinations(range(count), max(lower - 1, 0)):
+        _require(lower == 0 or any(not one & set(removed) for one in used), "the lower end")
