@@ -1535,6 +1535,16 @@ MUTATIONS = (
         whole_range_for_half=("else max(ranges) / 2", "else max(ranges)"),
     ),
     *_in(
+        "jaxgame/verify/regrets.py",
+        ("test_proofs",),
+        regret_unproved=("must(most <= regrets[j], f", "must(True, f"),
+        law_of_any_sum=("must(sum(law) == 1, ", "must(True, "),
+        worst_rival=("return max(among, key", "return min(among, key"),
+        own_offer_is_a_rival=("[i for i in everyone if i != j]", "[*everyone]"),
+        nothing_earned=("return most - earned", "return most"),
+        line_without_price=("min(height - price * v for", "min(height for"),
+    ),
+    *_in(
         "jaxgame/verify/coalition_cover.py",
         ("test_proofs",),
         members_who_object=('proof["mixture"].must(dot(r[i], q) >= 0, ', 'proof["mixture"].must(True, '),

@@ -34,6 +34,7 @@ ON_THE_HOST = {
     "jaxgame.persuasion.proving.prove_best_response",
     "jaxgame.selection.prove",
     "jaxgame.selection.prove_exploitability",
+    "jaxgame.selection.prove_regrets",
     "jaxgame.verify.check",
     "jaxgame.verify.check_document",
     "jaxgame.verify.read",

@@ -203,6 +203,18 @@ def distance(norm, scale, **change):
     return document | change
 
 
+# In half of the rounds prosecutor and defender reveal nothing, in half the prosecutor reveals all.
+RIVALS = {
+    "schema_version": 1,
+    "kind": "regrets",
+    "game": JUDGE,
+    "law": [HALF, HALF],
+    "profiles": [[1, 1], [0, 1]],
+    "regrets": [Fraction(9, 20), 0],
+    "outbidding": [[PROOF], [PROOF | {"price": 2}, PROOF]],
+    "schemes": [[[0, 0], [0, 0]], [[1, 0], [1, 0]]],
+}
+
 # Two reviewers of a plane, who lean to either side of her; proposals along the axes.
 PANEL = {
     "schema_version": 1,
@@ -240,6 +252,7 @@ NORMS = [(norm, scale) for norm in ("sup", "square", "mean") for scale in ("simp
 KINDS = {
     "best response": RESPONSE,
     "exploitability": GAIN,
+    "regrets": RIVALS,
     "cover": TOGETHER,
     "no cover": LEANING,
     "depth": DEPTH,
@@ -264,6 +277,12 @@ WRONG = {
     "exploitability": [
         {"lower": Fraction(7, 10)}, {"upper": HALF}, {"leader": 1}, {"offer": [[0, 1], [0, 1]]},
         {"scheme": [[0, 0], [0, 0]]}, {"outbidding": [PROOF]},
+    ],
+    "regrets": [
+        {"regrets": [0, HALF]}, {"regrets": [HALF, -QUARTER]}, {"law": [HALF, QUARTER]}, {"law": [2, -1]},
+        {"profiles": [[1, 1], [2, 1]]}, {"profiles": [[1, 1]]}, {"outbidding": [[PROOF], []]},
+        {"outbidding": [[PROOF | {"price": 0}], [PROOF]]}, {"schemes": [[[0, 1], [0, 1]], [[1, 0], [1, 0]]]},
+        {"game": JUDGE | {"leaders": JUDGE["leaders"][:1]}},
     ],
     "cover": [
         {"members": [1, 2]}, {"members": [0]}, {"weights": [HALF, QUARTER, 0]}, {"weights": [1, -1, 1]},
@@ -337,7 +356,7 @@ def at(data, place):
 
 EVIDENCE = (
     *("schemes", "intervals", "multipliers", "outbidding", "weights", "measure", "scheme", "offer"),
-    *("covers", "mixture"),
+    *("covers", "mixture", "law", "profiles"),
 )
 
 
@@ -462,7 +481,7 @@ def test_the_checker_is_small_and_needs_nothing(kind, tmp_path):
     assert {name for name in modules if name.startswith("jaxgame")} == ours | {"jaxgame"}
     lines = sum(len(file.read_text().splitlines()) for file in [*files, ROOT / "jaxgame/verify/__main__.py"])
     # What has a game has the lines of the worst equilibrium to read as well, and a few more.
-    assert lines <= (300 if "game" not in Proof.load(path).document or kind == "best-AI selection" else 360)
+    assert lines <= (300 if "game" not in Proof.load(path).document or kind == "best-AI selection" else 380)
 
 
 # Numbers and schemes
@@ -661,6 +680,63 @@ def test_proofs_of_distances_of_games():
         game = hard(kind, 3, 3, 3, seed)
         for options in (("state", "simplex", "mean"), (None, "cone", "mean"), (None, "cone", "sup")):
             assert agreed(jg.hull.prove_game_distance(game, *options).document), kind
+
+
+def regrets_attained(game: jg.Game, profiles: np.ndarray, law: np.ndarray) -> np.ndarray:
+    """What leaders regret not to have offered, of the best schemes that are worth a bit more than a rival."""
+    follower, leaders = np.asarray(game.follower), np.asarray(game.leaders)
+    worth = (profiles * follower).sum((2, 3, 4))
+    pays = np.einsum("nitsa,jtsa->nij", profiles, leaders)  # to j, where i is kept
+    rounds, count = np.arange(len(law)), len(leaders)
+    regrets = []
+    for j in range(count):
+        had = law @ pays[rounds, worth.argmax(1), j]
+        others = np.where(np.arange(count) == j, -np.inf, worth)
+        rival, theirs = others.max(1), pays[rounds, others.argmax(1), j]
+        tried = [law @ theirs]
+        for value in rival:
+            best = jg.leader_value(game, j, min(value + 1e-9, float(jg.full_information_value(game))))
+            value = float((best.outcome * follower).sum())
+            wins = value > rival
+            tried.append(law @ np.where(wins, float((best.outcome * leaders[j]).sum()), theirs))
+        regrets.append(max(tried) - had)
+    return np.array(regrets)
+
+
+@pytest.mark.parametrize("kind", ["plain", "integer_ties"])
+def test_proofs_of_regrets(kind):
+    game = hard(kind, 3, 3, 3, 1)
+    starts = [np.asarray(jg.selection.starting_offers(game, what)) for what in ("selfish", "full", "none")]
+    # Worth more than no information for certain: rounding decides between offers that are worth as much.
+    starts[0] = 0.9 * starts[0] + 0.1 * starts[1]
+    profiles = np.stack([*starts, np.where(np.arange(3)[:, None, None, None] == 1, starts[0], starts[2])])
+    law = np.array([4.0, 1.0, 2.0, 1.0])
+    proof = jg.selection.prove_regrets(game, profiles, law)
+    assert agreed(proof.document)
+    least = regrets_attained(game, profiles, law / law.sum())
+    most = np.array([float(x) for x in proof.document["regrets"]])
+    assert (most >= least - 1e-9).all() and (most <= least + 1e-6).all()
+    same = jg.selection.prove_regrets(game, np.repeat(profiles, [4, 1, 2, 1], axis=0))
+    assert same.document["regrets"] == proof.document["regrets"]
+
+
+def test_errors_of_proofs_of_regrets():
+    game = hard("plain", 3, 3, 3, 1)
+    profiles = np.asarray(jg.selection.starting_offers(game, "full"))[None]
+    prove = jg.selection.prove_regrets
+    with pytest.raises(ValueError, match=r"profiles has shape \(3, 1, 3, 3\)"):
+        prove(game, profiles[0])
+    with pytest.raises(ValueError, match=r"law has shape \(2,\)"):
+        prove(game, profiles, [1.0, 1.0])
+    for law in ([-1.0], [0.0]):
+        with pytest.raises(ValueError, match="all must be at least 0"):
+            prove(game, profiles, law)
+    with pytest.raises(ValueError, match="law"):
+        prove(game, profiles, [np.nan])
+    with pytest.raises(ValueError, match="outcome misses the prior"):
+        prove(game, profiles * 2)
+    with pytest.raises(ValueError, match="game has 1 leader"):
+        prove(jg.Game(game.prior, game.follower, game.leaders[:1]), profiles[:, :1])
 
 
 PANELS = ("plain", "integers", "copies", "tiny units", "alike")

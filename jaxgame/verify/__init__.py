@@ -17,7 +17,7 @@ __all__ = ["KINDS", "SCHEMA_VERSION", "NotAProof", "Verdict", "check", "check_do
 SCHEMA_VERSION = 1
 KINDS = (
     *("best-AI selection", "best response", "exploitability", "hull distance"),
-    *("coalition cover", "rejection depth"),
+    *("regrets", "coalition cover", "rejection depth"),
 )
 
 

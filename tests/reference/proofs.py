@@ -1,4 +1,4 @@
-"""Proofs judged a second time, by theory.md alone (sections 3, 4, 6, 12, 14); shares no code with the first.
+"""Proofs judged a second time, by theory.md alone (sections 3, 4, 6, 9, 12, 14); no code is shared.
 
 Arrays of Fractions and the bounds of `exact`. Conditions are judged in another order than there: intervals
 where each claim is made, then all of them together as a cover.
@@ -24,6 +24,7 @@ def judge(document) -> None:
         "best response": _best_response,
         "exploitability": _exploitability,
         "hull distance": _hull,
+        "regrets": _regrets,
         "coalition cover": _cover,
         "rejection depth": _depth,
     }
@@ -193,6 +194,33 @@ def _hull(document) -> None:
             _require(all(m <= p for m, p in zip(mass, prior, strict=True)), "mass")
         least = exact.hull_lower(target, utilities, measure, groups, scale, norm, prior)
         _require(document["lower"] ** power <= least, "the lower end")
+
+
+def _regrets(document) -> None:
+    game, law = _Game(document["game"]), document["law"]
+    count = len(game.leaders)
+    _require(count > 1 and min(law) >= 0 and sum(law) == 1, "the law is none")
+    offers = [game.complete(numbers) for numbers in document["schemes"]]
+    rounds = [[_place(x, len(offers)) for x in row] for row in document["profiles"]]
+    _require(len(rounds) == len(law) and all(len(row) == count for row in rounds), "profiles")
+    _require(len(document["outbidding"]) == len(document["regrets"]) == count, "leaders")
+    worth = [game.worth(x) for x in offers]
+    ranked = [sorted(range(count), key=lambda i: (-worth[row[i]], i)) for row in rounds]
+    for j, lines in enumerate(document["outbidding"]):
+        pays = [game.earned(x, j) for x in offers]
+        first = [next(i for i in order if i != j) for order in ranked]
+        rival = [worth[row[i]] for row, i in zip(rounds, first, strict=True)]
+        theirs = [pays[row[i]] for row, i in zip(rounds, first, strict=True)]
+        had = sum(p * pays[row[order[0]]] for p, row, order in zip(law, rounds, ranked, strict=True))
+        # All that she may be offered: nothing that wins, as much as a rival, and a bit more.
+        marks = sorted(set(rival))
+        tried = [(min(marks) - 1, None)] + [(v, v) for v in marks]
+        tried += [((v + w) / 2, v) for v, w in zip(marks, [*marks[1:], marks[-1] + 1], strict=True)]
+        for v, level in tried:
+            best = 0 if level is None else min(game.most(j, level, line) for line in lines)
+            wins = [v > r or (v == r and j < i) for r, i in zip(rival, first, strict=True)]
+            earned = sum(p * (best if w else t) for p, w, t in zip(law, wins, theirs, strict=True))
+            _require(earned - had <= document["regrets"][j], "a leader regrets more")
 
 
 def _panel(document):
