@@ -738,8 +738,9 @@ SLOW = pytest.mark.slow
 def test_proofs_of_regrets(kind, leaders, size):
     game = hard(kind, leaders, size, size, 1)
     starts = [np.asarray(jg.selection.starting_offers(game, what)) for what in ("selfish", "full", "none")]
-    # Worth more than no information for certain: rounding decides between offers that are worth as much.
-    starts[0] = 0.9 * starts[0] + 0.1 * starts[1]
+    # Selfish offers may be worth what no information is: rounding would decide who is kept of those that tie.
+    share = 0.1 * np.arange(1, leaders + 1)[:, None, None, None]
+    starts[0] = (1 - share) * starts[0] + share * starts[1]
     profiles = np.stack(
         [*starts, np.where(np.arange(leaders)[:, None, None, None] == 1, starts[0], starts[2])]
     )

@@ -27,8 +27,8 @@ def prove_regrets(game: Game, profiles: Numbers, law: Numbers | None = None) -> 
     rounds of a play, or profiles of the menus of `theorems.coarse_correlated`; `law` [N] is how likely each
     is, at any scale (None: all alike). Of each leader it is proved
     that no fixed scheme would have earned it more by over `proof.document["regrets"]` [K], in its units: the
-    upper end of `LearningTrace.regret`, of schemes that are obeyed exactly near the outcomes. Not under jit
-    or vmap.
+    upper end of `LearningTrace.regret`, of schemes that are obeyed exactly near the outcomes. Worths are
+    compared exactly: of offers that tie but for rounding, rounding decides. Not under jit or vmap.
 
     Raises ValueError for fewer than two leaders, profiles or a law of another shape or that are none, and for
     a traced game.
