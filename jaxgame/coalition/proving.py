@@ -33,9 +33,9 @@ def prove_cover(
 ) -> Proof:
     """A proof of what the `principal` [O] loses at most by what all `members` of a coalition approve of.
 
-    The bracket of `covers`, whose arguments these are (`reviewers` [N, O], `directions` [M, O]), with a
-    mixture of which members approve exactly; its upper end is 0 if weights that cover her exactly are found
-    near those of the program. Not under jit or vmap.
+    The bracket of `covers`, whose arguments these are (`reviewers` [N, O], `directions` [M, O], `tolerance`),
+    with a mixture of which members approve exactly; its upper end is 0 if weights that cover her exactly are
+    found near those of the program. Not under jit or vmap.
 
     Raises ValueError as `covers` does, and for traced numbers.
 
