@@ -23,6 +23,7 @@ from jaxgame.coalition.fixtures import (
     ring_loss,
     satisfiability,
 )
+from jaxgame.coalition.proving import prove_cover, prove_depth
 from jaxgame.coalition.rules import Cover, WorstLoss, best_weights, covers, worst_loss
 
 __all__ = [
@@ -38,6 +39,8 @@ __all__ = [
     "covers",
     "noisy",
     "plane_depth",
+    "prove_cover",
+    "prove_depth",
     "rejection_depth",
     "ring",
     "ring_loss",

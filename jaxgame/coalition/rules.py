@@ -80,7 +80,7 @@ def covers(
     >>> everyone = coalition.covers(*panel, members=[0, 1, 2])
     >>> two = coalition.covers(*panel, members=[0, 1])
     >>> bool(everyone.covered), bool(two.covered), round(float(two.loss.lower), 6)
-    (True, False, 0.437803)
+    (True, False, 0.437793)
     """
     arrays = checked(principal, reviewers, directions)
     check_search(tolerance, 1)

@@ -14,7 +14,7 @@ from jaxgame.hull.distance import HullFit, game_hull_distance, game_labels, hull
 from jaxgame.proof import Proof
 from jaxgame.proof.numbers import exact, outwards
 from jaxgame.proof.schemes import solved
-from jaxgame.verify.hulls import centred, size_of
+from jaxgame.verify.hull_distance import centred, size_of
 from jaxgame.verify.reading import dot
 
 BELOW = 1 - Fraction(1, 2**50)  # what is divided by a rounded number is lessened by this

@@ -13,7 +13,7 @@ from jaxgame.persuasion.value import LeaderBest, leader_value
 from jaxgame.proof import Proof
 from jaxgame.proof.numbers import exact, outwards
 from jaxgame.proof.schemes import exact_game, obeyed
-from jaxgame.verify.reading import Place
+from jaxgame.verify.reading import Place, dot
 
 
 def prove_best_response(game: Game, leader: int, threshold: float) -> Proof:
@@ -44,7 +44,7 @@ def prove_best_response(game: Game, leader: int, threshold: float) -> Proof:
     level = min(Fraction(float(threshold)), known.opt)
     scheme = obeyed(known, np.asarray(best.scheme), level)
     proof = outbidding(best)
-    attained = known.worth(known.leaders[int(leader)], known.scheme(scheme))
+    attained = dot(known.leaders[int(leader)], known.scheme(scheme))
     most = known.best_response(int(leader), level, Place(proof, "outbidding"))
     lower, upper = outwards(attained, most)
     return Proof(

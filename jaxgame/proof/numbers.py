@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from jaxgame.verify.reading import NUMBER
+
 _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
@@ -28,6 +30,15 @@ def outwards(lower: Fraction, upper: Fraction) -> tuple[Fraction, Fraction]:
     shift = 60 - (size.numerator.bit_length() - size.denominator.bit_length())
     grid = Fraction(2) ** -shift
     return lower // grid * grid, -(-upper // grid) * grid
+
+
+def from_texts(data: Any) -> Any:
+    """The same dictionaries and lists with Fractions for the texts that are numbers."""
+    if isinstance(data, dict):
+        return {key: from_texts(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [from_texts(value) for value in data]
+    return Fraction(data) if isinstance(data, str) and NUMBER.fullmatch(data) else data
 
 
 def to_json(data: Any, depth: int = 0) -> str:

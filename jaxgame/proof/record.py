@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxgame import verify
-from jaxgame.proof.numbers import exact, to_json
+from jaxgame.proof.numbers import exact, from_texts, to_json
 
 
 @dataclass(frozen=True)
@@ -48,4 +48,7 @@ class Proof:
     @classmethod
     def load(cls, path: str | Path) -> "Proof":
         """The proof in the file `path`, unchecked. Raises OSError, and `verify.NotAProof` if it is none."""
-        return cls(verify.read(path))
+        document = from_texts(verify.read(path))
+        if not isinstance(document, dict) or document.get("kind") not in verify.KINDS:
+            raise verify.NotAProof(f"{path} is no proof: it has no kind that is known")
+        return cls(document)

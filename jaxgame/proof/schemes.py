@@ -17,8 +17,8 @@ from fractions import Fraction
 import numpy as np
 import scipy.optimize
 
-from jaxgame.verify.reading import Place
-from jaxgame.verify.selection import Game
+from jaxgame.verify.best_ai_selection import Game
+from jaxgame.verify.reading import Place, dot
 
 SPARE = 1 - 2.0**-46  # left to full information, so that no rounding makes a sum exceed 1
 WEAKENED = 6  # times
@@ -46,7 +46,7 @@ def obeyed(game: Game, proposal: np.ndarray, least: Fraction | None = None) -> N
         numbers = _obeyed(game, share * y)
         if least is None:
             return numbers
-        worth = game.worth(game.follower, game.scheme(numbers))
+        worth = dot(game.follower, game.scheme(numbers))
         if worth >= least:
             return numbers
         share *= max(1 - max(2 * float((least - worth) / (game.opt - worth)), 2.0**-50), 0.0)
@@ -65,8 +65,8 @@ def scheme_of(game: Game, outcome: np.ndarray) -> np.ndarray:
     states, count = game.states, len(maps)
     named = (maps[:, :, None] == np.arange(game.actions)).astype(float)  # [M,T,A]
     sums = np.einsum("ts,sr,mta->tsarm", prior, np.eye(states), named).reshape(outcome.size, -1)
-    rows = np.array(game.rows, float)  # [M,T,A,S]
-    obey = np.einsum("mtbs,mn->mtbsn", rows, np.eye(count)).reshape(-1, states * count)
+    rows = np.array(game.rows, float)  # [M,S,T,A]
+    obey = np.einsum("mstb,mn->mtbsn", rows, np.eye(count)).reshape(-1, states * count)
     obey /= np.maximum(np.abs(obey).max(1, keepdims=True), np.finfo(float).tiny)
     missed = np.concatenate([np.eye(outcome.size), -np.eye(outcome.size)], 1)
     found = scipy.optimize.linprog(
@@ -85,8 +85,10 @@ def _obeyed(game: Game, y: np.ndarray) -> Numbers:
     """Recommendation by recommendation."""
     columns = []
     for m, column in enumerate(y.T):
-        rows = [row for rows in game.rows[m] for row in rows if any(row)]
-        columns.append(_into_cone(rows, column.tolist()) if column.any() else [Fraction(0)] * len(column))
+        # One row, by state, for each type and other action.
+        by_state = [[x for of_type in of_state for x in of_type] for of_state in game.rows[m]]
+        rows = [row for row in zip(*by_state, strict=True) if any(row)]
+        columns.append(into_cone(rows, column.tolist()) if column.any() else [Fraction(0)] * len(column))
     most = max(sum(entries) for entries in zip(*columns, strict=True))
     if most > 1:
         part = Fraction(int(2**60 / most), 2**60)
@@ -94,8 +96,8 @@ def _obeyed(game: Game, y: np.ndarray) -> Numbers:
     return [list(entries) for entries in zip(*columns, strict=True)]
 
 
-def _into_cone(rows: Sequence[Row], column: list[float]) -> list[Fraction]:
-    """Probabilities near those given for which no row is negative."""
+def into_cone(rows: Sequence[Row], column: Sequence[float]) -> list[Fraction]:
+    """Numbers of at least 0 near those given, for which no row is negative: all 0 if there are no others."""
     given = [Fraction(x) for x in column]
     missed = [row for row in rows if _along(row, given) < 0]
     if not missed:
@@ -104,7 +106,7 @@ def _into_cone(rows: Sequence[Row], column: list[float]) -> list[Fraction]:
     return weakened if weakened is not None else _held(rows, missed, given)
 
 
-def _weakened(rows: Sequence[Row], missed: list[Row], column: list[float]) -> list[Fraction] | None:
+def _weakened(rows: Sequence[Row], missed: list[Row], column: Sequence[float]) -> list[Fraction] | None:
     """Less where a state speaks against a recommendation; None if that takes too much, or leads nowhere."""
     column = list(column)
     for _ in range(WEAKENED):

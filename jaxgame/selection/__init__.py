@@ -13,6 +13,7 @@ from jaxgame.selection.evaluation import Evaluation, evaluate, sampled_score
 from jaxgame.selection.learners import RANDOM_RULES, RULES, LearningTrace, learning
 from jaxgame.selection.outbidding import best_outbids, exploitability
 from jaxgame.selection.proving import prove, prove_exploitability
+from jaxgame.selection.proving_regrets import prove_regrets
 from jaxgame.selection.scored import score_error
 from jaxgame.selection.worst import WorstEquilibrium, worst_equilibrium
 
@@ -34,6 +35,7 @@ __all__ = [
     "learning",
     "prove",
     "prove_exploitability",
+    "prove_regrets",
     "sampled_score",
     "score_error",
     "starting_offers",

@@ -29,8 +29,8 @@ from jaxgame.selection.exclusion import Conditions, Curves, Interval
 from jaxgame.selection.outbidding import check_outcome
 from jaxgame.selection.search import LOOK, MISSED, Search
 from jaxgame.selection.worst import LOOSEST, MAX_STEPS
-from jaxgame.verify.reading import Place
-from jaxgame.verify.selection import Game as ExactGame
+from jaxgame.verify.best_ai_selection import Game as ExactGame
+from jaxgame.verify.reading import Place, dot
 
 KIND = "best-AI selection"
 BELOW = 1e-12  # the search starts this part below no information, which rounding may have missed
@@ -66,7 +66,7 @@ def prove(
     numbers = numbers_of(game)
     _check(game, value, tolerance, slack)
     forgiven = np.broadcast_to(np.asarray(slack, float), len(game.leaders))
-    book = _Book(game, exact_game(**numbers))
+    book = Book(game, exact_game(**numbers))
     intervals, outcome = _searched(book, tolerance, forgiven, None if value is None else Fraction(value))
     document: dict[str, Any] = {
         "schema_version": verify.SCHEMA_VERSION,
@@ -108,20 +108,20 @@ def prove_exploitability(game: Game, outcome: Float[Array, "T S A"]) -> Proof:
     known = exact_game(**numbers)
     scheme = obeyed(known, scheme_of(known, np.asarray(outcome)))
     given = known.scheme(scheme)
-    worth = known.worth(known.follower, given)
+    worth = dot(known.follower, given)
     outbid = known.none if len(game.leaders) == 1 else worth
     gains, offers, proofs = [], [], []
     for j, utility in enumerate(known.leaders):
         best = leader_value(game, j, float(outbid))
         offers.append(obeyed(known, np.asarray(best.scheme), outbid))
         # Nobody gains by offering what there is.
-        if known.worth(utility, known.scheme(offers[j])) < known.worth(utility, given):
+        if dot(utility, known.scheme(offers[j])) < dot(utility, given):
             offers[j] = scheme
         proofs.append(outbidding(best))
         gains.append(
             [
-                known.worth(utility, known.scheme(offers[j])) - known.worth(utility, given),
-                known.best_response(j, outbid, Place(proofs[j], "")) - known.worth(utility, given),
+                dot(utility, known.scheme(offers[j])) - dot(utility, given),
+                known.best_response(j, outbid, Place(proofs[j])) - dot(utility, given),
             ]
         )
     leader = max(range(len(gains)), key=lambda j: gains[j][0])
@@ -165,7 +165,7 @@ class _Start(NamedTuple):
 
 
 @jax.jit
-def _start(game: Game, tolerance: Float[Array, ""], slack: Float[Array, " K"]) -> tuple[_Start, Search]:
+def started(game: Game, tolerance: Float[Array, ""], slack: Float[Array, " K"]) -> tuple[_Start, Search]:
     """As `worst_equilibrium` starts."""
     units = standard(game)
     tolerance = jnp.minimum(tolerance, LOOSEST) * units.stake
@@ -205,10 +205,10 @@ def _step(start: _Start, search: Search) -> tuple[Search, _Step]:
 
 
 def _searched(
-    book: "_Book", tolerance: float, slack: np.ndarray, value: Fraction | None
+    book: "Book", tolerance: float, slack: np.ndarray, value: Fraction | None
 ) -> tuple[list[dict[str, Any]], np.ndarray]:
     """Intervals up to the value, or to the end, and the outcome of an equilibrium above them."""
-    start, search = _start(book.given, tolerance, slack)
+    start, search = started(book.given, tolerance, slack)
     book.enter(start)
     intervals: list[dict[str, Any]] = []
     while not search.done and search.steps < MAX_STEPS:
@@ -219,7 +219,7 @@ def _searched(
     return intervals, np.asarray(search.outcome)
 
 
-class _Book:
+class Book:
     """What a proof refers to, in the caller's units: schemes, each once, and the numbers of an interval."""
 
     def __init__(self, given: Game, game: ExactGame):
@@ -260,28 +260,31 @@ class _Book:
         """An outcome, and what bounds each leader's gain by outbidding it."""
         numbers = obeyed(self.game, scheme_of(self.game, outcome))
         scheme = self.game.scheme(numbers)
-        worth = self.game.worth(self.game.follower, scheme)
+        worth = dot(self.game.follower, scheme)
         outbid = self.game.none if len(self.theirs) == 1 else worth
         budget = self._budget(outbid)
         proofs, gains = [], []
         for j, (unit, utility) in enumerate(zip(self.theirs, self.game.leaders, strict=True)):
-            size = unit / self.hers
             best = int((self.height[j] + self.price[j] * budget).argmin())
-            proof = {
-                "multipliers": self._multipliers(self.obedience[j, best], size),
-                "price": exact(self.price[j, best]) * size,
-            }
-            proofs.append(proof)
-            bound = self.game.best_response(j, outbid, Place(proof, "outbidding"))
-            gain = bound - self.game.worth(utility, scheme)
+            proofs.append(self.line(j, best))
+            bound = self.game.best_response(j, outbid, Place(proofs[j]))
+            gain = bound - dot(utility, scheme)
             gains.append(max(-_down(-gain, unit), Fraction(0)))
         if len(self.theirs) > 1 and worth == self.game.opt:
             gains = [Fraction(0)] * len(gains)
         return {
-            "scheme": self._placed(numbers),
+            "scheme": self.placed(numbers),
             "worth": -_down(-worth, self.hers),
             "gains": gains,
             "outbidding": proofs,
+        }
+
+    def line(self, leader: int, kink: int) -> dict[str, Any]:
+        """What bounds a leader's best responses, best about one of the kinks of its curve."""
+        size = self.theirs[leader] / self.hers
+        return {
+            "multipliers": self._multipliers(self.obedience[leader, kink], size),
+            "price": exact(self.price[leader, kink]) * size,
         }
 
     def _worth(self, value: Float[Array, ""]) -> Fraction:
@@ -297,7 +300,7 @@ class _Book:
             worth = self.game.none
         if worth not in self.offers:
             best = [self._best(j, self._budget(worth)) for j in range(len(self.theirs))]
-            self.offers[worth] = [self._placed(obeyed(self.game, scheme, worth)) for scheme in best]
+            self.offers[worth] = [self.placed(obeyed(self.game, scheme, worth)) for scheme in best]
         return self.offers[worth]
 
     def _best(self, leader: int, budget: float) -> np.ndarray:
@@ -309,7 +312,8 @@ class _Book:
         share = min((budget - lost[first]) / run, 1.0) if run > 0 else 0.0
         return (1 - share) * self.kinks[leader, first] + share * self.kinks[leader, second]
 
-    def _placed(self, numbers: Numbers) -> int:
+    def placed(self, numbers: Numbers) -> int:
+        """Where a scheme stands."""
         if numbers not in self.schemes:
             self.schemes.append(numbers)
         return self.schemes.index(numbers)

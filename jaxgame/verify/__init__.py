@@ -1,42 +1,29 @@
 """Rechecks saved proofs in exact rationals: additions, products, quotients and comparisons, no solver.
 
-Written to be read, by someone who trusts nothing else of this library: it imports the standard library alone.
-A number of a proof is a decimal, read as it stands, or a quotient "n/d", and all that follows is exact. What
-a proof must hold, and why it then proves what it says, is told at the top of the module of its kind:
-
-| kind | module |
-| --- | --- |
-| best-AI selection, best response, exploitability | `selection` |
-| hull distance | `hulls` |
+It imports the standard library alone. The module named after a proof's kind begins with the theorem: what a
+proof must hold, and why it then proves what it says. That, `reading` and what is here are 300 lines at most.
 """
 
-from collections.abc import Callable
+import json
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from jaxgame.verify.hulls import hull_distance
-from jaxgame.verify.reading import Fails, NotAProof, Place, loaded
-from jaxgame.verify.selection import best_response, exploitability, selection
+from jaxgame.verify.reading import Fails, NotAProof, Place
 
 __all__ = ["KINDS", "SCHEMA_VERSION", "NotAProof", "Verdict", "check", "check_document", "read"]
 
 SCHEMA_VERSION = 1
-
-KINDS: dict[str, Callable[[Place], str]] = {
-    "best-AI selection": selection,
-    "best response": best_response,
-    "exploitability": exploitability,
-    "hull distance": hull_distance,
-}
+KINDS = (
+    *("best-AI selection", "best response", "exploitability", "hull distance"),
+    *("regrets", "coalition cover", "rejection depth"),
+)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a proof: is it `proved`, and in one `sentence` what exactly, or which line fails.
-
-    `place` is where that stands in the file, such as intervals[2].multipliers.
-    """
+    """Is it `proved`? The `sentence` says what exactly, or which line fails, at which `place` in the file."""
 
     proved: bool
     sentence: str
@@ -48,23 +35,23 @@ def check(path: str | Path) -> Verdict:
     return check_document(read(path))
 
 
-def read(path: str | Path) -> dict[str, Any]:
-    """What the proof in the file `path` holds, numbers as Fractions. Raises NotAProof and OSError."""
-    return _header(loaded(path))
+def read(path: str | Path) -> Any:
+    """What the JSON file `path` holds, numbers as their texts. Raises NotAProof and OSError."""
+    try:
+        return json.loads(Path(path).read_text("utf-8"), parse_float=str, parse_int=str)
+    except (ValueError, RecursionError) as error:  # such as NaN, of which no Fraction can be made
+        raise NotAProof(f"{path} is no proof: {error}") from error
 
 
 def check_document(document: Any) -> Verdict:
-    """The verdict on a `document`, what a file holds: dictionaries, lists, Fractions. Raises NotAProof."""
+    """The verdict on a `document`, what a file holds: dictionaries, lists, numbers. Raises NotAProof."""
+    found = document if isinstance(document, dict) else {}
+    kind, version = found.get("kind"), str(found.get("schema_version"))
+    if kind not in KINDS or version != str(SCHEMA_VERSION):
+        raise NotAProof(f"schema_version must be {SCHEMA_VERSION}, and kind one of {', '.join(KINDS)}")
+    module = import_module(f"jaxgame.verify.{kind.lower().replace(' ', '_').replace('-', '_')}")
     try:
-        return Verdict(True, "proved: " + KINDS[_header(document)["kind"]](Place(document, "")))
+        return Verdict(True, f"proved: {module.theorem(Place(document))}")
     except Fails as error:
-        return Verdict(False, f"rejected: {error}", error.place)
-
-
-def _header(found: Any) -> dict[str, Any]:
-    """A document of a kind and version that are known."""
-    if not isinstance(found, dict) or found.get("kind") not in KINDS:
-        raise NotAProof(f"this is no proof: its kind must be one of {', '.join(KINDS)}")
-    if found.get("schema_version") != SCHEMA_VERSION:
-        raise NotAProof(f"schema_version is {found.get('schema_version')}; it must be {SCHEMA_VERSION}")
-    return found
+        place, said = error.args
+        return Verdict(False, f"rejected: {place or 'the file'} {said}", place)

@@ -1,23 +1,16 @@
 """`python -m jaxgame.verify FILE`: one sentence, and 0 if proved, 1 if rejected, 2 if there is no proof."""
 
+import argparse
 import sys
 
 from jaxgame.verify import NotAProof, check
 
-
-def main(arguments: list[str]) -> int:
-    """Check one file and print the verdict."""
-    if len(arguments) != 1:
-        print("usage: python -m jaxgame.verify FILE", file=sys.stderr)
-        return 2
-    try:
-        verdict = check(arguments[0])
-    except (NotAProof, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(verdict.sentence)
-    return 0 if verdict.proved else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    command = argparse.ArgumentParser("python -m jaxgame.verify", description=__doc__)
+    command.add_argument("file", metavar="FILE")
+    try:
+        verdict = check(command.parse_args().file)
+    except (NotAProof, OSError) as error:
+        command.error(str(error))
+    print(verdict.sentence)
+    sys.exit(0 if verdict.proved else 1)

@@ -1,15 +1,15 @@
 """Numbers and parts of a proof's file: what is not as it must be fails, and says where."""
 
-import json
 import re
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
-LONGEST = 4_000  # characters of a number, so that none takes forever
-NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d{1,4})?|-?\d+/\d+")
+# A decimal or a quotient, and none that takes forever.
+NUMBER = re.compile(r"-?\d{1,4000}((\.\d{1,4000})?([eE][+-]?\d{1,4})?|/[1-9]\d{0,4000})")
+
+Matrix = list[list[Fraction]]
 
 
 class NotAProof(ValueError):
@@ -17,20 +17,7 @@ class NotAProof(ValueError):
 
 
 class Fails(Exception):
-    """A line of a proof does not hold, at a place."""
-
-    def __init__(self, place: str, said: str):
-        super().__init__(f"{place or 'the file'} {said}")
-        self.place = place
-
-
-def loaded(path: str | Path) -> Any:
-    """What the JSON file `path` holds, numbers as Fractions. Raises NotAProof and OSError."""
-    try:
-        text = Path(path).read_text("utf-8")
-        return _quotients(json.loads(text, parse_float=_number, parse_int=_number, parse_constant=_number))
-    except (ValueError, RecursionError) as error:
-        raise NotAProof(f"{path} is no proof: {error}") from error
+    """A line of a proof does not hold: its place in the file, and what is said of it."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +25,12 @@ class Place:
     """A part of a proof and where it stands, for complaints; what is not there or of another kind fails."""
 
     value: Any
-    name: str
+    name: str = ""
+
+    def must(self, good: bool, said: str) -> None:
+        """Fail unless `good`."""
+        if not good:
+            raise Fails(self.name, said)
 
     def __getitem__(self, key: str) -> "Place":
         self.must(isinstance(self.value, dict) and key in self.value, f"has no {key}")
@@ -47,61 +39,34 @@ class Place:
     def entries(self, length: int | None = None) -> "list[Place]":
         """Its entries, `length` of them if that is given."""
         good = isinstance(self.value, list) and length in (None, len(self.value))
-        self.must(good, "is no list" + (f" of {length}" if length else ""))
+        self.must(good, f"is no list of {'some' if length is None else length}")
         return [Place(entry, f"{self.name}[{i}]") for i, entry in enumerate(self.value)]
 
-    def number(self, least: int | None = None) -> Fraction:
-        """A number, at least `least` if that is given."""
-        value = self.value
-        self.must(isinstance(value, Fraction | int) and not isinstance(value, bool), "is no number")
-        self.must(least is None or value >= least, f"is below {least}")
-        return Fraction(value)
+    def shape(self, axes: int) -> list[int]:
+        """The lengths of lists in lists, by their first entries; none is empty."""
+        self.must(bool(self.entries()), "is empty")
+        return [len(self.value), *(self.entries()[0].shape(axes - 1) if axes > 1 else [])]
 
     def numbers(self, *shape: int, least: int | None = None) -> Any:
-        """Lists of lists of numbers."""
-        if not shape:
-            return self.number(least)
-        return [entry.numbers(*shape[1:], least=least) for entry in self.entries(shape[0])]
-
-    def word(self, words: tuple[str, ...]) -> str:
-        """One of a few words."""
-        self.must(self.value in words, f"is none of {', '.join(words)}")
-        return self.value
+        """Numbers, exactly, in lists in lists of this shape; at least `least` if that is given."""
+        if shape:
+            return [entry.numbers(*shape[1:], least=least) for entry in self.entries(shape[0])]
+        self.must(bool(NUMBER.fullmatch(str(self.value))), "is no number")
+        self.must(least is None or Fraction(self.value) >= least, f"is below {least}")
+        return Fraction(self.value)
 
     def index(self, count: int) -> int:
         """A place in a list of `count`."""
-        number = self.number(0)
-        self.must(number.denominator == 1 and number < count, f"is no place among {count}")
-        return int(number)
+        self.must(self.numbers() in range(count), f"is no place among {count}")
+        return int(self.numbers())
 
-    def must(self, good: bool, said: str) -> None:
-        """Fail unless `good`."""
-        if not good:
-            raise Fails(self.name, said)
+
+def dot(x: Any, y: Any) -> Fraction:
+    """The sum of all products of two numbers, or of lists in lists of as many."""
+    return sum(map(dot, x, y), Fraction(0)) if isinstance(x, list) else x * y
 
 
 def shown(number: Fraction, *, up: bool = False) -> str:
     """For people, rounded down or up."""
     context = Context(prec=12, rounding=ROUND_CEILING if up else ROUND_FLOOR)
     return f"{context.divide(Decimal(number.numerator), Decimal(number.denominator)):g}"
-
-
-def dot(x: list[Fraction], y: list[Fraction]) -> Fraction:
-    """sum_i x_i y_i."""
-    return sum((a * b for a, b in zip(x, y, strict=True)), Fraction(0))
-
-
-def _number(text: str) -> Fraction:
-    """A decimal or a quotient, exactly."""
-    if len(text) > LONGEST or not NUMBER.fullmatch(text) or re.search("/0+$", text):
-        raise ValueError(f"{text[:40]} is no number that is read here")
-    return Fraction(text)
-
-
-def _quotients(data: Any) -> Any:
-    """The same data with texts that are quotients read."""
-    if isinstance(data, dict):
-        return {key: _quotients(value) for key, value in data.items()}
-    if isinstance(data, list):
-        return [_quotients(value) for value in data]
-    return _number(data) if isinstance(data, str) and "/" in data else data

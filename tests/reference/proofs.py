@@ -1,9 +1,10 @@
-"""Proofs judged a second time, by theory.md alone (sections 3, 4, 6, 14); shares nothing with jaxgame.verify.
+"""Proofs judged a second time, by theory.md alone (sections 3, 4, 6, 9, 12, 14); no code is shared.
 
 Arrays of Fractions and the bounds of `exact`. Conditions are judged in another order than there: intervals
 where each claim is made, then all of them together as a cover.
 """
 
+import itertools
 import json
 from fractions import Fraction
 
@@ -23,6 +24,9 @@ def judge(document) -> None:
         "best response": _best_response,
         "exploitability": _exploitability,
         "hull distance": _hull,
+        "regrets": _regrets,
+        "coalition cover": _cover,
+        "rejection depth": _depth,
     }
     kinds[document["kind"]](document)
 
@@ -190,3 +194,76 @@ def _hull(document) -> None:
             _require(all(m <= p for m, p in zip(mass, prior, strict=True)), "mass")
         least = exact.hull_lower(target, utilities, measure, groups, scale, norm, prior)
         _require(document["lower"] ** power <= least, "the lower end")
+
+
+def _regrets(document) -> None:
+    game, law = _Game(document["game"]), document["law"]
+    count = len(game.leaders)
+    _require(count > 1 and min(law) >= 0 and sum(law) == 1, "the law is none")
+    offers = [game.complete(numbers) for numbers in document["schemes"]]
+    rounds = [[_place(x, len(offers)) for x in row] for row in document["profiles"]]
+    _require(len(rounds) == len(law) and all(len(row) == count for row in rounds), "profiles")
+    _require(len(document["outbidding"]) == len(document["regrets"]) == count, "leaders")
+    worth = [game.worth(x) for x in offers]
+    ranked = [sorted(range(count), key=lambda i: (-worth[row[i]], i)) for row in rounds]
+    for j, lines in enumerate(document["outbidding"]):
+        pays = [game.earned(x, j) for x in offers]
+        first = [next(i for i in order if i != j) for order in ranked]
+        rival = [worth[row[i]] for row, i in zip(rounds, first, strict=True)]
+        theirs = [pays[row[i]] for row, i in zip(rounds, first, strict=True)]
+        had = sum(p * pays[row[order[0]]] for p, row, order in zip(law, rounds, ranked, strict=True))
+        # All that she may be offered: nothing that wins, as much as a rival, and a bit more.
+        marks = sorted(set(rival))
+        tried = [(min(marks) - 1, None)] + [(v, v) for v in marks]
+        tried += [((v + w) / 2, v) for v, w in zip(marks, [*marks[1:], marks[-1] + 1], strict=True)]
+        for v, level in tried:
+            best = 0 if level is None else min(game.most(j, level, line) for line in lines)
+            wins = [v > r or (v == r and j < i) for r, i in zip(rival, first, strict=True)]
+            earned = sum(p * (best if w else t) for p, w, t in zip(law, wins, theirs, strict=True))
+            _require(earned - had <= document["regrets"][j], "a leader regrets more")
+
+
+def _panel(document):
+    """Scores [M] and [N, M] of the proposals."""
+    principal, reviewers, directions = (_array(document[x]) for x in ("principal", "reviewers", "directions"))
+    _require(directions.shape[1:] == principal.shape == reviewers.shape[1:], "a panel is none")
+    return directions @ principal, reviewers @ directions.T
+
+
+def _mixed(document, p):
+    mixture = _array(document["mixture"])
+    _require(mixture.shape == p.shape and min(mixture) >= 0 and sum(mixture) <= 1, "a mixture is none")
+    return mixture
+
+
+def _eta(weights, p, r):
+    """What u_P - sum w u, which is to be in the dual cone, misses of it at most."""
+    weights = _array(weights)
+    _require(weights.shape == r.shape[:1] and min(weights) >= 0, "weights are none")
+    return max(0, -min(p - weights @ r))
+
+
+def _cover(document) -> None:
+    p, r = _panel(document)
+    members = [_place(x, len(r)) for x in document["members"]]
+    mixture = _mixed(document, p)
+    _require(all(score >= 0 for score in r[members] @ mixture), "a member objects")
+    _require(0 <= document["lower"] <= max(0, -(p @ mixture)), "the lower end")
+    others = [w for i, w in enumerate(document["weights"]) if i not in members]
+    _require(not any(others), "weights of others")
+    _require(document["upper"] >= _eta(document["weights"], p, r), "the upper end")
+
+
+def _depth(document) -> None:
+    p, r = _panel(document)
+    harm, count = document["harm"], len(r)
+    lower, upper = (_place(document[end], count + 2) for end in ("lower", "upper"))
+    _require(harm > 0, "harm")
+    if upper <= count:
+        mixture = _mixed(document, p)
+        _require(-(p @ mixture) >= harm and sum(r @ mixture < 0) <= upper, "the upper end")
+    _require(all(_eta(weights, p, r) < harm for weights in document["covers"]), "a cover")
+    used = [{i for i, w in enumerate(weights) if w > 0} for weights in document["covers"]]
+    # Whoever lower - 1 are removed, a cover is left.
+    for removed in itertools.combinations(range(count), max(lower - 1, 0)):
+        _require(lower == 0 or any(not one & set(removed) for one in used), "the lower end")

@@ -26,18 +26,18 @@ from jaxgame.verify.reading import Place, dot, shown
 NORMS, SCALES = ("sup", "square", "mean"), ("simplex", "cone")
 
 
-def hull_distance(proof: Place) -> str:
+def theorem(proof: Place) -> str:
     """(1) for the upper end, (2) to (4) for the lower one; of the norm square squares are compared."""
-    norm, scale = proof["norm"].word(NORMS), proof["scale"].word(SCALES)
-    target = proof["target"].numbers(len(proof["target"].entries()))
-    size = len(target)
-    utilities = [place.numbers(size) for place in proof["utilities"].entries()]
-    proof["utilities"].must(bool(utilities and size), "is empty")
+    norm, scale = proof["norm"].value, proof["scale"].value
+    proof.must(norm in NORMS and scale in SCALES, f"needs a norm of {NORMS} and a scale of {SCALES}")
+    (size,) = proof["target"].shape(1)
+    target = proof["target"].numbers(size)
+    utilities = proof["utilities"].numbers(*proof["utilities"].shape(1), size)
     labels = [place.index(size) for place in proof["groups"].entries(size if proof["groups"].value else 0)]
     groups = [[d for d in range(size) if labels[d] == label] for label in sorted(set(labels))]
     prior = proof["prior"].numbers(len(groups), least=0) if norm == "mean" else []
     proof["norm"].must(bool(groups) or norm != "mean", "needs groups")
-    lower, upper = proof["lower"].number(0), proof["upper"].number(0)
+    lower, upper = (proof[end].numbers(least=0) for end in ("lower", "upper"))
 
     weights = proof["weights"].numbers(len(utilities), least=0)
     if scale == "simplex":
