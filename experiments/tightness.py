@@ -95,7 +95,7 @@ def run(config: DictConfig, directory: Path) -> None:
         best["ratio_lower"], best["draw"], best["actions"],
     )  # fmt: skip
     write_whole(directory / "summary.csv", summary.write_csv)
-    write_whole(directory / "game.json", lambda path: path.write_text(to_json(game, attained)))
+    write_whole(directory / "game.json", lambda path: path.write_text(to_json(game, attained), "utf-8"))
     plot.save(figure(table, best, game, attained, config), directory)
 
 

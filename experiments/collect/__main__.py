@@ -7,6 +7,7 @@ started and not finished are listed.
 """
 
 import argparse
+import itertools
 import json
 import sys
 from collections.abc import Iterator
@@ -16,8 +17,8 @@ from typing import Any
 
 import hydra
 import polars as pl
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.collect.figure import figure
@@ -90,7 +91,7 @@ def find_runs(output: Path) -> Iterator[Found]:
         if not isinstance(config, DictConfig) or not {"experiment", "run"} <= config.keys():
             continue
         manifest = path.with_name("manifest.json")
-        told = json.loads(manifest.read_text()) if manifest.exists() else {}
+        told = json.loads(manifest.read_text("utf-8")) if manifest.exists() else {}
         state = told.get("state", COMPLETE if told.get("complete") else "begun")
         yield Found(
             path.parent, config.experiment.name, _flat(identity(config)), state, told.get("draws_done", 0)
@@ -104,12 +105,19 @@ def planned_points(output: Path) -> list[dict[str, Any]]:
         return []
     told = OmegaConf.load(record)
     parsed = OverridesParser.create().parse_overrides(list(told.hydra.overrides.task))
-    points = BasicSweeper.split_arguments(parsed, None)[0]
+    points = list(itertools.product(*[_values(override) for override in parsed]))
     sources = OmegaConf.select(told, "hydra.runtime.config_sources") or []
     folders = [f"'file://{source.path}'" for source in sources if source.provider == "command-line"]
     search = f"hydra.searchpath=[{','.join(folders)}]"  # what --config-dir named
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
         return [_flat(identity(hydra.compose("config", overrides=[*point, search]))) for point in points]
+
+
+def _values(override: Override) -> list[str]:
+    """`a=1` and `a=2` for `a=1,2`: what Hydra's own sweeper gives to the points."""
+    if override.is_discrete_sweep():
+        return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+    return [override.input_line or ""]
 
 
 def missing_points(runs: list[Found], planned: list[dict[str, Any]]) -> list[dict[str, Any]]:

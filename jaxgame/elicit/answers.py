@@ -5,7 +5,6 @@ leaves half of one), keeps no refusals, forgets after a while, keys by how its v
 lies in the user's cache folder, where it does not travel with the table.
 """
 
-import fcntl
 import json
 import os
 import time
@@ -14,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import BinaryIO
+
+from filelock import FileLock, Timeout
 
 from jaxgame.audit.errors import InputError
 
@@ -77,11 +78,7 @@ def opened(path: Path) -> Iterator[Answers]:
 
     Raises InputError if another process adds to it, or a line is damaged.
     """
-    with path.open("ab+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(f"{path}: another process asks for this table; wait for it") from error
+    with _alone(path), path.open("ab+") as file:
         file.seek(0)
         data = file.read()
         # A process that was killed while it wrote leaves the beginning of a line.
@@ -90,8 +87,23 @@ def opened(path: Path) -> Iterator[Answers]:
             yield Answers(path, _parsed(path, data), file)
         finally:
             os.fsync(file.fileno())
-            if not os.fstat(file.fileno()).st_size:
-                path.unlink()
+            empty = not os.fstat(file.fileno()).st_size
+    if empty:
+        path.unlink()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Nobody else is inside for this path; the system lets go for a process that ends, however it ends."""
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise InputError(f"{path}: another process asks for this table; wait for it") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _parsed(path: Path, data: bytes) -> dict[str, list[Answer]]:

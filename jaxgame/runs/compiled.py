@@ -205,7 +205,7 @@ def _processor() -> str:
     cores = Path("/proc/cpuinfo")
     if cores.exists():
         told = r"(vendor_id|cpu family|model|model name|stepping|flags|Features|CPU \w+)\s*:.*"
-        lines = {line for line in cores.read_text().splitlines() if re.fullmatch(told, line)}
+        lines = {line for line in cores.read_text("utf-8").splitlines() if re.fullmatch(told, line)}
         return "\n".join([platform.machine(), *sorted(lines)])
     if sys.platform == "darwin":
         asked = ["sysctl", "-n", "machdep.cpu.brand_string", "hw.optional"]
