@@ -48,7 +48,7 @@ builtins.__import__ = imported
 
 def hidden(method):
     def told(self, *args, **kwargs):
-        if str(self).startswith(("/proc", "/sys")):
+        if str(self).startswith(("/proc", "/sys/fs")):
             if method.__name__ == "exists":
                 return False
             raise FileNotFoundError(2, "No such file or directory", str(self))
@@ -70,7 +70,7 @@ def system(request, tmp_path):
 
     def run(*words):
         return subprocess.run(
-            [sys.executable, *words], cwd=tmp_path, env=os.environ | {"PYTHONPATH": path},
+            [sys.executable, *words], cwd=tmp_path, env=os.environ | {"PYTHONPATH": path, "USERNAME": "user"},
             capture_output=True, text=True, check=False, timeout=250,
         )  # fmt: skip
 

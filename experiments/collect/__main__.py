@@ -3,14 +3,15 @@
 OUTPUT_DIR is the sweep's run.root. The table, `collected.parquet` and `collected.csv`, holds the rows of
 every run's summary.csv behind columns that tell the runs apart: the values that were swept. The figure,
 `figure.png` and `figure.pdf`, has one line per run. Runs that are missing, interrupted or were
-started and not finished are listed.
+started and not finished are listed. `--watch` shows how jobs get on, and collects when all are complete.
 """
 
 import argparse
 import itertools
 import json
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,10 +55,19 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("output", type=Path, metavar="OUTPUT_DIR", help="the folder of the runs")
-    output = parser.parse_args().output
+    parser.add_argument(
+        "--watch", type=float, nargs="?", const=30.0, metavar="SECONDS",
+        help="first wait until all points are complete, and say every so often (30) how far they are",
+    )  # fmt: skip
+    arguments = parser.parse_args()
+    output = arguments.output
     register_configs()
     try:
+        if arguments.watch is not None:
+            watch(output, arguments.watch)
         collect(output)
+    except KeyboardInterrupt:
+        sys.exit(130)  # the jobs go on
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 
@@ -82,6 +92,42 @@ def collect(output: Path) -> pl.DataFrame:
     plot.save(figure(table, swept, missing), output)
     print(f"{table.height} rows of {len(complete)} runs, table and figure, are in {output}")
     return table
+
+
+def watch(output: Path, seconds: float, done: Callable[[], bool] = lambda: False) -> None:
+    """Tell how far the runs below `output` are whenever that changed, until all are complete, or `done`.
+
+    Looks every so many `seconds` at the manifests that jobs write as they go, wherever they run. Raises
+    ValueError unless `seconds` is positive.
+    """
+    if not seconds > 0:
+        raise ValueError(f"--watch is {seconds:g}; it must be a positive number of seconds")
+    told, planned = "", planned_points(output)
+    while True:
+        runs = list(find_runs(output))
+        planned = planned or planned_points(output)  # a sweep that is only about to start
+        line, complete = progress(runs, planned)
+        if line != told:
+            print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)
+            told = line
+        if complete or done():
+            return
+        time.sleep(seconds)
+
+
+def progress(runs: list[Found], planned: list[dict[str, Any]]) -> tuple[str, bool]:
+    """How far the runs are, in a line, and whether all are complete that were planned or begun."""
+    complete = sum(run.collected for run in runs)
+    going = [run for run in runs if not run.collected]
+    missing = len(missing_points(runs, planned))
+    names = sorted({run.state for run in going})
+    states = [f"{sum(run.state == name for run in going)} {name}" for name in names]
+    parts = [f"{complete} of {len(runs) + missing} runs complete", *states]
+    parts += [f"{missing} not begun"] if missing else []
+    draws = [(run.draws_done, run.identity.get("experiment.draws", 0)) for run in going]
+    if draws:
+        parts.append(f"{sum(d for d, _ in draws):,} of {sum(n for _, n in draws):,} draws of these")
+    return ", ".join(parts), bool(runs) and complete == len(runs) and not missing
 
 
 def find_runs(output: Path) -> Iterator[Found]:
