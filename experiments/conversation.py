@@ -209,12 +209,12 @@ def shares_function(function: DrawFunction) -> DrawFunction:
         gap = jnp.where(some, full - none, 1.0)
 
         def told(value: Array) -> Array:
-            return jnp.where(some, value, jnp.nan)
+            return jnp.where(some, value.astype(gap.dtype), jnp.nan)
 
         return {
             "share": told((taught.lower - none) / gap),
-            "complete": told((full - taught.lower <= least) * 1.0),
-            "exact": told(found["exact"] * 1.0),
+            "complete": told(full - taught.lower <= least),
+            "exact": told(found["exact"]),
             "width": told((taught.upper - taught.lower) / gap),
         }
 

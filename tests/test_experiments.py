@@ -278,9 +278,51 @@ def test_hull_coverage_without_rows_says_the_same(hull_run, tmp_path):
             np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-12, atol=1e-15, err_msg=name)
         else:
             assert ours[name].equals(theirs[name]), name
-    refused = application("experiment=selection", "run.rows=false", directory=tmp_path / "selection")
+    refused = application("experiment=slack", "run.rows=false", directory=tmp_path / "slack")
     assert refused.returncode == 1
-    assert "error: run.rows is false; selection needs every draw" in refused.stderr
+    assert "error: run.rows is false; slack needs every draw" in refused.stderr
+
+
+SMALL_TIGHTNESS = [
+    "experiment=tightness", "experiment.draws=5", "experiment.actions=[2]", "experiment.leaders=2",
+    "experiment.states=2", "experiment.steps=5",
+]  # fmt: skip
+SMALL_BOTH = {
+    "selection": [*SMALL_SELECTION, *SETTING, "experiment.draws=9"],
+    "conversation": [*SMALL_CONVERSATION, "experiment.draws=7"],
+    "tightness": SMALL_TIGHTNESS,
+}
+# Tables of each, of which it has one with rows and one without, and the columns that are quantiles.
+BOTH_TABLES = {
+    "selection": ("summary.csv", "dynamics/summary.csv"),
+    "conversation": ("summary.csv", "lessons.csv"),
+    "tightness": ("summary.csv",),
+}
+MIDDLES = ("loss_q25", "loss_median", "loss_q75", "ratio_median")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", SMALL_BOTH)
+def test_the_same_is_said_without_rows(name, tmp_path):
+    """Every column of every summary; quantiles are middles of brackets that are .4% wide or narrower."""
+    for rows in ("true", "false"):
+        done = application(*SMALL_BOTH[name], f"run.rows={rows}", directory=tmp_path / rows)
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / rows / "figure.png").exists()
+    assert not list((tmp_path / "false").rglob("results.parquet"))
+    assert len(list((tmp_path / "false").rglob("statistics.parquet"))) == len(BOTH_TABLES[name])
+    for table in BOTH_TABLES[name]:
+        theirs, ours = (pl.read_csv(tmp_path / rows / table) for rows in ("true", "false"))
+        assert set(theirs.columns) == set(ours.columns) and theirs.height == ours.height
+        for column in theirs.columns:
+            if theirs[column].dtype == pl.Float64:
+                close = {"rtol": 4e-3, "atol": 1e-11} if column in MIDDLES else {"rtol": 1e-9, "atol": 1e-11}
+                np.testing.assert_allclose(
+                    ours[column].cast(pl.Float64), theirs[column], **close, err_msg=f"{table}: {column}"
+                )
+            else:
+                assert ours[column].to_list() == theirs[column].to_list(), f"{table}: {column}"
 
 
 @pytest.mark.slow

@@ -142,6 +142,8 @@ def user_cache() -> Path:
     """Where this system's users keep what can be computed again. Raises RuntimeError without a home."""
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "jaxgame"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "jaxgame" / "Cache"
     named = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(named) if Path(named).is_absolute() else Path.home() / ".cache") / "jaxgame"
 
