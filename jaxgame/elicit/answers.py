@@ -9,13 +9,12 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import BinaryIO
 
 from filelock import FileLock, Timeout
-
 from jaxgame.audit.errors import InputError
 
 # How long an answer may wait for the disk. A kill loses none that was written; a power cut may lose these.
@@ -78,24 +77,27 @@ def opened(path: Path) -> Iterator[Answers]:
 
     Raises InputError if another process adds to it, or a line is damaged.
     """
-    with _alone(path), path.open("ab+") as file:
-        file.seek(0)
-        data = file.read()
-        # A process that was killed while it wrote leaves the beginning of a line.
-        file.truncate(data.rfind(b"\n") + 1)
+    with _alone(path):
         try:
-            yield Answers(path, _parsed(path, data), file)
+            with path.open("ab+") as file:
+                file.seek(0)
+                data = file.read()
+                # A process that was killed while it wrote leaves the beginning of a line.
+                file.truncate(data.rfind(b"\n") + 1)
+                try:
+                    yield Answers(path, _parsed(path, data), file)
+                finally:
+                    os.fsync(file.fileno())
         finally:
-            os.fsync(file.fileno())
-            empty = not os.fstat(file.fileno()).st_size
-    if empty:
-        path.unlink()
+            if path.exists() and not path.stat().st_size:
+                path.unlink()
 
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Nobody else is inside for this path; the system lets go for a process that ends, however it ends."""
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    place = path.with_name(f".{path.name}.lock")
+    lock = FileLock(place)
     try:
         lock.acquire(blocking=False)
     except Timeout as error:
@@ -103,6 +105,9 @@ def _alone(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        # While it is held: whoever waits for a file that is gone makes a new one. Windows removes its own.
+        with suppress(OSError):
+            place.unlink()
         lock.release()
 
 
