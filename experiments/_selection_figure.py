@@ -79,7 +79,8 @@ def _places(axes: Axes, ended: pl.DataFrame) -> None:
         left = left + share
     axes.set(xlabel="share of games, against the worst equilibrium", xlim=(0, 1))
     axes.invert_yaxis()
-    axes.legend(frameon=False, fontsize=7, ncols=3, loc="lower center", bbox_to_anchor=(0.5, -0.45))
+    axes.legend(frameon=False, fontsize=7, ncols=3, loc="lower center", bbox_to_anchor=(0.5, -0.4))
+    axes.set_axisbelow(True)
 
 
 def _caption(summary: pl.DataFrame, ended: pl.DataFrame, config: DictConfig) -> str:
