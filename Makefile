@@ -1,8 +1,8 @@
-# make reproduce | make test | make lint | make mutants | make docs | make bench | make gpu   (needs Python >= 3.11, make and git)
+# make reproduce | make test | make lint | make mutants | make docs | make bench | make gpu | make dist   (needs Python >= 3.11, make and git)
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test test-slow mutants reproduce docs lint bench gpu clean
+.PHONY: test test-slow mutants reproduce docs lint bench gpu dist clean
 
 # Tests that take more than a few seconds run with `make test-slow`.
 # A file's tests go to one worker: they share compiled programs and runs of the application.
@@ -35,6 +35,10 @@ bench: .venv/installed
 gpu: .venv/installed
 	$(BIN)/python -m benchmarks.device
 
+# Source archive and wheel, in dist/, each installed and tried under every Python from 3.11 to 3.13 that is here.
+dist: .venv/dist
+	$(BIN)/python -m tests.dist
+
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else 'jaxgame needs Python 3.11 to 3.13; choose one with make PYTHON=...')"
 	$(PYTHON) -m venv .venv
@@ -45,5 +49,9 @@ gpu: .venv/installed
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"
 	touch $@
 
+.venv/dist: .venv/installed
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dist]"
+	touch $@
+
 clean:
-	rm -rf .venv outputs
+	rm -rf .venv outputs dist

@@ -8,13 +8,13 @@ difference between the two answers.
 import argparse
 import importlib
 import json
-import os
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import jax
 
 from benchmarks.timing import Row, device, measure
+from jaxgame.runs.chunking import host_cores
 
 WIDTHS = ("<18", "<14", ">12", "<24", ">12", ">8", ">14", ">11", "")
 SUITES = (
@@ -63,7 +63,7 @@ def main() -> None:
         if name not in SUITES:
             parser.error(f"there is no suite {name!r}; choose from {', '.join(SUITES)}")
     jax.config.update("jax_enable_x64", True)
-    jax.config.update("jax_num_cpu_devices", arguments.devices or len(os.sched_getaffinity(0)))
+    jax.config.update("jax_num_cpu_devices", arguments.devices or host_cores())
 
     print(f"{device()}, JAX {jax.__version__}")
     print(" ".join(f"{field.name:{w}}" for field, w in zip(fields(Row), WIDTHS, strict=False)))
@@ -79,7 +79,7 @@ def main() -> None:
             if arguments.json:
                 arguments.json.parent.mkdir(parents=True, exist_ok=True)
                 done = [asdict(row) for row in rows + measured]
-                arguments.json.write_text(json.dumps(done, indent=2) + "\n")
+                arguments.json.write_text(json.dumps(done, indent=2) + "\n", "utf-8")
         if arguments.json and hasattr(suite, "figure"):
             directory = arguments.json.parent / name
             directory.mkdir(exist_ok=True)

@@ -6,7 +6,7 @@ processor's time, which tells more on a machine that others use.
 """
 
 import functools
-import resource
+import os
 import statistics
 import subprocess
 import sys
@@ -83,7 +83,7 @@ def cells(quick: bool) -> Iterator[Cell]:
 
 def _process(call: str, folder: str, used: dict[str, list[float]]) -> np.ndarray:
     """What a fresh process prints [1, N]: the same bits whatever was kept, if all is well."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = os.times()
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM.replace("{call}", call), folder],
         cwd=ROOT,
@@ -91,8 +91,8 @@ def _process(call: str, folder: str, used: dict[str, list[float]]) -> np.ndarray
         text=True,
         check=True,
     )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    after = os.times()  # Windows counts no children: 0 there
+    seconds = sum(after[2:4]) - sum(before[2:4])
     used.setdefault(folder, []).append(seconds)
     return np.array([[float.fromhex(word) for word in done.stdout.split()]])
 

@@ -234,9 +234,10 @@ def _write(directory: Path, passed: bool, said: str, rows: list[Measured]) -> No
     name = re.sub(r"\W+", "-", rows[0].device).strip("-")
     content = {"tests_passed": passed, "rows": [asdict(row) for row in rows]}
     write_whole(
-        directory / f"{name}.json", lambda path: path.write_text(json.dumps(content, indent=2) + "\n")
+        directory / f"{name}.json",
+        lambda path: path.write_text(json.dumps(content, indent=2) + "\n", "utf-8"),
     )
-    write_whole(directory / f"{name}.txt", lambda path: path.write_text(said))
+    write_whole(directory / f"{name}.txt", lambda path: path.write_text(said, "utf-8"))
 
 
 if __name__ == "__main__":

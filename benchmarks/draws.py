@@ -3,7 +3,7 @@
     python -m benchmarks.draws --json benchmarks/results/draws.json
 
 Every row is a fresh Python process, so that its peak memory is its own: the largest resident set that
-the operating system saw (ru_maxrss), interpreter and compiler included. What is drawn: a user on three
+the operating system saw, interpreter and compiler included. What is drawn: a user on three
 states and three actions (family noise), what full information and what none is worth to her, and what quantal
 response leaves of the former; as cheap as a draw can be, so that keeping it counts. `rows` keeps every draw
 in a file, `statistics` keeps means, brackets on quantiles and shares alone. `cpu s` is the processor time of
@@ -15,7 +15,6 @@ its own, as Slurm would place them (let alone, one device computes on all cores)
 import argparse
 import json
 import os
-import resource
 import socket
 import subprocess
 import sys
@@ -26,10 +25,12 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import psutil
 from jaxtyping import Array
 
 import jaxgame as jg
 from benchmarks.timing import device
+from jaxgame.runs.chunking import host_cores
 from jaxgame.sampling import Noise, Shape
 
 COUNTS = (10_000, 100_000, 1_000_000, 10_000_000)
@@ -59,7 +60,7 @@ def work(
     kind: str, draws: int, directory: Path, process: int, processes: int, devices: int, port: int
 ) -> None:
     """Compute in this process, and print its peak memory in KiB."""
-    if devices == 1:
+    if devices == 1 and hasattr(os, "sched_setaffinity"):  # elsewhere the system places processes itself
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[process % len(cores)]})
     jax.config.update("jax_enable_x64", True)
@@ -70,8 +71,17 @@ def work(
         jg.run_draws(values, draws, 0, directory=directory, progress=False, lazy=True)
     else:
         jg.run_statistics(values, draws, 0, levels={"full": [0.5]}, directory=directory, progress=False)
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    print(json.dumps({"peak": used.ru_maxrss, "cpu": used.ru_utime + used.ru_stime, "device": device()}))
+    print(json.dumps({"peak": _peak(), "cpu": sum(os.times()[:2]), "device": device()}))
+
+
+def _peak() -> int:
+    """This process's largest resident set, in KiB."""
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset) // 1024
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used // 1024 if sys.platform == "darwin" else used  # macOS counts bytes
 
 
 def measure(kind: str, draws: int, processes: int, devices: int) -> dict[str, Any]:
@@ -88,7 +98,7 @@ def measure(kind: str, draws: int, processes: int, devices: int) -> dict[str, An
         ]
         told = [json.loads(worker.communicate()[0].splitlines()[-1]) for worker in workers]
         whole = time.perf_counter() - began
-        manifest = json.loads((Path(folder) / "run" / "manifest.json").read_text())
+        manifest = json.loads((Path(folder) / "run" / "manifest.json").read_text("utf-8"))
         product = Path(folder) / "run" / ("results.parquet" if kind == "rows" else "statistics.parquet")
         return {
             "kind": kind,
@@ -124,14 +134,14 @@ def main() -> None:
         return
     rows: list[dict[str, Any]] = []
     counts = COUNTS[:2] if arguments.quick else COUNTS
-    cells = [(kind, draws, 1, len(os.sched_getaffinity(0))) for kind in KINDS for draws in counts]
+    cells = [(kind, draws, 1, host_cores()) for kind in KINDS for draws in counts]
     cells += [("statistics", counts[-1], processes, 1) for processes in (1, 2)]
     print(HEADER)
     for cell in cells:
         rows.append(measure(*cell))
         print(FORMAT.format(**rows[-1]), flush=True)
         if arguments.json:
-            arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+            arguments.json.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
 
 
 def _free_port() -> int:

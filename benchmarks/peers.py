@@ -2,7 +2,6 @@
 
 import functools
 import multiprocessing
-import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
@@ -11,6 +10,8 @@ import highspy
 import numba
 import numpy as np
 from quantecon.optimize.linprog_simplex import linprog_simplex
+
+from jaxgame.runs.chunking import host_cores
 
 
 class Programs(NamedTuple):
@@ -45,7 +46,7 @@ def _numba_loop(
 
 def by_highs(programs: Programs) -> np.ndarray:
     """The same by HiGHS driven directly, the programs shared among one process per core."""
-    parts = np.array_split(np.arange(len(programs.c)), len(os.sched_getaffinity(0)))
+    parts = np.array_split(np.arange(len(programs.c)), host_cores())
     jobs = [Programs(*(x[part] for x in programs)) for part in parts]
     return np.concatenate(list(processes().map(_highs_loop, jobs)))
 
@@ -53,7 +54,7 @@ def by_highs(programs: Programs) -> np.ndarray:
 @functools.cache
 def processes() -> ProcessPoolExecutor:
     """One per core."""
-    return ProcessPoolExecutor(len(os.sched_getaffinity(0)), multiprocessing.get_context("spawn"))
+    return ProcessPoolExecutor(host_cores(), multiprocessing.get_context("spawn"))
 
 
 def _highs_loop(programs: Programs) -> np.ndarray:

@@ -80,7 +80,7 @@ def device() -> str:
     kind = devices[0].device_kind
     described = Path("/proc/cpuinfo")
     if kind == "cpu" and described.exists():
-        names = [line for line in described.read_text().splitlines() if line.startswith("model name")]
+        names = [line for line in described.read_text("utf-8").splitlines() if line.startswith("model name")]
         kind += f" ({names[0].split(':')[1].strip()})" if names else ""
     return f"{len(devices)} x {kind}"
 

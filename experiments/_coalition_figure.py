@@ -5,15 +5,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
+from experiments.common.runs import drawn, gathered
 from jaxgame import plot
 
 
-def figure(summary: pl.DataFrame, rules: pl.DataFrame, rings: pl.DataFrame, config: DictConfig) -> Figure:
+def figure(summary: pl.DataFrame, rules: pl.LazyFrame, rings: pl.DataFrame, config: DictConfig) -> Figure:
     """Depth / n, coverage and rings against n; harm and good let through against k; loss against eps."""
     settings = config.experiment
     top = summary.filter(pl.col("diversity") == max(settings.diversity)).sort("reviewers")
     few, many = top.row(0, named=True), top.row(-1, named=True)
-    violated = rules.filter(pl.col("holds") == "no").height
+    checked = gathered(rules.select(pl.len().alias("all"), (pl.col("holds") == "no").sum().alias("no")))
+    games, violated = checked.row(0)
+    points, note = drawn(rules, ("tolerated", "bound_upper", "loss_upper"))
     caption = (
         f"At diversity {max(settings.diversity):g} anything harmful meets the objection of "
         f"{many['share_mean']:.0%} of n = {many['reviewers']} reviewers on average, of "
@@ -22,7 +25,7 @@ def figure(summary: pl.DataFrame, rules: pl.DataFrame, rings: pl.DataFrame, conf
         "diversity 0 (one mistake for all) to 1 (each its own). Bands: quartiles (depth), 99% intervals "
         f"(coverage). Below: the rules of n = {settings.panel} reviewers with noise of their own, of several "
         "strengths; losses and gains in parts of the most that a proposal changes for the principal. The "
-        f"bound eps |d| fails in {violated:,} of {rules.height:,} rules."
+        f"bound eps |d| fails in {violated:,} of {games:,} rules.{note}"
     )
     fig, axes = plot.new_figure(
         "How many reviewers stand between an agent and harm?", caption, 3, height=3.0, rows=2
@@ -39,7 +42,7 @@ def figure(summary: pl.DataFrame, rules: pl.DataFrame, rings: pl.DataFrame, conf
     _rings(axes[2], rings)
     _against_tolerated(axes[3], rules, "loss_upper", "Worst harm that gets through", "loss (of the most)")
     _against_tolerated(axes[4], rules, "gain_lower", "Best that gets through", "gain (of the most)")
-    _bound(axes[5], rules)
+    _bound(axes[5], points)
     return fig
 
 
@@ -75,9 +78,9 @@ def _rings(axes: Axes, rings: pl.DataFrame) -> None:
     axes.legend(frameon=False, fontsize=7)
 
 
-def _against_tolerated(axes: Axes, rules: pl.DataFrame, column: str, title: str, label: str) -> None:
+def _against_tolerated(axes: Axes, rules: pl.LazyFrame, column: str, title: str, label: str) -> None:
     """Mean and quartiles of a column against what the rule tolerates, one line per strength of noise."""
-    by = (
+    by = gathered(
         rules.group_by("strength", "tolerated")
         .agg(
             pl.col(column).mean().alias("middle"),

@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 
 from experiments.common.competitions import TITLES
 from experiments.common.families import called
+from experiments.common.runs import gathered
 from jaxgame import plot
 from jaxgame.sampling import Shape
 from jaxgame.theorems import alignment_dimension, wendel_probability
@@ -49,11 +50,10 @@ def headline(summary: pl.DataFrame, config: DictConfig) -> Figure:
     return fig
 
 
-def bounds(table: pl.DataFrame, config: DictConfig) -> Figure:
-    """Every game's loss against what the two bounds allow, per competition."""
-    shown = [name for name in TITLES if name in table["competition"].unique().to_list()]
-    names = table["family"].unique(maintain_order=True).to_list()
-    games = table.group_by("competition").len()["len"].to_list()
+def bounds(table: pl.LazyFrame, summary: pl.DataFrame, names: list[str]) -> Figure:
+    """Every game's loss against what the two bounds allow, per competition; `names` of the families."""
+    shown = [name for name in TITLES if name in summary["competition"].unique().to_list()]
+    games = summary["draws"].to_list()
     caption = (
         f"One point a game, of {sum(games):,} checks on families {', '.join(names)}; losses and bounds in % "
         "of what is at stake for the user. Above against the paper's bound, the sup distance: 2 eps (for a "
@@ -100,14 +100,14 @@ def _wendel(axes: Axes, rows: pl.DataFrame, config: DictConfig) -> None:
     axes.plot(leaders, expected, "kx", markersize=7, label="Wendel's formula\n(diversity 1)", zorder=5)
 
 
-def _points(axes: Axes, rows: pl.DataFrame, allowed: str, names: list[str]) -> None:
+def _points(axes: Axes, rows: pl.LazyFrame, allowed: str, names: list[str]) -> None:
     rows = rows.with_columns(
         x=100 * pl.col(allowed) / pl.col("stake"), y=100 * pl.col("loss") / pl.col("stake")
     )
-    rows = rows.filter(pl.col("x") <= 100)
-    rows = rows.sort("y", descending=True, maintain_order=True).head(MOST_POINTS)
+    rows = rows.filter(pl.col("x") <= 100).select("draw", "family", "x", "y")
+    most = gathered(rows.sort("y", "draw", "x", descending=[True, False, False]).head(MOST_POINTS))
     for name, colour, marker in zip(names, plot.shades(len(names)), plot.MARKERS, strict=False):
-        points = rows.filter(pl.col("family") == name)
+        points = most.filter(pl.col("family") == name)
         axes.plot(
             points["x"], points["y"], linestyle="", marker=marker, markersize=2, alpha=0.4, color=colour,
             label=name, rasterized=True,

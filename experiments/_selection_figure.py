@@ -10,7 +10,8 @@ from omegaconf import DictConfig
 
 from experiments.common.families import called
 from experiments.common.guarantee import verdict_sentence
-from experiments.common.subplots import by_leaders, scatter
+from experiments.common.runs import drawn
+from experiments.common.subplots import by_leaders, scatter, tightest
 from jaxgame import plot
 from jaxgame.selection import STARTS, OfferTrace
 
@@ -23,24 +24,39 @@ START_NAMES = {
 
 
 def figure(
-    worst: pl.DataFrame,
+    worst: pl.LazyFrame | None,
     summary: pl.DataFrame,
-    ends: pl.DataFrame,
+    ends: pl.LazyFrame | None,
     ended: pl.DataFrame,
     game: dict[str, Any],
     trace: OfferTrace,
     config: DictConfig,
 ) -> Figure:
-    """Loss against the bound at the worst equilibrium and after dynamics; against diversity; over time."""
+    """Loss against the bound at the worst equilibrium and after dynamics; against diversity; over time.
+
+    Without rows the first is what comes nearest to the bound, the second where dynamics end.
+    """
     settings = config.experiment
-    caption = _caption(worst, summary, ended, config)
+    names = {d: f"diversity {d:g}" for d in sorted(settings.diversity)}
+    note = ""
+    points = pl.DataFrame()
+    if worst is not None:
+        points, note = drawn(worst, ("diversity", "allowed", "loss"))
+    caption = _caption(summary, ended, config) + note
     fig, axes = plot.new_figure("What does the best-AI rule cost the user?", caption, 3, height=3.0, rows=2)
-    scatter(axes[0], worst, "diversity", {d: f"diversity {d:g}" for d in sorted(settings.diversity)})
-    axes[0].set(title="Worst equilibrium against the bound", ylabel="OPT - worst equilibrium")
-    scatter(axes[1], ends, "start", START_NAMES)
-    axes[1].set(
-        title=f"Where dynamics end (K = {settings.dynamics_leaders})", ylabel="OPT - value at the end"
-    )
+    if worst is None:
+        tightest(axes[0], summary, "leaders", "diversity", names)
+        axes[0].set(title="The games nearest to the bound", xlabel="number of leaders K")
+        axes[0].set_xticks(list(settings.leaders))
+    else:
+        scatter(axes[0], points, "diversity", names)
+        axes[0].set(title="Worst equilibrium against the bound", ylabel="OPT - worst equilibrium")
+    if ends is None:
+        _places(axes[1], ended)
+    else:
+        scatter(axes[1], drawn(ends, ("start", "allowed", "loss"))[0], "start", START_NAMES)
+        axes[1].set(ylabel="OPT - value at the end")
+    axes[1].set(title=f"Where dynamics end (K = {settings.dynamics_leaders})")
     by_leaders(axes[2], summary, "diversity", ("loss_mean", "mean"), ("loss_median", "median"))
     axes[2].set(title="Loss at the worst equilibrium", ylabel="utility units", ylim=(0, None))
     hull, lossless = ("covered", "in the hull"), ("lossless", "no loss")
@@ -53,7 +69,21 @@ def figure(
     return fig
 
 
-def _caption(worst: pl.DataFrame, summary: pl.DataFrame, ended: pl.DataFrame, config: DictConfig) -> str:
+def _places(axes: Axes, ended: pl.DataFrame) -> None:
+    """How many of the ends are above, at and below the worst equilibrium, by start."""
+    names = [START_NAMES[start] for start in ended["start"]]
+    left = np.zeros(ended.height)
+    for place, colour in zip(("above", "at", "below"), plot.shades(3), strict=True):
+        share = (ended[place] / ended["games"]).to_numpy()
+        axes.barh(names, share, left=left, color=colour, edgecolor="white", label=place)
+        left = left + share
+    axes.set(xlabel="share of games, against the worst equilibrium", xlim=(0, 1))
+    axes.invert_yaxis()
+    axes.legend(frameon=False, fontsize=7, ncols=3, loc="lower center", bbox_to_anchor=(0.5, -0.4))
+    axes.set_axisbelow(True)
+
+
+def _caption(summary: pl.DataFrame, ended: pl.DataFrame, config: DictConfig) -> str:
     settings = config.experiment
     places = {name: int(ended[name].sum()) for name in ("above", "at", "below")}
     entries = f"T = {settings.types}, S = {settings.states}, A = {settings.actions}"
@@ -61,7 +91,7 @@ def _caption(worst: pl.DataFrame, summary: pl.DataFrame, ended: pl.DataFrame, co
         f"{verdict_sentence(summary, 'OPT - 2 eps (lines above)')} Dynamics end above the worst "
         f"equilibrium {places['above']:,} times, at it {places['at']:,}, below {places['below']:,}: offers "
         f"must exceed rivals' by {settings.outbid:g}; who would gain by exceeding them by less stays put. "
-        f"Family {called(config.family)}, {worst['draw'].n_unique():,} draws ({entries}); eps is the sup "
+        f"Family {called(config.family)}, {settings.draws:,} draws ({entries}); eps is the sup "
         f"distance with an offset per state and weights of any sum. Worst over all pure equilibria, "
         f"certified: the widest bracket is {summary['widest'].to_numpy().max():.0e}."
     )

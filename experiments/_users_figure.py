@@ -14,14 +14,15 @@ SMALL, LARGE = 0.1, 0.3
 BEYOND = 2.0
 
 
-def figure(fixture: pl.DataFrame, table: pl.DataFrame, summary: pl.DataFrame, config: DictConfig) -> Figure:
+def figure(
+    fixture: pl.DataFrame, points: tuple[pl.DataFrame, str], summary: pl.DataFrame, config: DictConfig
+) -> Figure:
     """The fixture's jump; losses by the users' diversity; both distances of every game."""
     settings = config.experiment
-    holds = {kind: int((table[f"{kind}_holds"] == "yes").sum()) for kind in ("personal", "anonymous")}
-    parted = float(
-        (table.select(((pl.col("each_upper") <= SMALL) & (pl.col("common_lower") >= LARGE)).mean())).item()
-    )
-    beyond = float(table.select((pl.col("common_upper") > BEYOND).mean()).item())
+    holds = {kind: int(summary[f"{kind}_yes"].sum()) for kind in ("personal", "anonymous")}
+    games = int(summary["draws"].sum())
+    parted = float((summary["parted"] * summary["draws"]).sum()) / games
+    beyond = float((summary["beyond"] * summary["draws"]).sum()) / games
     caption = (
         "Left: two users with a leader each, paid for her match less k times the other's; from k = 1 on one "
         "policy for both may leave everybody uninformed, a policy for each does not. Middle: random users, "
@@ -31,13 +32,13 @@ def figure(fixture: pl.DataFrame, table: pl.DataFrame, summary: pl.DataFrame, co
         "one against the one with common weights, of the user who fares worst; in "
         f"{parted:.0%} the first is at most {SMALL:g} and the second at least {LARGE:g} ({beyond:.0%} lie "
         f"beyond {BEYOND:g}; nobody can lose more than 1). All users get "
-        f"OPT_j - 2 eps_j with a policy for each in {holds['personal']:,} of {table.height:,} games, and "
-        f"OPT_j - 2 eps / lam_j with one for all in {holds['anonymous']:,} (ours)."
+        f"OPT_j - 2 eps_j with a policy for each in {holds['personal']:,} of {games:,} games, and "
+        f"OPT_j - 2 eps / lam_j with one for all in {holds['anonymous']:,} (ours).{points[1]}"
     )
     fig, axes = plot.new_figure("One policy for all users, or one for each?", caption, 3)
     _jump(axes[0], fixture)
     _losses(axes[1], summary, settings)
-    _distances(axes[2], table)
+    _distances(axes[2], points[0])
     return fig
 
 

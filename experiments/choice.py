@@ -21,7 +21,7 @@ from experiments.common.families import called, make_family
 from experiments.common.guarantee import LABELS, counts, report, tightest, verdict_sentence, with_losses
 from experiments.common.lists import check_increasing, check_list
 from experiments.common.registry import Experiment, Headline, register
-from experiments.common.runs import Grid, table_of
+from experiments.common.runs import Grid, drawn, gathered, scan_of
 from jaxgame import plot, selection, theorems
 from jaxgame.core.game import Game, full_information_value
 from jaxgame.core.units import at_stake
@@ -33,6 +33,7 @@ from jaxgame.theorems import Guarantee
 
 COORDINATES = ("choice",)
 ERROR, TRIALS = "error", "interactions"
+KINK = ("constant_upper", "state_upper", "cone_upper", "error_upper", "stake", "loss")  # what `_kink` draws
 CONSULTED = "consulted"  # the folder of the table of users who ask some of the models
 
 NEAR = 1e-3  # a user so near to the hull, in parts of her stake, is left out where distances divide
@@ -62,13 +63,13 @@ def run(config: DictConfig, directory: Path) -> None:
     _check(settings)
     family = make_family(config.family)
     grid: Grid = {"choice": choices(settings)}
-    table = table_of(config, scored_function(family, settings), directory, grid, LABELS)
+    table = scan_of(config, scored_function(family, settings), directory, grid, LABELS)
     by, amount = pl.col("choice").str.split(" ").list.get(0), pl.col("choice").str.split(" ").list.get(1)
     table = with_losses(table).with_columns(by=by, amount=amount.cast(pl.Float64))
     grid = {"consulted": list(settings.consulted)}
-    asked = table_of(config, asking_function(family, settings), directory / CONSULTED, grid)
+    asked = scan_of(config, asking_function(family, settings), directory / CONSULTED, grid)
     part, off = pl.col("loss") / pl.col("stake"), pl.col("error_upper") / pl.col("stake")
-    summary = (
+    summary = gathered(
         table.group_by("by", "amount")
         .agg(
             pl.len().alias("draws"),
@@ -164,9 +165,10 @@ def _checked_again(game: Game, config: DictConfig, row: Mapping[str, Any]) -> Gu
     return theorems.score_selection(game, score, tolerance=settings.tolerance)
 
 
-def figure(table: pl.DataFrame, asked: pl.DataFrame, summary: pl.DataFrame, config: DictConfig) -> Figure:
+def figure(table: pl.LazyFrame, asked: pl.LazyFrame, summary: pl.DataFrame, config: DictConfig) -> Figure:
     """Loss against d, one point a draw, with the bound's kink; against trials; against models asked."""
     settings = config.experiment
+    points, note = drawn(table.filter(pl.col("by") == ERROR), KINK)
     caption = (
         f"{verdict_sentence(summary, 'OPT - max(2 eps, 2 d)')} {settings.draws:,} draws of the family "
         f"{called(config.family)}, K = {settings.leaders}, S = {settings.states}, A = {settings.actions}, "
@@ -175,10 +177,11 @@ def figure(table: pl.DataFrame, asked: pl.DataFrame, summary: pl.DataFrame, conf
         "game's own distance, so that the bound (line) has its kink at 1. Middle: every model is tried in "
         "cases of its own, drawn at random. Right: no theorem; where models end that revise offers by best "
         f"responses, {settings.steps} times from selfish ones, if she asks some of them, drawn at random."
+        f"{note}"
     )
     fig, axes = plot.new_figure("What does it cost her to choose badly?", caption, 3)
     dark, middle = plot.shades(3)[:2]
-    _kink(axes[0], table, dark)
+    _kink(axes[0], points, dark)
     line = summary.filter(by=TRIALS).sort("amount")
     axes[1].plot(line["amount"], 100 * line["allowed_mean"], ":", color="0.3", label="allowed, mean")
     axes[1].plot(line["amount"], 100 * line["error_mean"], "--s", color=middle, label="d, mean")
@@ -188,7 +191,7 @@ def figure(table: pl.DataFrame, asked: pl.DataFrame, summary: pl.DataFrame, conf
     )
     axes[1].set_title("A finite evaluation period")
     part = 100 * pl.col("loss") / pl.col("stake")
-    ends = (
+    ends = gathered(
         asked.group_by("consulted")
         .agg(part.mean().alias("mean"), part.quantile(0.9, "linear").alias("q90"))
         .sort("consulted")
@@ -210,7 +213,7 @@ def figure(table: pl.DataFrame, asked: pl.DataFrame, summary: pl.DataFrame, conf
 def _kink(axis: Axes, table: pl.DataFrame, colour: tuple[float, ...]) -> None:
     """Loss and d of scores with errors, in parts of 2 eps and eps, where she is off the hull."""
     distance = pl.min_horizontal("constant_upper", "state_upper", "cone_upper")
-    shown = table.filter(pl.col("by") == ERROR, distance > NEAR * pl.col("stake"), pl.col("error_upper") > 0)
+    shown = table.filter(distance > NEAR * pl.col("stake"), pl.col("error_upper") > 0)
     x = shown.select((pl.col("error_upper") / distance).clip(LEAST, MOST)).to_series()
     y = shown.select((pl.col("loss") / (2 * distance)).clip(LEAST, MOST)).to_series()
     axis.plot(x, y, "o", color=colour, markersize=2.5, alpha=0.5, markeredgewidth=0)

@@ -17,7 +17,7 @@ from experiments._coalition_figure import figure
 from experiments.common.claims import CLASSIC, OURS, PAPERS, Claim, Finding, Run
 from experiments.common.lists import check_diversity, check_increasing, check_list
 from experiments.common.registry import Experiment, Headline, register
-from experiments.common.runs import table_of
+from experiments.common.runs import gathered, scan_of
 from jaxgame import coalition, plot, theorems
 from jaxgame.core.bracket import Bracket
 from jaxgame.runs.batch import DrawFunction
@@ -55,10 +55,10 @@ def run(config: DictConfig, directory: Path) -> None:
     settings = config.experiment
     _check(settings)
     grid = {"diversity": list(settings.diversity), "reviewers": list(settings.reviewers)}
-    table = table_of(config, depth_function(settings), directory, grid)
+    table = scan_of(config, depth_function(settings), directory, grid)
     summary = summarise(table, settings)
     write_whole(directory / "summary.csv", summary.write_csv)
-    rules = table_of(
+    rules = scan_of(
         config,
         rule_function(settings),
         directory / RULES,
@@ -67,7 +67,7 @@ def run(config: DictConfig, directory: Path) -> None:
     )
     rings = ring_table(settings)
     write_whole(directory / "rings.csv", rings.write_csv)
-    _report(table, summary, rules, rings)
+    _report(summary, rules, rings)
     plot.save(figure(summary, rules, rings, config), directory)
 
 
@@ -144,7 +144,7 @@ def ring_table(settings: DictConfig) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
-def summarise(table: pl.DataFrame, settings: DictConfig) -> pl.DataFrame:
+def summarise(table: pl.LazyFrame, settings: DictConfig) -> pl.DataFrame:
     """One row per diversity and n: quartiles of depth / n, and how many panels stand so many removals."""
     share = pl.col("depth_lower") / pl.col("reviewers")
     stands = [
@@ -155,14 +155,15 @@ def summarise(table: pl.DataFrame, settings: DictConfig) -> pl.DataFrame:
             ((pl.col("depth_upper") > k) & (pl.col("depth_lower") <= k)).sum().alias(f"undecided_{k}"),
         )
     ]
-    summary = (
-        table.group_by("diversity", "reviewers", maintain_order=True)
+    summary = gathered(
+        table.group_by("diversity", "reviewers")
         .agg(
             pl.len().alias("draws"),
             share.mean().alias("share_mean"),
             share.quantile(0.25, "linear").alias("share_q25"),
             share.quantile(0.75, "linear").alias("share_q75"),
             (pl.col("depth_upper") - pl.col("depth_lower")).max().alias("widest"),
+            (pl.col("depth_upper") > pl.col("depth_lower")).sum().alias("open"),
             *stands,
         )
         .sort("diversity", "reviewers")
@@ -180,16 +181,16 @@ def summarise(table: pl.DataFrame, settings: DictConfig) -> pl.DataFrame:
     return summary.with_columns(pl.Series("wendel", formula, dtype=pl.Float64))
 
 
-def _report(table: pl.DataFrame, summary: pl.DataFrame, rules: pl.DataFrame, rings: pl.DataFrame) -> None:
-    open_ = table.filter(pl.col("depth_upper") > pl.col("depth_lower")).height
-    log.info("depths: %d of %d not exact", open_, table.height)
+def _report(summary: pl.DataFrame, rules: pl.LazyFrame, rings: pl.DataFrame) -> None:
+    log.info("depths: %d of %d not exact", summary["open"].sum(), summary["draws"].sum())
     most = summary.sort("diversity", "reviewers").tail(1).row(0, named=True)
     log.info(
         "depth / n is %.3f on average with n = %d at diversity %g",
         most["share_mean"], most["reviewers"], most["diversity"],
     )  # fmt: skip
     for name, claim in (("holds", "loss <= eps |d|"), ("agrees", "rule, coalitions and depth agree")):
-        counted = {word: rules.filter(pl.col(name) == word).height for word in VERDICTS}
+        found = gathered(rules.select((pl.col(name) == word).sum().alias(word) for word in VERDICTS))
+        counted = found.row(0, named=True)
         log.info("%s: %s", claim, ", ".join(f"{word} {count}" for word, count in counted.items()))
     off = (rings["loss_upper"] - rings["loss"]).abs().to_numpy().max()
     log.info("rings: depth off by %g, loss by %.1e", (rings["depth_upper"] - rings["depth"]).max(), off)
@@ -214,7 +215,8 @@ def _check(settings: DictConfig) -> None:
 
 def verdicts(directory: Path, column: str, premise: str) -> Finding:
     """How many rules of the table violate what `column` says."""
-    rules = pl.read_parquet(directory / RULES / "results.parquet")
+    needed = ["draw", "bound_upper", "loss_upper", column]
+    rules = pl.read_parquet(directory / RULES / "results.parquet", columns=needed)
     tightest = rules.filter(pl.col("bound_upper") > EXACT).select(
         pl.col("loss_upper") / pl.col("bound_upper")
     )

@@ -12,36 +12,41 @@ import jax
 import jax.numpy as jnp
 import polars as pl
 from jaxtyping import Array
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from omegaconf import MISSING, DictConfig
 
+from experiments import _conversation_figure
+from experiments._conversation_figure import CERTIFIED, counted, name_of
 from experiments.common import claims
 from experiments.common.claims import Claim, Run
-from experiments.common.families import called, make_family
-from experiments.common.guarantee import LABELS, report, summarise, verdict_sentence, with_losses
+from experiments.common.families import make_family
+from experiments.common.guarantee import (
+    LABELS,
+    losses_function,
+    report,
+    summarise,
+    summarise_statistics,
+    with_losses,
+)
 from experiments.common.lists import check_diversity, check_increasing, check_list
 from experiments.common.registry import Experiment, Headline, register
-from experiments.common.runs import table_of
-from experiments.common.subplots import scatter
+from experiments.common.runs import gathered, scan_of, statistics_of
 from jaxgame import conversation, plot
 from jaxgame.conversation import Protocol
 from jaxgame.core.game import Game, full_information_value, no_information_value
 from jaxgame.core.units import at_stake
 from jaxgame.runs.batch import DrawFunction
 from jaxgame.runs.files import write_whole
+from jaxgame.runs.streaming import Statistics
 from jaxgame.sampling import Family, Shape
 from jaxgame.theorems import Guarantee, bayes_optimal_learning, best_ai_selection
 
 log = logging.getLogger("experiments")
 
-# An equilibrium is certified if nobody can gain more than this part of what is at stake for the models.
-CERTIFIED = 1e-5
-
 # A lesson is worth everything there is to know if it misses less, in parts of what is at stake for the user.
 COMPLETE = 1e-9
 
 COORDINATES = ("diversity", "protocol", "competition")
+LESSONS = ("rounds", "messages", "replies")
 
 # The theorem that each kind of competition is checked against.
 CHECKS = {"selection": best_ai_selection, "all": bayes_optimal_learning}
@@ -83,42 +88,54 @@ def run(config: DictConfig, directory: Path) -> None:
     _check(settings)
     family = make_family(config.family)
 
-    lessons = table_of(
-        config,
-        lesson_function(family, settings.lesson),
-        directory / "lessons",
-        {name: list(settings.lesson[name]) for name in ("rounds", "messages", "replies")},
-    )
-    table = with_losses(
-        table_of(
-            config,
-            competition_function(family, settings),
-            directory,
-            {
-                "protocol": [_name(p) for p in settings.protocols],
-                "competition": list(settings.competitions),
-                "diversity": list(settings.diversity),
-            },
-            LABELS,
-        )
-    ).with_columns(certified=pl.col("gain_upper") <= CERTIFIED * pl.col("models_stake"))
-    summary = summarise(table, "protocol", "competition", "diversity", tolerance=settings.tolerance)
-    means = table.group_by("protocol", "competition", "diversity").agg(
-        unteachable=(pl.col("full_information") - pl.col("teachable_lower")).mean(),
-        certified=pl.col("certified").mean(),
-        gain_largest=pl.col("gain_lower").max(),
-    )
-    summary = summary.join(means, on=["protocol", "competition", "diversity"], maintain_order="left")
-    taught = summarise_lessons(lessons)
+    taught = _taught(config, family, directory / "lessons")
+    table, summary = _competed(config, family, directory)
     report(summary, "value >= OPT(protocol) - 2 eps - delta - gain", settings.tolerance)
-    certified = table.filter(pl.col("certified"))
     log.info(
-        "%d of %d ends are certified equilibria; lessons: %d of %d exact",
-        certified.height, table.height, lessons["exact"].sum(), lessons.height,
-    )  # fmt: skip
+        "%d of %d ends are certified equilibria; of lessons with something to teach %d of %d are exact",
+        *(counted(summary, "certified"), summary["draws"].sum()),
+        *(counted(taught, "exact"), taught["draws"].sum()),
+    )
     write_whole(directory / "summary.csv", summary.write_csv)
     write_whole(directory / "lessons.csv", taught.write_csv)
-    plot.save(figure(table, summary, taught, config), directory)
+    plot.save(_conversation_figure.figure(table, summary, taught, config), directory)
+
+
+def _taught(config: DictConfig, family: Family, directory: Path) -> pl.DataFrame:
+    """The summary of the lessons."""
+    lesson = config.experiment.lesson
+    function = lesson_function(family, lesson)
+    grid = {name: list(lesson[name]) for name in LESSONS}
+    if config.run.rows:
+        return summarise_lessons(scan_of(config, function, directory, grid))
+    return summarise_lesson_statistics(statistics_of(config, shares_function(function), directory, grid, {}))
+
+
+def _competed(
+    config: DictConfig, family: Family, directory: Path
+) -> tuple[pl.LazyFrame | None, pl.DataFrame]:
+    """A scan of the ends of dynamics and their summary; without rows the summary alone."""
+    settings = config.experiment
+    grid = {
+        "protocol": [name_of(p) for p in settings.protocols],
+        "competition": list(settings.competitions),
+        "diversity": list(settings.diversity),
+    }
+    function, means = competition_function(family, settings), ("unteachable", "certified")
+    if config.run.rows:
+        table = with_losses(scan_of(config, function, directory, grid, LABELS)).with_columns(
+            certified=pl.col("gain_upper") <= CERTIFIED * pl.col("models_stake"),
+            unteachable=pl.col("full_information") - pl.col("teachable_lower"),
+        )
+        summary = summarise(table, *grid, tolerance=settings.tolerance, means=means)
+        gains = gathered(table.group_by(*grid).agg(gain_largest=pl.col("gain_lower").max()))
+    else:
+        table, told = None, told_function(losses_function(function, settings.tolerance))
+        statistics = statistics_of(config, told, directory, grid, {}, LABELS)
+        summary = summarise_statistics(statistics, means)
+        gains = statistics.table().filter(name="gain_lower").select(*grid, gain_largest=pl.col("largest"))
+    summary = summary.rename({f"{name}_mean": name for name in means})
+    return table, summary.join(gains, on=list(grid), maintain_order="left")
 
 
 def lesson_function(family: Family, settings: DictConfig) -> DrawFunction:
@@ -167,18 +184,54 @@ def competition_function(family: Family, settings: DictConfig) -> DrawFunction:
     return draw
 
 
-def summarise_lessons(lessons: pl.DataFrame) -> pl.DataFrame:
+def told_function(function: DrawFunction) -> DrawFunction:
+    """The draws of `competition_function` with what the summary holds beside the check's own."""
+
+    def draw(key: Array) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = function(key)
+        return {
+            **found,
+            "certified": found["gain"].upper <= CERTIFIED * found["models_stake"],
+            "unteachable": found["full_information"] - found["teachable"].lower,
+        }
+
+    return draw
+
+
+def shares_function(function: DrawFunction) -> DrawFunction:
+    """The draws of `lesson_function` as shares of what there is to know; NaN where that is nothing."""
+
+    def draw(key: Array) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = function(key)
+        taught, none, full = found["taught"], found["none"], found["full"]
+        least = COMPLETE * found["stake"]
+        some = full - none > least
+        gap = jnp.where(some, full - none, 1.0)
+
+        def told(value: Array) -> Array:
+            return jnp.where(some, value.astype(gap.dtype), jnp.nan)
+
+        return {
+            "share": told((taught.lower - none) / gap),
+            "complete": told(full - taught.lower <= least),
+            "exact": told(found["exact"]),
+            "width": told((taught.upper - taught.lower) / gap),
+        }
+
+    return draw
+
+
+def summarise_lessons(lessons: pl.LazyFrame) -> pl.DataFrame:
     """One row for each protocol: the share of what there is to know that was taught, and how surely."""
     gap = pl.col("full") - pl.col("none")
     least = COMPLETE * pl.col("stake")
-    by = ("rounds", "messages", "replies")
-    return (
+    return gathered(
         lessons.filter(gap > least)
         .with_columns(
             share=(pl.col("taught_lower") - pl.col("none")) / gap,
             complete=pl.col("full") - pl.col("taught_lower") <= least,
         )
-        .group_by(*by, maintain_order=True)
+        .group_by(*LESSONS)
         .agg(
             pl.len().alias("draws"),
             pl.col("share").mean(),
@@ -186,83 +239,26 @@ def summarise_lessons(lessons: pl.DataFrame) -> pl.DataFrame:
             pl.col("complete", "exact").mean(),
             ((pl.col("taught_upper") - pl.col("taught_lower")) / gap).max().alias("widest"),
         )
-        .sort(*by)
+        .sort(*LESSONS)
     )
 
 
-# Figure
-
-
-def figure(table: pl.DataFrame, summary: pl.DataFrame, taught: pl.DataFrame, config: DictConfig) -> Figure:
-    """Lessons against rounds; every game against the bound; loss against diversity by protocol."""
-    settings = config.experiment
-    lesson = settings.lesson
-    ends = table.filter(pl.col("certified")).height
-    sure = taught["exact"].to_numpy().mean()
-    bound = "OPT(protocol) - 2 eps - delta - gain"
-    caption = (
-        f"Left: one aligned leader, {lesson.states} states, {lesson.types} types of the user; she knows her "
-        f"type, hears R messages out of M and puts a question, one of N, after each but the last. Share of "
-        f"OPT - NONE, mean over {settings.draws:,} games of family {called(config.family)}; {sure:.0%} of "
-        f"the lessons are proven best, the others attained, thus lower bounds. Centre: {settings.leaders} "
-        f"leaders  compete (S = {settings.states}, T = {settings.types}, A = {settings.actions}); where best "
-        f"responses from silence end, {ends:,} of {table.height:,} ends certified as equilibria (no gain "
-        f"above {CERTIFIED:g} of what is at stake for them). The line is what the theorem allows: "
-        f"OPT - OPT(protocol) + 2 eps + delta + gain, the largest gain of a leader; both count with "
-        f"the hull's weights. "
-        f"{verdict_sentence(summary, bound, 'where they end')} Right: what she loses "
-        f"(solid) and what even an aligned leader could not tell her (dotted), mean by protocol."
-    )
-    fig, axes = plot.new_figure("What do rounds of conversation buy?", caption, 3)
-    _lessons(axes[0], taught)
-    names = {_name(p): _name(p) for p in settings.protocols}
-    scatter(axes[1], table, "protocol", names)
-    axes[1].set(title="Every game against the bound", ylabel="OPT - value where dynamics end")
-    axes[1].set(xlabel="allowed by the theorem (utility units)")
-    kind = settings.competitions[0]
-    chosen = summary.filter(pl.col("competition") == kind)
-    _losses(axes[2], chosen, list(names))
-    axes[2].set(title=f"Lost, and not teachable ({kind})", xlabel="diversity of the leaders")
-    return fig
-
-
-def _lessons(axes: Axes, taught: pl.DataFrame) -> None:
-    messages = taught["messages"].unique().sort().to_list()
-    replies = taught["replies"].unique().sort().to_list()
-    for m, colour in zip(messages, plot.shades(len(messages)), strict=True):
-        for n, marker, dash in zip(replies, plot.MARKERS, plot.DASHES, strict=False):
-            line = taught.filter((pl.col("messages") == m) & (pl.col("replies") == n)).sort("rounds")
-            axes.plot(
-                line["rounds"], line["share"], color=colour, marker=marker, linestyle=dash,
-                label=f"M = {m}, N = {n}", alpha=0.8,
-            )  # fmt: skip
-    axes.set(title="What an aligned leader can teach", xlabel="rounds R", ylabel="share of OPT - NONE")
-    axes.set(xticks=taught["rounds"].unique().sort().to_list())
-    axes.legend(frameon=False, fontsize=7)
-
-
-def _losses(axes: Axes, summary: pl.DataFrame, names: list[str]) -> None:
-    for name, colour, marker in zip(names, plot.shades(len(names)), plot.MARKERS, strict=False):
-        line = summary.filter(pl.col("protocol") == name).sort("diversity")
-        axes.plot(line["diversity"], line["loss_mean"], color=colour, marker=marker, label=name)
-        axes.plot(
-            line["diversity"],
-            line["unteachable"],
-            color=colour,
-            marker=marker,
-            linestyle=":",
-            fillstyle="none",
-        )
-    axes.plot([], [], color="0.3", label="lost")
-    axes.plot([], [], color="0.3", linestyle=":", label="not teachable")
-    most = max(float(summary[column].to_numpy().max()) for column in ("loss_mean", "unteachable"))
-    axes.set(ylabel="utility units", ylim=(-0.03 * most, 1.6 * most))  # room for the legend
-    axes.legend(frameon=False, fontsize=7)
-
-
-def _name(protocol: Any) -> str:
-    rounds, messages, replies = protocol
-    return f"R = {rounds}, M = {messages}, N = {replies}"
+def summarise_lesson_statistics(statistics: Statistics) -> pl.DataFrame:
+    """The same of a run without rows."""
+    table = statistics.table()
+    parts = {
+        "share": {
+            "draws": pl.col("draws") - pl.col("missing"),
+            "share": pl.col("mean"),
+            "share_least": pl.col("least"),
+        },
+        "complete": {"complete": pl.col("mean")},
+        "exact": {"exact": pl.col("mean")},
+        "width": {"widest": pl.col("largest")},
+    }
+    found = [table.filter(name=name).select(*LESSONS, **columns) for name, columns in parts.items()]
+    joined = functools.reduce(lambda one, other: one.join(other, on=list(LESSONS)), found)
+    return joined.filter(pl.col("draws") > 0).sort(*LESSONS)
 
 
 def _check(settings: DictConfig) -> None:
@@ -287,7 +283,7 @@ def _check(settings: DictConfig) -> None:
 def check(game: Game, config: DictConfig, row: Mapping[str, Any]) -> Guarantee:
     """The theorem's check of one row of the table."""
     settings = config.experiment
-    protocol = next(p for p in settings.protocols if _name(p) == row["protocol"])
+    protocol = next(p for p in settings.protocols if name_of(p) == row["protocol"])
     theorem = CHECKS[row["competition"]]
     return theorem(game, tolerance=settings.tolerance, protocol=Protocol(*protocol), steps=settings.steps)
 
@@ -297,6 +293,7 @@ register(
         name="conversation",
         config=ConversationConfig,
         run=run,
+        rows_optional=True,
         headline=Headline(
             "diversity", "loss_mean", "loss_q25", "loss_q75", "loss (utility units)",
             "mean loss against full information where best responses end, under the last protocol and the "

@@ -19,7 +19,7 @@ from experiments.common.families import called, make_family
 from experiments.common.games import repeated
 from experiments.common.lists import check_diversity, check_increasing, check_list
 from experiments.common.registry import Experiment, Headline, register
-from experiments.common.runs import QUARTILES, middle, statistics_of, table_of
+from experiments.common.runs import QUARTILES, gathered, middle, scan_of, statistics_of
 from jaxgame import plot
 from jaxgame.core.bracket import Bracket
 from jaxgame.core.game import Game
@@ -57,7 +57,7 @@ def run(config: DictConfig, directory: Path) -> None:
     coordinates = {"diversity": diversity, "leaders": leaders}
     eps = list(settings.eps)
     if config.run.rows:
-        summary = summarise(table_of(config, function, directory, coordinates), eps)
+        summary = summarise(scan_of(config, function, directory, coordinates), eps)
     else:
         levels = {"sup": sorted({max(level, ZERO) for level in eps})}
         summary = summarise_statistics(statistics_of(config, function, directory, coordinates, levels), eps)
@@ -116,13 +116,24 @@ _SMALL = 8
 _SETTING = ["diversity", "leaders", "eps"]
 
 
-def summarise(table: pl.DataFrame, eps: list[float]) -> pl.DataFrame:
-    """One row per diversity, K and eps: coverage in the sup norm with its 99% interval, and quantiles."""
+def summarise(table: pl.LazyFrame, eps: list[float]) -> pl.DataFrame:
+    """One row per diversity, K and eps: coverage in the sup norm with its 99% interval, and quantiles.
+
+    Two columns of the table are in memory at a time, beside the coordinates.
+    """
     by = ["diversity", "leaders"]
-    summary = coverage_summary(table, "sup", by, eps)
+
+    def ends(norm: str) -> pl.DataFrame:
+        return gathered(table.select(*by, f"{norm}_lower", f"{norm}_upper"))
+
+    summary = coverage_summary(ends("sup"), "sup", by, eps)
     for norm in ("sup", "square"):
-        summary = summary.join(bracket_summary(table, norm, by).drop("draws"), on=by)
-    nearest = table.group_by(by).agg(pl.col("best_single").median().alias("best_single_median"))
+        summary = summary.join(bracket_summary(ends(norm), norm, by).drop("draws"), on=by)
+    nearest = (
+        gathered(table.select(*by, "best_single"))
+        .group_by(by)
+        .agg(pl.col("best_single").median().alias("best_single_median"))
+    )
     return summary.join(nearest, on=by).sort(_SETTING)
 
 

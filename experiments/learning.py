@@ -13,6 +13,7 @@ from experiments.common.families import called, make_family
 from experiments.common.guarantee import check_function, checked, loss_headline, report, verdict_sentence
 from experiments.common.lists import check_diversity, check_increasing, check_list
 from experiments.common.registry import Experiment, register
+from experiments.common.runs import drawn
 from experiments.common.subplots import by_leaders, scatter, tightest
 from jaxgame import plot
 from jaxgame.runs.batch import DrawFunction
@@ -73,10 +74,11 @@ def draw_function(family: Family, settings: DictConfig) -> DrawFunction:
     return lambda key: jax.tree.map(lambda *x: jnp.stack(x), *(check(key) for check in checks))
 
 
-def figure(table: pl.DataFrame | None, summary: pl.DataFrame, config: DictConfig) -> Figure:
+def figure(table: pl.LazyFrame | None, summary: pl.DataFrame, config: DictConfig) -> Figure:
     """Loss against the bound for each number of types; loss and coverage against diversity for the first."""
     settings = config.experiment
     types, leaders = list(settings.types), list(settings.leaders)
+    points, note = (pl.DataFrame(), "") if table is None else drawn(table, ("types", "allowed", "loss"))
     several = summary.filter(pl.col("leaders") > 1)
     free, spared = (float(several[name].to_numpy().sum()) for name in ("lossless", "spared"))
     outside = spared / free if free > 0 else 0.0
@@ -87,7 +89,7 @@ def figure(table: pl.DataFrame | None, summary: pl.DataFrame, config: DictConfig
         f"{settings.actions}); eps is the sup distance with an offset per state and weights of any sum. The "
         f"user hears all leaders, whose signals are as rich and correlated as they like, and takes a best "
         f"action. Worst over all equilibria and tie rules, certified: the widest bracket is "
-        f"{summary['widest'].to_numpy().max():.0e}."
+        f"{summary['widest'].to_numpy().max():.0e}.{note}"
     )
     fig, axes = plot.new_figure("What does a user lose who hears all models?", caption, 3)
     names = {t: f"T = {t}" for t in types}
@@ -95,7 +97,7 @@ def figure(table: pl.DataFrame | None, summary: pl.DataFrame, config: DictConfig
         tightest(axes[0], summary, "diversity", "types", names)
         axes[0].set(title="The games nearest to the bound")
     else:
-        scatter(axes[0], table, "types", names)
+        scatter(axes[0], points, "types", names)
         axes[0].set(title="Every game against the bound", ylabel="OPT - worst equilibrium")
     first = summary.filter(pl.col("types") == types[0])
     by_leaders(axes[1], first, "diversity", ("loss_mean", "mean"), ("loss_median", "median"))

@@ -21,7 +21,7 @@ from experiments.common.games import first_leaders
 from experiments.common.guarantee import LABELS, counts, report, tightest, verdict_sentence, with_losses
 from experiments.common.lists import check_diversity, check_increasing, check_list
 from experiments.common.registry import Experiment, Headline, register
-from experiments.common.runs import Grid, table_of
+from experiments.common.runs import Grid, drawn, gathered, scan_of
 from jaxgame import plot, selection, theorems
 from jaxgame.core.game import Game, full_information_value
 from jaxgame.persuasion.frontier import Curve
@@ -66,7 +66,7 @@ def run(config: DictConfig, directory: Path) -> None:
         "rounds": list(settings.rounds),
     }
     function = draw_function(make_family(config.family), settings)
-    table = with_losses(table_of(config, function, directory, grid, LABELS))
+    table = with_losses(scan_of(config, function, directory, grid, LABELS))
     summary = summarise(table, settings)
     report(summary, "average >= OPT - 2 eps - sum_i w_i regret_i", settings.tolerance)
     write_whole(directory / "summary.csv", summary.write_csv)
@@ -139,7 +139,7 @@ def _names() -> list[str]:
     return [field.name for field in dataclasses.fields(Guarantee)]
 
 
-def summarise(table: pl.DataFrame, settings: DictConfig) -> pl.DataFrame:
+def summarise(table: pl.LazyFrame, settings: DictConfig) -> pl.DataFrame:
     """Losses, regrets and verdicts by coordinates; parts of what is at stake for her.
 
     `reached` is the share of games in which she has OPT - 2 eps on average, but for `within`, and
@@ -148,8 +148,8 @@ def summarise(table: pl.DataFrame, settings: DictConfig) -> pl.DataFrame:
     stake, near = pl.col("stake"), settings.within * pl.col("stake")
     distance = 2 * pl.min_horizontal("constant_lower", "state_lower", "cone_lower")
     part = pl.col("loss") / stake
-    return (
-        table.group_by(COORDINATES, maintain_order=True)
+    return gathered(
+        table.group_by(COORDINATES)
         .agg(
             pl.len().alias("draws"),
             part.mean().alias("loss_mean"),
@@ -162,16 +162,18 @@ def summarise(table: pl.DataFrame, settings: DictConfig) -> pl.DataFrame:
             *tightest(),
             *counts(settings.tolerance),
         )
-        .sort("leaders", "diversity", "rounds", maintain_order=True)
+        .sort("leaders", "diversity", "rounds", "rule")
     )
 
 
-def figure(table: pl.DataFrame, summary: pl.DataFrame, config: DictConfig) -> Figure:
+def figure(table: pl.LazyFrame, summary: pl.DataFrame, config: DictConfig) -> Figure:
     """Share of games at the bound, and mean loss, against rounds; regret against loss, one point a draw."""
     settings = config.experiment
     leaders, d, last = list(settings.leaders), max(settings.diversity), max(settings.rounds)
     here = pl.col("leaders") == max(leaders), pl.col("diversity") == d
-    table, most = table.filter(*here), summary.filter(*here)
+    shown = ("rule", "rounds", "allowed", "loss", "stake")
+    points, note = drawn(table.filter(*here, pl.col("rounds").is_in([settings.rounds[0], last])), shown)
+    most = summary.filter(*here)
     ended = most.filter(pl.col("rounds") == last)
     shares = ", ".join(f"{row['rule']} {row['ended']:.0%}" for row in ended.iter_rows(named=True))
     caption = (
@@ -181,7 +183,7 @@ def figure(table: pl.DataFrame, summary: pl.DataFrame, config: DictConfig) -> Fi
         f"{settings.start!r}. Regrets are about all schemes, certified. Middle: each draw, K = "
         f"{max(leaders)}, after {settings.rounds[0]:,} rounds and after {last:,}. Right: K = {max(leaders)}; "
         "dotted, her worst pure equilibrium. In the last tenth of rounds she loses no more than there, but "
-        f"for {_within(settings)}, in: {shares}. Nothing says that learners reach an equilibrium."
+        f"for {_within(settings)}, in: {shares}. Nothing says that learners reach an equilibrium.{note}"
     )
     fig, axes = plot.new_figure("Do leaders who learn get there?", caption, 3)
     styles = zip(settings.rules, plot.shades(len(settings.rules)), plot.MARKERS, strict=False)
@@ -196,7 +198,7 @@ def figure(table: pl.DataFrame, summary: pl.DataFrame, config: DictConfig) -> Fi
         line = most.filter(pl.col("rule") == rule).sort("rounds")
         axes[2].plot(line["rounds"], 100 * line["loss_mean"], **style)
         for rounds, filled in ((settings.rounds[0], "none"), (last, colour)):
-            own = table.filter(pl.col("rule") == rule, pl.col("rounds") == rounds)
+            own = points.filter(pl.col("rule") == rule, pl.col("rounds") == rounds)
             x, y = (_floored(own, name) for name in ("allowed", "loss"))
             axes[1].plot(x, y, marker, color=colour, markerfacecolor=filled, markersize=3.5, alpha=0.7)
     axes[2].axhline(100 * ended["equilibrium_mean"][0], color="0.3", linestyle=":")

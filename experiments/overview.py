@@ -28,7 +28,7 @@ from experiments.common.games import repeated
 from experiments.common.guarantee import INSIDE, LABELS, counts, report, tightest, with_losses
 from experiments.common.lists import check_diversity, check_increasing, check_list
 from experiments.common.registry import Experiment, Headline, register
-from experiments.common.runs import Grid, table_of
+from experiments.common.runs import Grid, gathered, scan_of
 from jaxgame import plot, theorems
 from jaxgame.core.game import Game, full_information_value
 from jaxgame.core.response import quantal_response
@@ -77,7 +77,7 @@ def run(config: DictConfig, directory: Path) -> None:
     report(summary, "worst >= OPT - 2 eps (- her regret)", settings.tolerance)
     write_whole(directory / "summary.csv", summary.write_csv)
     plot.save(_overview_figure.headline(summary, config), directory)
-    plot.save(_overview_figure.bounds(table, config), directory, "bounds")
+    plot.save(_overview_figure.bounds(table, summary, names), directory, "bounds")
 
 
 def draw_function(
@@ -129,7 +129,7 @@ def _table(
     drawn: Mapping[str, Family],
     leaders: list[int],
     competitions: Sequence[str],
-) -> pl.DataFrame:
+) -> pl.LazyFrame:
     settings = config.experiment
     grid: Grid = {
         "family": list(drawn),
@@ -138,18 +138,18 @@ def _table(
         "competition": list(competitions),
     }
     function = draw_function(drawn, settings, leaders, competitions)
-    return with_losses(table_of(config, function, directory, grid, LABELS))
+    return with_losses(scan_of(config, function, directory, grid, LABELS))
 
 
-def summarise(table: pl.DataFrame, tolerance: float) -> pl.DataFrame:
+def summarise(table: pl.LazyFrame, tolerance: float) -> pl.DataFrame:
     """One row per family, diversity, K and competition; losses in parts of what is at stake for the user.
 
     Losses are counted from what full information is worth to her as she responds.
     """
     stake = pl.col("stake")
     loss = (pl.col("loss") - pl.col("noise")) / stake
-    return (
-        table.group_by(COORDINATES, maintain_order=True)
+    return gathered(
+        table.group_by(COORDINATES)
         .agg(
             pl.len().alias("draws"),
             (pl.col("state_upper") <= INSIDE * stake).mean().alias("covered"),

@@ -15,7 +15,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from experiments.common.claims import OURS, Claim, Finding, Run
 from experiments.common.registry import Experiment, Headline, register
-from experiments.common.runs import table_of
+from experiments.common.runs import gathered, scan_of
 from jaxgame import plot
 from jaxgame.panel import Panel, coverage, load
 from jaxgame.runs.files import write_whole
@@ -78,7 +78,7 @@ def run(config: DictConfig, directory: Path) -> None:
     sizes = list(settings.raters or coverage.nested_sizes(largest))
     log.info("%r", panel)
 
-    results = table_of(
+    results = scan_of(
         config,
         lambda key: coverage.coverage(key, table, sizes, offset=settings.offset),
         directory,
@@ -91,7 +91,7 @@ def run(config: DictConfig, directory: Path) -> None:
         widest, wide = rows["train_widest"].to_numpy().max(), rows["train_wide"].sum()
         log.info(
             "%s, train distance: widest bracket %.1e; %d of %d wider than %g",
-            method, widest, wide, results.height, WIDE,
+            method, widest, wide, rows["draws"].sum(), WIDE,
         )  # fmt: skip
     log.info("%s", claim(summary))
     write_whole(directory / "summary.csv", summary.write_csv)
@@ -104,7 +104,7 @@ def load_panel(config: DictConfig) -> Panel:
     return load(config.source, groups=groups, target=config.target)
 
 
-def summarise(results: pl.DataFrame) -> pl.DataFrame:
+def summarise(results: pl.LazyFrame) -> pl.DataFrame:
     """One row per method and K: means over the draws on train and test, spread on test, bracket widths.
 
     `train_widest` and `train_wide` (largest width, and how many exceed 1e-6) are of hull and cone alone.
@@ -112,10 +112,11 @@ def summarise(results: pl.DataFrame) -> pl.DataFrame:
     results = results.with_columns(
         hull_train=pl.col("hull_train_upper"), cone_train=pl.col("cone_train_upper")
     )
-    methods = []
+    methods, columns = [], results.collect_schema().names()
     for method in coverage.METHODS:
         test = pl.col(f"{method}_test")
-        rows = results.group_by("raters", maintain_order=True).agg(
+        own = gathered(results.select("raters", *[name for name in columns if name.startswith(f"{method}_")]))
+        rows = own.group_by("raters", maintain_order=True).agg(
             pl.lit(method).alias("method"),
             pl.len().alias("draws"),
             pl.col(f"{method}_train").mean().alias("train_mean"),
@@ -125,8 +126,8 @@ def summarise(results: pl.DataFrame) -> pl.DataFrame:
             test.median().alias("test_median"),
             test.quantile(0.75, "linear").alias("test_q75"),
         )
-        if f"{method}_train_lower" in results.columns:
-            widths = bracket_summary(results, f"{method}_train", ["raters"]).select(
+        if f"{method}_train_lower" in own.columns:
+            widths = bracket_summary(own, f"{method}_train", ["raters"]).select(
                 "raters",
                 pl.col(f"{method}_train_widest").alias("train_widest"),
                 pl.col(f"{method}_train_wide").alias("train_wide"),

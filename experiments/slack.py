@@ -21,7 +21,7 @@ from experiments.common.games import repeated
 from experiments.common.guarantee import LABELS, counts, report, tightest, verdict_sentence, with_losses
 from experiments.common.lists import check_increasing, check_list
 from experiments.common.registry import Experiment, Headline, register
-from experiments.common.runs import Grid, table_of
+from experiments.common.runs import Grid, gathered, scan_of
 from jaxgame import plot, theorems
 from jaxgame.core.game import Game
 from jaxgame.core.units import at_stake
@@ -58,9 +58,9 @@ def run(config: DictConfig, directory: Path) -> None:
         "competition": list(COMPETITIONS),
     }
     function = draw_function(make_family(config.family), settings)
-    table = with_losses(table_of(config, function, directory, grid, LABELS))
-    summary = (
-        table.group_by(COORDINATES, maintain_order=True)
+    table = with_losses(scan_of(config, function, directory, grid, LABELS))
+    summary = gathered(
+        table.group_by(COORDINATES)
         .agg(
             pl.len().alias("draws"),
             (pl.col("loss") / pl.col("stake")).mean().alias("loss_mean"),

@@ -1,7 +1,7 @@
 """How tight is the bound of best-AI selection? A search over games for the largest loss / (2 eps)."""
 
 import dataclasses
-import json
+import functools
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ import jax.numpy as jnp
 import numpy as np
 import polars as pl
 from jaxtyping import Array, Float
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from omegaconf import MISSING, DictConfig
 
+from experiments import _tightness_figure
+from experiments._tightness_figure import Found
 from experiments.common import claims
 from experiments.common.claims import Claim, Finding, Run
 from experiments.common.families import make_family
-from experiments.common.guarantee import LABELS, counts, report
+from experiments.common.guarantee import LABELS, counts, counts_of, losses_function, report
 from experiments.common.lists import check_list
 from experiments.common.registry import Experiment, Headline, register
-from experiments.common.runs import table_of
+from experiments.common.runs import gathered, middle, scan_of, statistics_of
 from jaxgame import plot
 from jaxgame.core.descent import descended
 from jaxgame.core.game import Game, full_information_value
@@ -32,6 +32,7 @@ from jaxgame.persuasion.value import leader_value
 from jaxgame.runs.batch import DrawFunction
 from jaxgame.runs.files import write_whole
 from jaxgame.runs.keys import draw_key
+from jaxgame.runs.streaming import Statistics
 from jaxgame.sampling import Family, Shape
 from jaxgame.theorems import Guarantee, best_ai_selection
 
@@ -42,6 +43,9 @@ PENALTY = 10.0
 
 # Distances below this, in parts of what is at stake for the follower, make no ratio: rounding.
 LEAST = 1e-6
+
+# Points of a curve of ratios in order, where there are no rows.
+QUANTILES = 201
 
 
 @dataclass
@@ -61,42 +65,84 @@ class TightnessConfig:
 
 
 def run(config: DictConfig, directory: Path) -> None:
-    """Compute table, summary, the tightest game and figure in `directory`; report the verdicts."""
+    """Compute table, summary, the tightest game and figure in `directory`; report the verdicts.
+
+    Without rows nothing tells which draw led to the tightest game: it is left out.
+    """
     settings = config.experiment
     _check(settings)
-    family, actions = make_family(config.family), list(settings.actions)
-    table = table_of(
-        config,
-        draw_function(family, settings),
-        directory,
-        coordinates={"actions": actions, "when": ["start", "end"]},
-        labels=LABELS,
-    ).with_columns(width=pl.col("loss_upper") - pl.col("loss_lower"))
-    summary = (
-        table.group_by("actions", "when", maintain_order=True)
+    function = draw_function(make_family(config.family), settings)
+    grid = {"actions": list(settings.actions), "when": ["start", "end"]}
+    if config.run.rows:
+        table = scan_of(config, function, directory, grid, LABELS)
+        summary = summarise(table, settings.tolerance)
+        found = _tightest(table, config)
+        points = gathered(table.select("actions", "when", "ratio_lower"))
+        curves = {cell: np.sort(rows["ratio_lower"].to_numpy()) for cell, rows in points.group_by(*grid)}
+        write_whole(directory / "game.json", lambda path: path.write_text(found.to_json(), "utf-8"))
+    else:
+        function = losses_function(function, settings.tolerance)
+        statistics = statistics_of(config, function, directory, grid, {}, LABELS)
+        summary, found = summarise_statistics(statistics), None
+        curves = _curves(statistics)
+    report(summary, "worst >= OPT - 2 eps", settings.tolerance)
+    if found is not None:
+        log.info("loss / (2 eps) of the game in game.json: %.6f", found.attained)
+    best = summary.filter(pl.col("when") == "end").sort("ratio_largest").row(-1, named=True)
+    which = f"draw {found.draw}, " if found is not None else ""
+    log.info("largest loss / (2 eps) found: %.6f (%sA = %d)", best["ratio_largest"], which, best["actions"])
+    write_whole(directory / "summary.csv", summary.write_csv)
+    plot.save(_tightness_figure.figure(curves, summary, best, found, config), directory)
+
+
+def summarise(table: pl.LazyFrame, tolerance: float) -> pl.DataFrame:
+    """One row for each number of actions, before and after the ascent: ratios, verdicts, brackets."""
+    return gathered(
+        table.with_columns(width=pl.col("loss_upper") - pl.col("loss_lower"))
+        .group_by("actions", "when")
         .agg(
             pl.len().alias("draws"),
             pl.col("ratio_lower").median().alias("ratio_median"),
             pl.col("ratio_lower").max().alias("ratio_largest"),
             pl.col("ratio_upper").max().alias("ratio_largest_upper"),
-            *counts(settings.tolerance),
+            *counts(tolerance),
         )
         .sort("actions", "when", descending=[False, True])
     )
-    best = table.filter(pl.col("when") == "end").sort("ratio_lower").row(-1, named=True)
+
+
+def summarise_statistics(statistics: Statistics) -> pl.DataFrame:
+    """The same of a run without rows; the median is the middle of its bracket (see statistics.csv)."""
+    table, by = statistics.table(), ["actions", "when"]
+    parts = [
+        table.filter(name="ratio_lower").select(
+            *by, "draws", ratio_median=middle("q50"), ratio_largest=pl.col("largest")
+        ),
+        table.filter(name="ratio_upper").select(*by, ratio_largest_upper=pl.col("largest")),
+        *counts_of(table, by),
+    ]
+    summary = functools.reduce(lambda one, other: one.join(other, on=by), parts)
+    return summary.sort("actions", "when", descending=[False, True])
+
+
+def _curves(statistics: Statistics) -> dict[tuple[Any, ...], np.ndarray]:
+    """Ratios in order, for each cell, by quantiles: middles of their brackets."""
+    shares = np.linspace(0, 1, QUANTILES).tolist()
+    table = statistics.table(shares).filter(name="ratio_lower")
+    middles = [middle(f"q{100 * share:g}").alias(str(place)) for place, share in enumerate(shares)]
+    rows = table.select("actions", "when", *middles).iter_rows()
+    return {(actions, when): np.asarray(ratios) for actions, when, *ratios in rows}
+
+
+def _tightest(table: pl.LazyFrame, config: DictConfig) -> Found:
+    """Computed alone an ascent may go elsewhere, by rounding: the game is checked on its own."""
+    settings = config.experiment
+    ends = table.filter(pl.col("when") == "end").select("draw", "actions", "ratio_lower")
+    best = gathered(ends.sort("ratio_lower", "draw").tail(1)).row(0, named=True)
+    family = make_family(config.family)
     game = found_game(family, settings, config.run.seed, best["draw"], best["actions"])
-    # Computed alone an ascent may go elsewhere, by rounding: the game is checked on its own.
     own = jax.jit(lambda game: _ratio(game, best_ai_selection(game, tolerance=settings.tolerance)))(game)
-    attained = float(own["ratio_lower"])
-    report(summary, "worst >= OPT - 2 eps", settings.tolerance)
-    log.info("loss / (2 eps) of the game in game.json: %.6f", attained)
-    log.info(
-        "largest loss / (2 eps) found: %.6f (draw %d, A = %d)",
-        best["ratio_lower"], best["draw"], best["actions"],
-    )  # fmt: skip
-    write_whole(directory / "summary.csv", summary.write_csv)
-    write_whole(directory / "game.json", lambda path: path.write_text(to_json(game, attained)))
-    plot.save(figure(table, best, game, attained, config), directory)
+    return Found(best["draw"], game, float(own["ratio_lower"]))
 
 
 def draw_function(family: Family, settings: DictConfig) -> DrawFunction:
@@ -120,12 +166,6 @@ def draw_function(family: Family, settings: DictConfig) -> DrawFunction:
 def found_game(family: Family, settings: DictConfig, seed: int, draw: int, actions: int) -> Game:
     """The game that the ascent of one draw ends with."""
     return jax.jit(lambda key: _start_and_end(family, settings, key, actions)[1])(draw_key(seed, draw))
-
-
-def to_json(game: Game, ratio: float) -> str:
-    """A game and its ratio as JSON: prior [T][S], follower [T][S][A], leaders [K][T][S][A]."""
-    arrays = {name: np.asarray(value).tolist() for name, value in vars(game).items()}
-    return json.dumps({"ratio": ratio, "game": arrays}, indent=1)
 
 
 def _start_and_end(family: Family, settings: DictConfig, key: Array, actions: int) -> tuple[Game, Game]:
@@ -191,68 +231,6 @@ def _ratio(game: Game, found: Guarantee) -> dict[str, Array]:
     }
 
 
-# Figure
-
-
-def figure(
-    table: pl.DataFrame, best: Mapping[str, Any], game: Game, attained: float, config: DictConfig
-) -> Figure:
-    """Ratios of all starts and ends in order, and the tightest game in numbers."""
-    settings = config.experiment
-    highest = float(table["ratio_upper"].to_numpy().max())
-    caption = (
-        f"Best-AI selection, K = {settings.leaders}, S = {settings.states}. Loss: OPT less the certified "
-        f"worst equilibrium; eps: sup distance of the user to the models' hull, the least of three offsets "
-        f"and scales. Left: {settings.draws:,} random games (family {config.family.name}; dotted) and where "
-        f"gradient ascent on the ratio ends (solid), in order. The largest found is "
-        f"{best['ratio_lower']:.4f} (A = {best['actions']}); the theorem allows 1, and no game's bracket "
-        f"reaches beyond {highest:.6f}. Right: the game it leads to when computed alone (ratio "
-        f"{attained:.4f}), utilities less that of the user's best action in the state, in units of eps."
-    )
-    fig, axes = plot.new_figure("How tight is OPT - 2 eps?", caption, 2)
-    _ratios(axes[0], table, list(settings.actions))
-    _numbers(axes[1], game)
-    return fig
-
-
-def _ratios(axes: Axes, table: pl.DataFrame, actions: list[int]) -> None:
-    for count, colour, marker in zip(actions, plot.shades(len(actions)), plot.MARKERS, strict=False):
-        for when, dash in (("end", "-"), ("start", ":")):
-            chosen = table.filter((pl.col("actions") == count) & (pl.col("when") == when))
-            ratios = np.sort(chosen["ratio_lower"].to_numpy())
-            axes.plot(
-                np.linspace(0, 1, len(ratios)), ratios, linestyle=dash, color=colour, marker=marker,
-                markevery=max(len(ratios) // 8, 1), label=f"A = {count}, {when} of the ascent",
-            )  # fmt: skip
-    axes.axhline(1.0, color="0.3", linewidth=1)
-    axes.set(
-        title="Loss as a share of 2 eps", xlabel="share of starts", ylabel="loss / (2 eps)", ylim=(-0.03, 1.1)
-    )
-    axes.legend(frameon=False, fontsize=7)
-
-
-def _numbers(axes: Axes, game: Game) -> None:
-    """The user's and the leaders' utilities as a table, one row a state."""
-    eps = float(game_hull_distance(game, "state", "cone").distance.upper)
-    prior, follower, leaders = (np.asarray(x) for x in (game.prior[0], game.follower[0], game.leaders[:, 0]))
-    best = follower.argmax(1)
-    lines = [
-        [
-            f"{name}, state {s} ({prior[s]:.2f})",
-            *[f"{x:.2f}" for x in (utility[s] - utility[s, best[s]]) / eps],
-        ]
-        for name, utility in [("user", follower), *((f"model {i}", u) for i, u in enumerate(leaders))]
-        for s in range(len(prior))
-    ]
-    axes.axis("off")
-    headings = ["", *[f"action {a}" for a in range(follower.shape[1])]]
-    shown = axes.table(lines, colLabels=headings, loc="center", cellLoc="right", edges="horizontal")
-    shown.auto_set_font_size(False)
-    shown.set_fontsize(8)
-    shown.auto_set_column_width(list(range(len(headings))))
-    axes.set(title="The game, computed alone (units of eps)")
-
-
 def _check(settings: DictConfig) -> None:
     check_list("actions", settings.actions, "distinct integers of at least 2", lambda count: count >= 2)
     for name, least in (("leaders", 2), ("states", 2), ("steps", 1)):
@@ -268,8 +246,8 @@ def _check(settings: DictConfig) -> None:
 def finding(directory: Path) -> Finding:
     """The bound in the games of the search, and how near the tightest one comes to it."""
     found = claims.guarantee(directory, ("actions", "when"))
-    ends = pl.read_parquet(directory / "results.parquet").filter(pl.col("when") == "end")
-    ratio = ends["ratio_lower"].to_numpy().max()
+    ends = pl.scan_parquet(directory / "results.parquet").filter(pl.col("when") == "end")
+    ratio = gathered(ends.select(pl.col("ratio_lower").max())).item()
     return dataclasses.replace(found, nearest=f"loss {ratio:.1%} of 2 eps in the tightest game")
 
 
@@ -278,6 +256,7 @@ register(
         name="tightness",
         config=TightnessConfig,
         run=run,
+        rows_optional=True,
         headline=Headline(
             "actions", "ratio_largest", "ratio_median", "ratio_largest_upper", "loss / (2 eps)",
             "largest loss / (2 eps) that ascent found (bands: from the median)", {"when": "end"},

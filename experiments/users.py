@@ -13,14 +13,14 @@ import polars as pl
 from jaxtyping import Array
 from omegaconf import MISSING, DictConfig
 
-from experiments._users_figure import LARGE, SMALL, figure
+from experiments._users_figure import BEYOND, LARGE, SMALL, figure
 from experiments.common import claims
 from experiments.common.claims import Claim, Finding, Run
 from experiments.common.config import GamesConfig
 from experiments.common.families import make_family
 from experiments.common.lists import check_diversity, check_increasing, check_list
 from experiments.common.registry import Experiment, Headline, register
-from experiments.common.runs import table_of
+from experiments.common.runs import drawn, gathered, scan_of
 from jaxgame import plot, users
 from jaxgame.core.bracket import Bracket
 from jaxgame.runs.batch import DrawFunction
@@ -53,21 +53,24 @@ def run(config: DictConfig, directory: Path) -> None:
     _check(settings)
     fixture = sweep(settings)
     grid = {name: list(settings[name]) for name in COORDINATES}
-    table = table_of(config, draw_function(make_family(config.family), settings), directory, grid, LABELS)
+    table = scan_of(config, draw_function(make_family(config.family), settings), directory, grid, LABELS)
     summary = summarise(table)
     for kind, bound in (("personal", "2 eps_j"), ("anonymous", "2 eps / lam_j")):
-        counts = {word: int((table[f"{kind}_holds"] == word).sum()) for word in VERDICTS}
+        counts = {word: int(summary[f"{kind}_{word}"].sum()) for word in VERDICTS}
         said = ", ".join(f"{word} {count}" for word, count in counts.items())
         log.info("%s: every user gets OPT_j - %s: %s", kind, bound, said)
-    wide = table.select(
-        (pl.col("least_served_upper") - pl.col("least_served_lower") > settings.tolerance).sum()
-    )
+    width = pl.col("least_served_upper") - pl.col("least_served_lower")
+    wide = gathered(table.select((width > settings.tolerance).sum()))
     log.info(
-        "brackets of the least served wider than %g: %d of %d", settings.tolerance, wide.item(), table.height
+        "brackets of the least served wider than %g: %d of %d",
+        settings.tolerance,
+        wide.item(),
+        summary["draws"].sum(),
     )
     write_whole(directory / "fixture.csv", fixture.write_csv)
     write_whole(directory / "summary.csv", summary.write_csv)
-    plot.save(figure(fixture, table, summary, config), directory)
+    points = drawn(table, ("users_diversity", "each_upper", "common_upper"))
+    plot.save(figure(fixture, points, summary, config), directory)
 
 
 def sweep(settings: DictConfig) -> pl.DataFrame:
@@ -142,7 +145,7 @@ def _columns(found: Any) -> Mapping[str, Any]:
     }
 
 
-def summarise(table: pl.DataFrame) -> pl.DataFrame:
+def summarise(table: pl.LazyFrame) -> pl.DataFrame:
     """One row for each cell: losses of both kinds, the least served, and how often distances part.
 
     A loss is the lower end of its bracket, which an equilibrium attains: where nothing is lost it is 0. Of
@@ -150,8 +153,8 @@ def summarise(table: pl.DataFrame) -> pl.DataFrame:
     """
     small, large = pl.col("each_upper") <= SMALL, pl.col("common_lower") >= LARGE
     share = pl.col("anonymous_slack_upper")
-    return (
-        table.group_by(COORDINATES, maintain_order=True)
+    return gathered(
+        table.group_by(COORDINATES)
         .agg(
             pl.len().alias("draws"),
             *[
@@ -166,6 +169,7 @@ def summarise(table: pl.DataFrame) -> pl.DataFrame:
             (small & large).mean().alias("parted"),
             small.mean().alias("each_small"),
             large.mean().alias("common_large"),
+            (pl.col("common_upper") > BEYOND).mean().alias("beyond"),
             share.min().alias("least_slack"),
             *[
                 (pl.col(f"{kind}_holds") == word).sum().alias(f"{kind}_{word}")
@@ -224,7 +228,10 @@ def fixture_finding(directory: Path) -> Finding:
 
 def guarantee_finding(directory: Path, kind: str) -> Finding:
     """Games in which some user gets less than a statement promises her."""
-    table = pl.read_parquet(directory / "results.parquet")
+    kinds = "personal", "anonymous"
+    needed = ["draw", *[f"{kind}_{what}" for kind in kinds for what in ("holds", "slack_upper")]]
+    needed += ["personal_least_served_lower", "least_served_lower", "each_upper", "common_upper"]
+    table = pl.read_parquet(directory / "results.parquet", columns=needed)
     counts = {word: table.filter(pl.col(f"{kind}_holds") == word).height for word in VERDICTS}
     loss, allowed = ("personal_least_served", "each") if kind == "personal" else ("least_served", "common")
     largest = float(table[f"{loss}_lower"].to_numpy().max())

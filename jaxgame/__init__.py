@@ -2,7 +2,7 @@
 
 import lazy_loader
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # What a name stands for is told in __init__.pyi, and imported when it is first used: the command `jaxgame`
 # does not wait for JAX, nor does a job that only collects results.

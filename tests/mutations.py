@@ -1187,7 +1187,7 @@ MUTATIONS = (
         answers_are_not_written=("        self._file.write(json", "        bytes(json"),
         answers_wait_in_the_process=("        self._file.flush()\n", ""),
         half_a_line_stays=('file.truncate(data.rfind(b"\\n") + 1)', "pass"),
-        anybody_may_write=("fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH | fcntl.LOCK_NB"),
+        anybody_may_write=("        lock.acquire(blocking=False)\n", "        pass\n"),
     ),
     *_in(
         "jaxgame/coalition/entered.py",

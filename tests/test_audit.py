@@ -596,6 +596,31 @@ def test_the_command_says_what_it_is():
         assert words in told.stdout
 
 
+def test_help_lists_what_there_is_by_question():
+    told = " ".join(run("--help").stdout.split())
+    for question, answer in (
+        ("Does my panel of models cover my users?", "audit"),
+        ("What do models think of my items?", "elicit"),
+        ("Is this proof right?", "verify"),
+        ("What is the competition in my game worth?", "jg.selection.worst_equilibrium"),
+        ("And in thousands of random games", "python -m experiments experiment=NAME"),
+        ("Do the theorems hold?", "python -m experiments.reproduce"),
+    ):
+        assert question in told and answer in told[told.index(question) :], question
+
+
+def test_the_shell_completes_commands_and_options(monkeypatch):
+    monkeypatch.setenv("_JAXGAME_COMPLETE", "complete_bash")
+    for words, found in (("jaxgame ", {"audit", "demo", "elicit", "verify"}), ("jaxgame ver", {"verify"})):
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", "1")
+        told = CliRunner().invoke(app, [], prog_name="jaxgame")
+        assert found == set(told.stdout.split()), told.output
+    monkeypatch.setenv("COMP_WORDS", "jaxgame audit --boo")
+    monkeypatch.setenv("COMP_CWORD", "2")
+    assert CliRunner().invoke(app, [], prog_name="jaxgame").stdout.split() == ["--bootstrap"]
+
+
 def test_exit_code_0_when_covered(tmp_path):
     pl.DataFrame(planted()).write_csv(tmp_path / "t.csv")
     result = run(

@@ -93,3 +93,67 @@ def test_lines_are_told_apart_by_as_few_values_as_do():
     swept = ["family.name", "family.strength", "experiment.actions"]
     assert telling(table, swept) == ["family.name", "experiment.actions"]
     assert telling(table.filter(run="a"), swept) == []
+
+
+def test_watching_tells_what_changed_and_ends_when_all_are_complete(output, capsys):
+    """A point that was interrupted ends, then the one that was missing begins and ends."""
+    (interrupted,) = [run.directory for run in collect.find_runs(output) if not run.collected]
+    looks = []
+
+    def between():
+        looks.append(None)
+        if len(looks) == 2:
+            manifest = {"state": "complete", "complete": True, "draws_done": 8}
+            (interrupted / "manifest.json").write_text(json.dumps(manifest))
+            pl.DataFrame({"diversity": [0.0]}).write_csv(interrupted / "summary.csv")
+        if len(looks) == 3:
+            pretended(output, "goals", 2)
+        assert len(looks) < 9, "it does not end"
+        return False
+
+    collect.watch(output, 0.01, between)
+    told = [line.split("  ", 1)[1] for line in capsys.readouterr().out.splitlines()]
+    draws = compose("experiment=hull_coverage").experiment.draws
+    assert told == [
+        f"2 of 4 runs complete, 1 interrupted, 1 not begun, 7 of {draws:,} draws of these",
+        "3 of 4 runs complete, 1 not begun",
+        "4 of 4 runs complete",
+    ]
+    with pytest.raises(ValueError, match="--watch is 0; it must be a positive number"):
+        collect.watch(output, 0.0)
+
+
+def test_points_are_those_that_hydra_makes(tmp_path):
+    """Values with commas and brackets, ranges, and keys that are not swept."""
+    words = ["experiment=hull_coverage", "family=noise,goals", "experiment.diversity=[0.0,1.0],[0.5]"]
+    words += ["run.seed=range(0,3)", "experiment.draws=7"]
+    OmegaConf.save({"hydra": {"overrides": {"task": words}}}, tmp_path / "multirun.yaml")
+    register_configs()
+    points = collect.planned_points(tmp_path)
+    assert len(points) == 2 * 2 * 3 and all(point["experiment.draws"] == 7 for point in points)
+    seen = {(p["family.name"], tuple(p["experiment.diversity"]), p["run.seed"]) for p in points}
+    assert seen == {(f, d, s) for f in ("noise", "goals") for d in ((0.0, 1.0), (0.5,)) for s in range(3)}
+
+
+def test_nothing_of_hydra_that_is_private_is_used():
+    for path in (ROOT / "experiments").rglob("*.py"):
+        assert "hydra._internal" not in path.read_text(), path
+
+
+NAMES = sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml"))
+PRESETS = sorted(path.stem for path in (ROOT / "conf" / "debug").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n == "hull_coverage" else pytest.mark.slow) for n in NAMES]
+)
+def test_every_experiment_composes_with_every_preset(name, preset):
+    """And keeps what it finds in a folder of its own."""
+    config = compose(f"experiment={name}", f"debug={preset}")
+    assert config.run.directory.startswith("outputs/debug/") and not config.run.optimise
+    assert (config.experiment.draws == 4) == (preset == "tiny")
+
+
+def test_what_a_preset_sets_can_be_set_otherwise():
+    assert compose("debug=tiny", "experiment.draws=9").experiment.draws == 9

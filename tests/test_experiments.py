@@ -41,11 +41,13 @@ SMALL_CONVERSATION = [
 SETTING = ["experiment.diversity=[0.0,1.0]", "experiment.states=2", "experiment.actions=2"]
 
 
-def application(*overrides: str, directory: Path | None = None) -> subprocess.CompletedProcess[str]:
+def application(
+    *overrides: str, directory: Path | None = None, timeout: float = 250
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "experiments", *overrides]
     if directory is not None:
         command.append(f"run.directory={directory}")
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=250)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=timeout)
 
 
 def compose(*overrides: str):
@@ -278,9 +280,63 @@ def test_hull_coverage_without_rows_says_the_same(hull_run, tmp_path):
             np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-12, atol=1e-15, err_msg=name)
         else:
             assert ours[name].equals(theirs[name]), name
-    refused = application("experiment=selection", "run.rows=false", directory=tmp_path / "selection")
+    refused = application("experiment=slack", "run.rows=false", directory=tmp_path / "slack")
     assert refused.returncode == 1
-    assert "error: run.rows is false; selection needs every draw" in refused.stderr
+    assert "error: run.rows is false; slack needs every draw" in refused.stderr
+
+
+SMALL_TIGHTNESS = [
+    "experiment=tightness", "experiment.draws=5", "experiment.actions=[2]", "experiment.leaders=2",
+    "experiment.states=2", "experiment.steps=5",
+]  # fmt: skip
+SMALL_BOTH = {
+    "selection": [*SMALL_SELECTION, *SETTING, "experiment.draws=9"],
+    "conversation": [*SMALL_CONVERSATION, "experiment.draws=7"],
+    "tightness": SMALL_TIGHTNESS,
+}
+# Tables of each, of which it has one with rows and one without, and the columns that are quantiles.
+BOTH_TABLES = {
+    "selection": ("summary.csv", "dynamics/summary.csv"),
+    "conversation": ("summary.csv", "lessons.csv"),
+    "tightness": ("summary.csv",),
+}
+MIDDLES = {
+    "loss_q25": ("loss", "q25"), "loss_median": ("loss", "q50"), "loss_q75": ("loss", "q75"),
+    "ratio_median": ("ratio_lower", "q50"),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", SMALL_BOTH)
+def test_the_same_is_said_without_rows(name, tmp_path):
+    """Every column of every summary; of quantiles there are brackets."""
+    for rows in ("true", "false"):
+        words = [*SMALL_BOTH[name], "run.optimise=false", f"run.rows={rows}"]
+        done = application(*words, directory=tmp_path / rows, timeout=450)
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / rows / "figure.png").exists()
+    assert not list((tmp_path / "false").rglob("results.parquet"))
+    assert len(list((tmp_path / "false").rglob("statistics.parquet"))) == len(BOTH_TABLES[name])
+    for table in BOTH_TABLES[name]:
+        theirs, ours = (pl.read_csv(tmp_path / rows / table) for rows in ("true", "false"))
+        assert set(theirs.columns) == set(ours.columns) and theirs.height == ours.height
+        for column in theirs.columns:
+            if column in MIDDLES:  # of brackets, which hold what the rows say
+                value, quantile = MIDDLES[column]
+                known = pl.read_csv(tmp_path / "false" / "statistics.csv").filter(name=value)
+                by = [name for name in known.columns[: known.columns.index("name")] if name in theirs.columns]
+                both = theirs.select(*by, column).join(known, on=by, how="inner")
+                inside = pl.col(column).is_between(
+                    pl.col(f"{quantile}_lower") - 1e-12, pl.col(f"{quantile}_upper") + 1e-12
+                )
+                assert both.height == theirs.height and both.select(inside.all()).item(), column
+            elif theirs[column].dtype == pl.Float64:
+                np.testing.assert_allclose(
+                    ours[column].cast(pl.Float64), theirs[column], rtol=1e-9, atol=1e-11, err_msg=column
+                )
+            else:
+                assert ours[column].to_list() == theirs[column].to_list(), f"{table}: {column}"
 
 
 @pytest.mark.slow

@@ -79,11 +79,11 @@ def test_gpus_fill_evenly_and_slots_come_free_again(tmp_path, monkeypatch):
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "7"
     with pytest.raises(RuntimeError, match=r"all 2 slots of each of the GPUs 4, 7 are taken"):
         devices.take_gpu(["4", "7"], 2, tmp_path)
-    held.pop(0).close()  # as when its process ends
+    held.pop(0).release()  # as when its process ends
     assert devices.take_gpu(["4", "7"], 2, tmp_path) == "4"
     assert devices.take_gpu([], 2, tmp_path) is None
-    for file in held:
-        file.close()
+    for lock in held:
+        lock.release()
 
 
 def test_gpu_memory_is_shared_out():
@@ -117,7 +117,7 @@ def test_bad_values_are_named(overrides, message):
 
 @pytest.mark.slow
 def test_a_launcher_that_is_not_installed_is_told(tmp_path):
-    """A Python with Hydra's own package but without its launchers, as `pip install jaxgame` leaves it."""
+    """A Python with Hydra's own package but without its launchers, as `[experiments]` leaves it."""
     without = """
         import importlib, pkgutil, runpy, sys
         from pathlib import Path
@@ -134,7 +134,7 @@ def test_a_launcher_that_is_not_installed_is_told(tmp_path):
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=100,
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr == "error: the launcher joblib is not installed: pip install 'jaxgame[cluster]'\n"
+    assert done.stderr == "error: the launcher joblib is not installed: pip install -e '.[cluster]'\n"
     # Its config can be read all the same.
     assert application("run=local", "--cfg", "job").returncode == 0
 

@@ -3,21 +3,23 @@
 OUTPUT_DIR is the sweep's run.root. The table, `collected.parquet` and `collected.csv`, holds the rows of
 every run's summary.csv behind columns that tell the runs apart: the values that were swept. The figure,
 `figure.png` and `figure.pdf`, has one line per run. Runs that are missing, interrupted or were
-started and not finished are listed.
+started and not finished are listed. `--watch` shows how jobs get on, and collects when all are complete.
 """
 
 import argparse
+import itertools
 import json
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import hydra
 import polars as pl
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.collect.figure import figure
@@ -53,10 +55,19 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("output", type=Path, metavar="OUTPUT_DIR", help="the folder of the runs")
-    output = parser.parse_args().output
+    parser.add_argument(
+        "--watch", type=float, nargs="?", const=30.0, metavar="SECONDS",
+        help="first wait until all points are complete, and say every so often (30) how far they are",
+    )  # fmt: skip
+    arguments = parser.parse_args()
+    output = arguments.output
     register_configs()
     try:
+        if arguments.watch is not None:
+            watch(output, arguments.watch)
         collect(output)
+    except KeyboardInterrupt:
+        sys.exit(130)  # the jobs go on
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 
@@ -83,6 +94,42 @@ def collect(output: Path) -> pl.DataFrame:
     return table
 
 
+def watch(output: Path, seconds: float, done: Callable[[], bool] = lambda: False) -> None:
+    """Tell how far the runs below `output` are whenever that changed, until all are complete, or `done`.
+
+    Looks every so many `seconds` at the manifests that jobs write as they go, wherever they run. Raises
+    ValueError unless `seconds` is positive.
+    """
+    if not seconds > 0:
+        raise ValueError(f"--watch is {seconds:g}; it must be a positive number of seconds")
+    told, planned = "", planned_points(output)
+    while True:
+        runs = list(find_runs(output))
+        planned = planned or planned_points(output)  # a sweep that is only about to start
+        line, complete = progress(runs, planned)
+        if line != told:
+            print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)
+            told = line
+        if complete or done():
+            return
+        time.sleep(seconds)
+
+
+def progress(runs: list[Found], planned: list[dict[str, Any]]) -> tuple[str, bool]:
+    """How far the runs are, in a line, and whether all are complete that were planned or begun."""
+    complete = sum(run.collected for run in runs)
+    going = [run for run in runs if not run.collected]
+    missing = len(missing_points(runs, planned))
+    names = sorted({run.state for run in going})
+    states = [f"{sum(run.state == name for run in going)} {name}" for name in names]
+    parts = [f"{complete} of {len(runs) + missing} runs complete", *states]
+    parts += [f"{missing} not begun"] if missing else []
+    draws = [(run.draws_done, run.identity.get("experiment.draws", 0)) for run in going]
+    if draws:
+        parts.append(f"{sum(d for d, _ in draws):,} of {sum(n for _, n in draws):,} draws of these")
+    return ", ".join(parts), bool(runs) and complete == len(runs) and not missing
+
+
 def find_runs(output: Path) -> Iterator[Found]:
     """Every run below `output`: a folder with the config.yaml of an experiment (a part of a run has none)."""
     for path in output.rglob("config.yaml"):
@@ -90,7 +137,7 @@ def find_runs(output: Path) -> Iterator[Found]:
         if not isinstance(config, DictConfig) or not {"experiment", "run"} <= config.keys():
             continue
         manifest = path.with_name("manifest.json")
-        told = json.loads(manifest.read_text()) if manifest.exists() else {}
+        told = json.loads(manifest.read_text("utf-8")) if manifest.exists() else {}
         state = told.get("state", COMPLETE if told.get("complete") else "begun")
         yield Found(
             path.parent, config.experiment.name, _flat(identity(config)), state, told.get("draws_done", 0)
@@ -104,12 +151,19 @@ def planned_points(output: Path) -> list[dict[str, Any]]:
         return []
     told = OmegaConf.load(record)
     parsed = OverridesParser.create().parse_overrides(list(told.hydra.overrides.task))
-    points = BasicSweeper.split_arguments(parsed, None)[0]
+    points = list(itertools.product(*[_values(override) for override in parsed]))
     sources = OmegaConf.select(told, "hydra.runtime.config_sources") or []
     folders = [f"'file://{source.path}'" for source in sources if source.provider == "command-line"]
     search = f"hydra.searchpath=[{','.join(folders)}]"  # what --config-dir named
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
         return [_flat(identity(hydra.compose("config", overrides=[*point, search]))) for point in points]
+
+
+def _values(override: Override) -> list[str]:
+    """`a=1` and `a=2` for `a=1,2`: what Hydra's own sweeper gives to the points."""
+    if override.is_discrete_sweep():
+        return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+    return [override.input_line or ""]
 
 
 def missing_points(runs: list[Found], planned: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -24,6 +24,9 @@ LEAST_ALLOWED = 1e-4
 
 FULL = 100  # times the draws of scale quick
 
+# What columns begin with that claims ask of.
+ASKED = ("stake", "noise", "loss_", "slack_", "constant_", "state_", "cone_", "mean_")
+
 # So many violations are listed with the command that replays them.
 LISTED = 4
 
@@ -112,7 +115,7 @@ def guarantee(
     values of columns that rows are to have. A row violates the claim if its brackets leave no doubt, and is
     undecided if they leave some.
     """
-    table = _read(directory, where)
+    table = _read(directory, where, coordinates)
     prefix = "mean_" if average else ""
     distance = {
         end: pl.min_horizontal(f"mean_{end}", f"mean_cone_{end}")
@@ -154,7 +157,7 @@ def lossless(
     respond loses against OPT. With `inside` False it is checked in all games, as if the premise were met:
     a false claim. `coordinates` and `where` are those of `guarantee`.
     """
-    table = _read(directory, where)
+    table = _read(directory, where, coordinates)
     if inside:
         table = table.filter(_covered())
     noise = pl.col("noise") if "noise" in table.columns else pl.lit(0.0)
@@ -174,9 +177,12 @@ def lossless(
     )
 
 
-def _read(directory: Path, where: Mapping[str, Any] | None) -> pl.DataFrame:
-    table = pl.read_parquet(directory / "results.parquet")
-    return table.filter(*[pl.col(name) == value for name, value in (where or {}).items()])
+def _read(directory: Path, where: Mapping[str, Any] | None, coordinates: Sequence[str]) -> pl.DataFrame:
+    """What claims ask of a run's table: the rows wanted, and few of its columns."""
+    table = pl.scan_parquet(directory / "results.parquet")
+    there = table.collect_schema().names()
+    wanted = [name for name in there if name in ("draw", *coordinates) or name.startswith(ASKED)]
+    return table.filter(*[pl.col(n) == value for n, value in (where or {}).items()]).select(wanted).collect()
 
 
 def _covered() -> pl.Expr:

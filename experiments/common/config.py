@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from hydra.core.config_store import ConfigStore
+from hydra.experimental.callback import Callback
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from experiments.common.families import family_configs
@@ -127,8 +128,23 @@ def _is_installed(plugin: str) -> bool:
         return False
 
 
+class OnLinux(Callback):
+    """Ends a sweep at once on a system that its launcher is not for. `launcher` is its name."""
+
+    def __init__(self, launcher: str):
+        self._launcher = launcher
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Called by Hydra before it makes the launcher."""
+        if sys.platform != "linux":
+            sys.exit(
+                f"error: the launcher {self._launcher} needs Slurm, which runs on Linux; this is "
+                f"{sys.platform}. run=local spreads a sweep over this machine"
+            )
+
+
 def _not_installed(launcher: str) -> NoReturn:
-    sys.exit(f"error: the launcher {launcher} is not installed: pip install 'jaxgame[cluster]'")
+    sys.exit(f"error: the launcher {launcher} is not installed: pip install -e '.[cluster]'")
 
 
 def _fingerprint(*, _root_: DictConfig) -> str:

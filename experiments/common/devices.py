@@ -1,15 +1,17 @@
 """Which devices a process of the application uses; all of it before JAX touches one."""
 
 import contextlib
-import fcntl
+import getpass
 import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import jax
+from filelock import FileLock, Timeout
 from omegaconf import DictConfig
 
+from jaxgame.runs.chunking import host_cores
 from jaxgame.runs.compiled import fuse_plainly, keep_compiled
 
 PLATFORMS = {"auto": None, "cpu": "cpu", "gpu": "cuda"}
@@ -31,7 +33,7 @@ def configure_jax(run: DictConfig) -> None:
     if not run.optimise:
         fuse_plainly()
     # One virtual device per core: XLA runs small batched programs on one core each.
-    jax.config.update("jax_num_cpu_devices", run.devices or len(os.sched_getaffinity(0)))
+    jax.config.update("jax_num_cpu_devices", run.devices or host_cores())
     os.environ.update(gpu_memory(run))
     keep_compiled(run.cache)
     if run.gpu_slots and run.platform != "cpu" and not _held:
@@ -63,20 +65,23 @@ def take_gpu(gpus: list[str], slots: int, folder: Path) -> str | None:
     """
     for slot in range(slots):
         for gpu in gpus:
-            place = folder / f"jaxgame-{os.getuid()}-gpu-{gpu}-{slot}.lock"
-            file = place.open("w")
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _held.append(file)
+            lock = FileLock(folder / f"jaxgame-{_user()}-gpu-{gpu}-{slot}.lock")
+            with contextlib.suppress(Timeout):
+                lock.acquire(blocking=False)
+                _held.append(lock)
                 os.environ["CUDA_VISIBLE_DEVICES"] = gpu
                 return gpu
-            file.close()
     if gpus:
         raise RuntimeError(
             f"all {slots} slots of each of the GPUs {', '.join(gpus)} are taken: start fewer workers "
             "(hydra.launcher.n_jobs) or allow more on a GPU (run.gpu_slots)"
         )
     return None
+
+
+def _user() -> str:
+    """Tells users of one machine apart: by number, by name where they have none (Windows)."""
+    return str(os.getuid()) if hasattr(os, "getuid") else getpass.getuser()
 
 
 def _join_processes(run: DictConfig) -> None:

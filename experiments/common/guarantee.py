@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from experiments.common.claims import LEAST_ALLOWED, LOSSLESS
 from experiments.common.games import repeated
 from experiments.common.registry import Headline
-from experiments.common.runs import QUARTILES, middle, statistics_of, table_of
+from experiments.common.runs import QUARTILES, gathered, middle, scan_of, statistics_of
 from jaxgame.core.game import Game
 from jaxgame.runs.batch import DrawFunction
 from jaxgame.runs.streaming import Statistics
@@ -57,21 +57,21 @@ def checked(
     directory: Path,
     coordinates: Mapping[str, Sequence[Any]],
     means: Sequence[str] = (),
-) -> tuple[pl.DataFrame | None, pl.DataFrame]:
-    """The table of a theorem's checks, kept in `directory`, and its summary; without rows the summary alone.
+) -> tuple[pl.LazyFrame | None, pl.DataFrame]:
+    """A scan of a theorem's checks, kept in `directory`, and their summary; without rows the summary alone.
 
     `means` are further values whose mean the summary holds, as `NAME_mean`.
     """
     tolerance = config.experiment.tolerance
     if config.run.rows:
-        table = with_losses(table_of(config, function, directory, coordinates, LABELS))
+        table = with_losses(scan_of(config, function, directory, coordinates, LABELS))
         return table, summarise(table, *coordinates, tolerance=tolerance, means=means)
     function = losses_function(function, tolerance)
     statistics = statistics_of(config, function, directory, coordinates, {}, LABELS)
     return None, summarise_statistics(statistics, means)
 
 
-def with_losses(table: pl.DataFrame) -> pl.DataFrame:
+def with_losses(table: pl.LazyFrame) -> pl.LazyFrame:
     """The table with the follower's largest possible loss, what the bounds allow, and the bracket's width."""
     return table.with_columns(
         loss=pl.col("loss_upper"),
@@ -109,7 +109,7 @@ def losses_function(function: DrawFunction, tolerance: float) -> DrawFunction:
     return draw
 
 
-def summarise(table: pl.DataFrame, *by: str, tolerance: float, means: Sequence[str] = ()) -> pl.DataFrame:
+def summarise(table: pl.LazyFrame, *by: str, tolerance: float, means: Sequence[str] = ()) -> pl.DataFrame:
     """One row for each value of the columns `by`: losses, coverage, verdicts, brackets.
 
     `outside` counts games with the user outside the hull, `spared` those of them without loss, and
@@ -117,8 +117,8 @@ def summarise(table: pl.DataFrame, *by: str, tolerance: float, means: Sequence[s
     """
     loss, stake = pl.col("loss"), pl.col("stake")
     outside, lossless = ~(pl.col("state_upper") <= INSIDE * stake), loss <= LOSSLESS * stake
-    return (
-        table.group_by(*by, maintain_order=True)
+    return gathered(
+        table.group_by(*by)
         .agg(
             pl.len().alias("draws"),
             loss.quantile(0.25, "linear").alias("loss_q25"),
@@ -169,23 +169,27 @@ def summarise_statistics(statistics: Statistics, means: Sequence[str] = ()) -> p
         },
         "lossless": {"lossless": pl.col("mean")},
         "outside": {"covered": 1 - pl.col("mean"), "outside": pl.col("mean")},
-        "wide": {"wide": (pl.col("mean") * pl.col("draws")).round().cast(pl.Int64)},
         "spared": {"spared": pl.col("mean")},
         "loss_outside": {"loss_outside": pl.col("mean").fill_nan(None)},
         "tightness": {"tightest": pl.col("largest").fill_nan(None)},
         "mean_tightness": {"mean_tightest": pl.col("largest").fill_nan(None)},
-        "width": {"widest": pl.col("largest")},
-        **{
-            f"{p}holds={word}": {f"{p}{word}": (pl.col("mean") * pl.col("draws")).round().cast(pl.Int64)}
-            for p in PREFIXES
-            for word in VERDICTS
-        },
         **{name: {f"{name}_mean": pl.col("mean")} for name in means},
     }
     found = [table.filter(name=name).select(*by, **columns) for name, columns in parts.items()]
-    for part in found:
+    for part in [*found, *counts_of(table, by)]:
         first = first.join(part, on=by, maintain_order="left")
     return first.sort(*by)
+
+
+def counts_of(table: pl.DataFrame, by: Sequence[str]) -> list[pl.DataFrame]:
+    """What `counts` counts of rows, from the statistics of `losses_function`; to be joined on `by`."""
+    counted = (pl.col("mean") * pl.col("draws")).round().cast(pl.Int64)
+    verdicts = {f"{p}holds={word}": f"{p}{word}" for p in PREFIXES for word in VERDICTS}
+    return [
+        table.filter(name="width").select(*by, widest=pl.col("largest")),
+        table.filter(name="wide").select(*by, wide=counted),
+        *[table.filter(name=name).select(*by, counted.alias(word)) for name, word in verdicts.items()],
+    ]
 
 
 def report(summary: pl.DataFrame, claim: str, tolerance: float) -> None:

@@ -97,27 +97,28 @@ def _usage() -> str:
     return "python -m experiments.replay run=DIRECTORY draw=NUMBER [COLUMN=VALUE ...] [proof=FILE]"
 
 
-def _load(run: Path) -> tuple[DictConfig, pl.DataFrame]:
+def _load(run: Path) -> tuple[DictConfig, pl.LazyFrame]:
     for name in ("config.yaml", "results.parquet"):
         if not (run / name).exists():
             raise ValueError(f"{run} has no {name}; run must be the directory of a finished experiment")
     config = OmegaConf.load(run / "config.yaml")
     assert isinstance(config, DictConfig)
-    return config, pl.read_parquet(run / "results.parquet")
+    return config, pl.scan_parquet(run / "results.parquet")
 
 
 def _row(
-    table: pl.DataFrame, draw: int, choice: Mapping[str, str], coordinates: Sequence[str]
+    table: pl.LazyFrame, draw: int, choice: Mapping[str, str], coordinates: Sequence[str]
 ) -> dict[str, Any]:
-    rows = table.filter(pl.col("draw") == draw)
+    rows = table.filter(pl.col("draw") == draw).collect()
     if rows.is_empty():
-        raise ValueError(f"draw is {draw}; the run has draws from 0 to {table['draw'].to_numpy().max()}")
+        last = table.select(pl.col("draw").max()).collect().item()
+        raise ValueError(f"draw is {draw}; the run has draws from 0 to {last}")
     for name, value in choice.items():
-        if name not in table.columns:
-            known = ", ".join(column for column in table.columns if column in coordinates)
+        if name not in rows.columns:
+            known = ", ".join(column for column in rows.columns if column in coordinates)
             raise ValueError(f"there is no column {name!r}; choose among {known}")
         values = rows[name].unique(maintain_order=True).to_list()
-        rows = rows.filter(pl.col(name).cast(pl.String) == _as_text(table[name].dtype, value))
+        rows = rows.filter(pl.col(name).cast(pl.String) == _as_text(rows[name].dtype, value))
         if rows.is_empty():
             raise ValueError(f"{name} is {value}; draw {draw} has {', '.join(map(str, values))}")
     if "slack_lower" in rows.columns:

@@ -86,9 +86,8 @@ def main(arguments: list[str]) -> int:
     sections = [_section(run, scale, directory) for run in runs(scale)]
     proved = proofs(directory)
     page = directory / "index.html"
-    write_whole(
-        page, lambda path: path.write_text(_render(sections, proved, scale, directory, progress.elapsed()))
-    )
+    text = _render(sections, proved, scale, directory, progress.elapsed())
+    write_whole(page, lambda path: path.write_text(text, "utf-8"))
     checks = [check for section in sections for check in section.claims]
     for check in checks:
         console.print(f"{check.claim.title}: {check.verdict} ({check.found.checked:,} {check.found.unit})")
@@ -166,7 +165,7 @@ def _made(console: Console, run: Run, scale: str, directory: Path) -> bool:
 
 def _section(run: Run, scale: str, directory: Path) -> Section:
     place = directory / run.name
-    manifest = json.loads((place / "manifest.json").read_text())
+    manifest = json.loads((place / "manifest.json").read_text("utf-8"))
     return Section(
         run=run,
         command=shlex.join(command(run, scale, directory)),
@@ -192,7 +191,7 @@ def _render(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
-    manifest = json.loads((directory / sections[0].run.name / "manifest.json").read_text())
+    manifest = json.loads((directory / sections[0].run.name / "manifest.json").read_text("utf-8"))
     checks = [check for section in sections for check in section.claims]
     theorems = [check for check in checks if check.found.theorem and check.claim.whose != CONTROL]
     games = [check for check in theorems if check.found.inside is not None]

@@ -1,6 +1,7 @@
 """The `jaxgame` command: one module for each of its commands, and here what they are called."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -10,18 +11,35 @@ from jaxgame.cli.elicit import ELICIT_HELP, elicit_command
 from jaxgame.cli.ending import in_one_line
 from jaxgame.cli.verify import VERIFY_HELP, verify_command
 
+# What else there is, by question; the commands stand above it under theirs.
+ELSEWHERE = """[bold]What is the competition in my game worth?[/bold] In Python: import jaxgame as jg; \
+jg.selection.worst_equilibrium(game), jg.competition.worst_equilibrium(game).
+
+[bold]And in thousands of random games, or as models grow in number?[/bold] In a checkout or the unpacked \
+source archive: python -m experiments experiment=NAME (--help lists them), python -m experiments.collect, \
+python -m experiments.replay.
+
+[bold]Do the theorems hold?[/bold] There, too: python -m experiments.reproduce.
+"""
+
 app = typer.Typer(
     name="jaxgame",
     help="What competition between AI models is worth to the person they advise.",
+    epilog=ELSEWHERE,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.command("audit", help=AUDIT_HELP)(in_one_line(audit_command))
-app.command("demo")(in_one_line(demo_command))
-app.command("elicit", help=ELICIT_HELP)(in_one_line(elicit_command))
-app.command("verify", help=VERIFY_HELP)(in_one_line(verify_command))
+
+
+def _add(name: str, command: Callable[..., Any], question: str, text: str | None = None) -> None:
+    app.command(name, help=text, rich_help_panel=question)(in_one_line(command))
+
+
+_add("audit", audit_command, "Does my panel of models cover my users?", AUDIT_HELP)
+_add("demo", demo_command, "Does my panel of models cover my users?")
+_add("elicit", elicit_command, "What do models think of my items?", ELICIT_HELP)
+_add("verify", verify_command, "Is this proof right?", VERIFY_HELP)
 
 
 def main() -> None:

@@ -5,16 +5,16 @@ leaves half of one), keeps no refusals, forgets after a while, keys by how its v
 lies in the user's cache folder, where it does not travel with the table.
 """
 
-import fcntl
 import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import BinaryIO
 
+from filelock import FileLock, Timeout
 from jaxgame.audit.errors import InputError
 
 # How long an answer may wait for the disk. A kill loses none that was written; a power cut may lose these.
@@ -77,21 +77,38 @@ def opened(path: Path) -> Iterator[Answers]:
 
     Raises InputError if another process adds to it, or a line is damaged.
     """
-    with path.open("ab+") as file:
+    with _alone(path):
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(f"{path}: another process asks for this table; wait for it") from error
-        file.seek(0)
-        data = file.read()
-        # A process that was killed while it wrote leaves the beginning of a line.
-        file.truncate(data.rfind(b"\n") + 1)
-        try:
-            yield Answers(path, _parsed(path, data), file)
+            with path.open("ab+") as file:
+                file.seek(0)
+                data = file.read()
+                # A process that was killed while it wrote leaves the beginning of a line.
+                file.truncate(data.rfind(b"\n") + 1)
+                try:
+                    yield Answers(path, _parsed(path, data), file)
+                finally:
+                    os.fsync(file.fileno())
         finally:
-            os.fsync(file.fileno())
-            if not os.fstat(file.fileno()).st_size:
+            if path.exists() and not path.stat().st_size:
                 path.unlink()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Nobody else is inside for this path; the system lets go for a process that ends, however it ends."""
+    place = path.with_name(f".{path.name}.lock")
+    lock = FileLock(place)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise InputError(f"{path}: another process asks for this table; wait for it") from error
+    try:
+        yield
+    finally:
+        # While it is held: whoever waits for a file that is gone makes a new one. Windows removes its own.
+        with suppress(OSError):
+            place.unlink()
+        lock.release()
 
 
 def _parsed(path: Path, data: bytes) -> dict[str, list[Answer]]:

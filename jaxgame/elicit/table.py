@@ -119,7 +119,9 @@ def write(path: Path, table: pl.DataFrame, missing: pl.DataFrame, note: Mapping[
 
     paths = [
         write_whole(path, write_table),
-        write_whole(path.with_suffix(".note.json"), lambda temporary: temporary.write_text(text + "\n")),
+        write_whole(
+            path.with_suffix(".note.json"), lambda temporary: temporary.write_text(text + "\n", "utf-8")
+        ),
     ]
     unanswered = path.with_suffix(".unanswered.csv")
     if missing.height:

@@ -1,6 +1,7 @@
 """How many draws a device computes at a time: as the caller says, or as memory and a few seconds allow."""
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -113,11 +114,16 @@ def free_memory(device: Any) -> int | None:
     return int(told["bytes_limit"] - told["bytes_in_use"]) if "bytes_limit" in told else None
 
 
+def host_cores() -> int:
+    """How many cores this process may use; all there are where the system does not tell (macOS, Windows)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def host_memory() -> int:
     """Bytes that this process can still get: what is free, or less if a limit is set on it, as on jobs."""
     free = int(psutil.virtual_memory().available)
     own = Path("/proc/self/cgroup")
-    groups = own.read_text().splitlines() if own.exists() else []
+    groups = own.read_text("utf-8").splitlines() if own.exists() else []
     for group in (CONTROL_GROUPS / line[4:] for line in groups if line.startswith("0::/")):
         # A job's limit may be set on any group above.
         for folder in (group, *group.parents):
@@ -129,9 +135,9 @@ def host_memory() -> int:
 def _left_in(group: Path) -> int | float:
     """Bytes that a control group still allows. The cached files among what it uses can be dropped at need."""
     try:
-        limit = (group / "memory.max").read_text().strip()
-        used = int((group / "memory.current").read_text())
-        kept = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        limit = (group / "memory.max").read_text("utf-8").strip()
+        used = int((group / "memory.current").read_text("utf-8"))
+        kept = dict(line.split() for line in (group / "memory.stat").read_text("utf-8").splitlines())
     except OSError:  # the root has no limit, and not every system tells
         return math.inf
     return math.inf if limit == "max" else max(int(limit) - used + int(kept["inactive_file"]), 0)

@@ -156,6 +156,8 @@ def user_cache() -> Path:
     """Where this system's users keep what can be computed again. Raises RuntimeError without a home."""
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "jaxgame"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "jaxgame" / "Cache"
     named = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(named) if Path(named).is_absolute() else Path.home() / ".cache") / "jaxgame"
 
@@ -219,7 +221,7 @@ def _processor() -> str:
     cores = Path("/proc/cpuinfo")
     if cores.exists():
         told = r"(vendor_id|cpu family|model|model name|stepping|flags|Features|CPU \w+)\s*:.*"
-        lines = {line for line in cores.read_text().splitlines() if re.fullmatch(told, line)}
+        lines = {line for line in cores.read_text("utf-8").splitlines() if re.fullmatch(told, line)}
         return "\n".join([platform.machine(), *sorted(lines)])
     if sys.platform == "darwin":
         asked = ["sysctl", "-n", "machdep.cpu.brand_string", "hw.optional"]

@@ -36,7 +36,7 @@ def make_room(granted: int | None = None) -> bool:
     """
     if granted is None:
         try:
-            granted = int(_GRANTED.read_text())
+            granted = int(_GRANTED.read_text("utf-8"))
         except (OSError, ValueError):
             return False
     taken = mappings()

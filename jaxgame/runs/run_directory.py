@@ -137,14 +137,14 @@ class RunDirectory:
         try:
             write_whole(
                 self.path / "manifest.json",
-                lambda path: path.write_text(json.dumps(content, indent=2) + "\n"),
+                lambda path: path.write_text(json.dumps(content, indent=2) + "\n", "utf-8"),
             )
         except OSError as error:
             raise self._unwritable(error) from error
 
     def read_state(self) -> str | None:
         """What the leading process last recorded."""
-        content = json.loads((self.path / "manifest.json").read_text())
+        content = json.loads((self.path / "manifest.json").read_text("utf-8"))
         return content.get("state")
 
     def wait_until(self, done: Callable[[], bool], seconds: float = 0.5) -> None:
@@ -160,7 +160,9 @@ class RunDirectory:
         """Make the folders and try to write, so that a directory that cannot be used is refused at once."""
         try:
             self.chunks.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(self.chunks.folder / f"writable.{os.getpid()}", lambda p: p.write_text("")).unlink()
+            write_whole(
+                self.chunks.folder / f"writable.{os.getpid()}", lambda p: p.write_text("", "utf-8")
+            ).unlink()
         except OSError as error:
             raise RunDirectoryError(
                 f"cannot write the run directory {self.path}: {said_by_disk(error)}. "
@@ -176,7 +178,7 @@ class RunDirectory:
                 raise RunDirectoryError(f"{self.path} holds results without a manifest.json; choose another")
             return None
         try:
-            content = dict(json.loads(path.read_text()))
+            content = dict(json.loads(path.read_text("utf-8")))
         except ValueError as error:
             raise RunDirectoryError(
                 f"{path} is not valid JSON ({error}); remove {self.path} to start again"
