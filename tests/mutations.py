@@ -1388,10 +1388,6 @@ MUTATIONS = (
             "best = lost.argmin(0)",
             "best = jnp.where(jnp.isfinite(lost), lost, -1.0).argmax(0)",
         ),
-        single_leader_may_lose_users=(
-            "possible = members.all() | rivals.free",
-            "possible = members.all() | True",
-        ),
         gain_without_what_is_had=(
             "return Bracket(lower - now - 4 * rounding",
             "return Bracket(lower - 4 * rounding",

@@ -15,6 +15,7 @@ import jaxgame as jg
 from jaxgame import users
 from jaxgame.sampling import Noise, Shape
 from jaxgame.users.climb import climbed
+from jaxgame.users.reply import Rivals
 from jaxgame.users.square import Case, _planes, cases
 from jaxgame.users.standing import Programs, standing
 from tests.games import one
@@ -158,6 +159,18 @@ def test_common_weights_are_those_of_scipy():
                 )
 
 
+def test_the_best_rival_counts():
+    """Of three leaders the last tells everything, and the others nothing."""
+    game = users.opposed(0.5, 3)
+    offers = jnp.stack([partly(game, told)[0] for told in (0.0, 0.0, 1.0)])
+    units = standing(game)
+    full, silent = (Rivals.of(units, offers, jnp.asarray(leader)) for leader in (0, 2))
+    np.testing.assert_allclose(full.lost, 0.0, atol=1e-12)
+    np.testing.assert_allclose(silent.lost, units.uninformed())
+    # What leader 0 is paid by each user at full information, in its unit.
+    np.testing.assert_allclose(full.paid, units.paid(offers[2])[0])
+
+
 def test_a_single_leader_keeps_users_who_cost_it():
     """It would have the first user know alone; both hear what it says, and have nobody to go to."""
     game = users.opposed(2.0)
@@ -182,11 +195,14 @@ def test_climbs_go_as_far_as_slack_allows():
     for k, slack in ((0.2, 0.1), (0.5, 0.1), (0.2, 0.0)):
         np.testing.assert_allclose(lost(users.opposed(k), slack), 2 * slack / (1 - k), atol=1e-6)
     # Where more loss is worth something to a leader, what it could have instead rises on the way.
-    for place in (5, 13):
+    for place in (5, 7, 13):
         game = one(games(14), place)
-        certified = users.worst_equilibrium(game, slack=0.01, tolerance=1e-3).loss
-        assert certified.lower > 1e-3
-        assert certified.lower - 1e-6 <= lost(game, 0.01) <= certified.upper + 1e-6
+        certified = users.worst_equilibrium(game, slack=0.01, tolerance=1e-3)
+        assert certified.loss.lower > 1e-3
+        assert certified.loss.lower - 1e-6 <= lost(game, 0.01) <= certified.loss.upper + 1e-6
+        # What is shown is an equilibrium where all offer it.
+        gain = users.exploitability(game, jnp.stack([certified.outcome] * 2))
+        assert gain.upper <= 0.01 + 1e-7
 
 
 def test_who_serves_the_other_user_cannot_leave_her_to_a_rival():

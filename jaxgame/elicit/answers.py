@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from filelock import FileLock, Timeout
+
 from jaxgame.audit.errors import InputError
 
 # How long an answer may wait for the disk. A kill loses none that was written; a power cut may lose these.
