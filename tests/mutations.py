@@ -1476,7 +1476,10 @@ MUTATIONS = (
     *_in(
         "jaxgame/audit/common.py",
         ("test_audit_common",),
-        weights_of_any_sum=("gram = np.ones((models", "gram = np.zeros((models"),
+        weights_of_any_sum=(
+            "return found[:models] / found[models:].sum(), found[models:] / found[models:].sum()",
+            "return found[:models], found[models:]",
+        ),
         models_turned_round=("gram[place, :models] = -one.moment", "gram[place, :models] = one.moment"),
         raw_scores_as_they_are=(
             "return problem.unit / problem.factor[list(places)]",
