@@ -25,6 +25,7 @@ SUITES = (
     "selection",
     "score",
     "proofs",
+    "menus",
     "learning",
     "users",
     "competition",
