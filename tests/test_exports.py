@@ -43,6 +43,8 @@ ON_THE_HOST = {
     "jaxgame.coalition.prove_cover",
     "jaxgame.coalition.prove_depth",
     "jaxgame.coalition.plane_depth",
+    "jaxgame.menus.of_offers",
+    "jaxgame.menus.of_schemes",
     "jaxgame.coalition.ring",
     "jaxgame.coalition.ring_loss",
     "jaxgame.coalition.satisfiability",
