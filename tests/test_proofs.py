@@ -396,14 +396,10 @@ def tampered(document, rng):
         leaders[i], leaders[j] = leaders[j], leaders[i]
         return other, "swapped"
     step = Fraction(1, 10**6)
-    if kind == 2:
-        names = [name for name in ("value", "lower") if name in other]
-        if names:
-            other[names[0]] += step
-        return other, "claim"
-    if kind == 3:
-        holder, name = (other["equilibrium"], "worth") if "equilibrium" in other else (other, "upper")
-        holder[name] -= step
+    if kind in (2, 3):
+        claims = stronger(other)
+        holder, name, sign = claims[rng.integers(len(claims))]
+        holder[name] += sign * step
         return other, "claim"
     places = list(leaves(other))
     place = places[rng.integers(len(places))]
@@ -412,6 +408,14 @@ def tampered(document, rng):
     holder = at(other, place[:-1])
     holder[place[-1]] += step * int(rng.choice([-1, 1]))
     return other, "evidence" if set(place) & set(EVIDENCE) else "game"
+
+
+def stronger(document):
+    """Where a document says what it proves, and which way that would be more: (holder, name, sign)."""
+    claims = [(document, name, 1) for name in ("value", "lower") if name in document]
+    claims += [(document, "upper", -1)] if "upper" in document else []
+    claims += [(document["equilibrium"], "worth", -1)] if "equilibrium" in document else []
+    return claims + [(document["regrets"], j, -1) for j in range(len(document.get("regrets", ())))]
 
 
 def tamper(count, documents):
