@@ -584,7 +584,7 @@ def short_of(game: jg.Game, proof: Proof) -> float:
 def test_proofs_of_hard_games():
     """Between what is proved and an outcome that nobody outbids there is no more than was asked for."""
     for seed, kind in enumerate(kinds.KINDS):
-        game = hard(kind, 2, 2, 2, seed)
+        game = hard(kind, 2, 3, 3, seed)
         proof = proved(game)
         found = proof.document["equilibrium"]
         assert found["worth"] - proof.value <= 1e-6 * stake(game), kind
