@@ -98,7 +98,7 @@ def _caption(summary: pl.DataFrame, ended: pl.DataFrame, config: DictConfig) -> 
 
 
 def _over_time(axes: Axes, game: dict[str, Any], trace: OfferTrace) -> None:
-    last = int(trace.steps) + 1
+    last = min(int(trace.steps) + 1, len(trace.follower) - 1)  # one step more, if there was one
     steps = np.arange(last + 1)
     axes.step(steps, trace.follower[: last + 1], where="post", color="0.0", linewidth=2, label="user")
     leaders = trace.leaders.shape[1]
